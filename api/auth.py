@@ -119,8 +119,8 @@ def require_office(request: ApiRequest, provider_id: UUID) -> None:
 def api_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """Mark `view` as an API view, which authenticates by token and ignores the browser session.
 
-    It answers in the language that the client accepts, answers HEAD as GET, and a wrong content type or method with an
-    error of the API, and adds the headers of every response.
+    It responds in the language that the client accepts, treats HEAD as GET, rejects a wrong content type or method with
+    an error of the API, and adds the headers of every response.
     """
 
     @wraps(view)

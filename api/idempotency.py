@@ -75,12 +75,12 @@ def _replay_response(request: ApiRequest, stored: IdempotentResponse) -> HttpRes
     ):
         text = _("This key was used for another request. Use a new key for every new request.")
         raise ApiError(422, "idempotency_key", text, field="Idempotency-Key")
-    answer = json.loads(encryption.decrypt(bytes(stored.encrypted_response), context=stored.encryption_context))
-    return HttpResponse(answer["body"], status=answer["status"], headers=answer["headers"])
+    saved = json.loads(encryption.decrypt(bytes(stored.encrypted_response), context=stored.encryption_context))
+    return HttpResponse(saved["body"], status=saved["status"], headers=saved["headers"])
 
 
 def _store_response(stored: IdempotentResponse, response: HttpResponse) -> None:
     headers = {name: response[name] for name in (*_STORED_HEADERS, "Content-Type") if response.has_header(name)}
-    answer = {"status": response.status_code, "headers": headers, "body": response.content.decode()}
-    stored.encrypted_response = encryption.encrypt(json.dumps(answer).encode(), context=stored.encryption_context)
+    saved = {"status": response.status_code, "headers": headers, "body": response.content.decode()}
+    stored.encrypted_response = encryption.encrypt(json.dumps(saved).encode(), context=stored.encryption_context)
     stored.save(update_fields=["encrypted_response"])

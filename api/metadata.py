@@ -1,4 +1,4 @@
-"""Metadata values: integer keys as in the published API, each beside our own code. Keys are never used again."""
+"""Metadata values: integer keys as in the published API, each beside our own code. Keys are never reused."""
 
 from collections.abc import Mapping
 from typing import Any, TypeVar

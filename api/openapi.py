@@ -21,8 +21,8 @@ _API_DESCRIPTION = """\
 User administration of an accountancy office, for integrations. Send `Authorization: Bearer …` with an access token and
 `Accept: application/json;version=2018-01-01` with every call. Changing how another user signs in (second factor,
 e-mail address, login method, another address for an invitation) requires a token of a user who signed in with a second
-factor at most 5 minutes ago; otherwise the answer is 403 with the reason `proof_interactive`, `proof_recent_sign_in` or
-`proof_second_factor`. `docs/reference/web-service.md` is the guide."""
+factor at most 5 minutes ago; otherwise the response is 403 with the reason `proof_interactive`, `proof_recent_sign_in`
+or `proof_second_factor`. `docs/reference/web-service.md` is the guide."""
 _TAGS = {
     "own": "The user of the token.",
     "users": "Users of the office, and their integrations.",
@@ -43,9 +43,9 @@ _HEADERS = {
     "WWW-Authenticate": "Why the token is refused (RFC 6750), or which sign-in it lacks (RFC 9470).",
     "ETag": "The version of what was read, for If-Match and If-None-Match.",
 }
-_IF_MATCH_DESCRIPTION = "The ETag that was read. If it is not the present one, nothing changes and the answer is 412."
+_IF_MATCH_DESCRIPTION = "The ETag that was read. If it is no longer current, nothing changes and the response is 412."
 _IDEMPOTENCY_KEY_DESCRIPTION = (
-    "A name for this request, such as a UUID. The same request again within 24 hours gets the same answer."
+    "A name for this request, such as a UUID. The same request again within 24 hours gets the same response."
 )
 _ENVELOPE_PATTERN = re.compile(r"(Paged|)(Item|List)Response_(?:Union_)?(\w+?)(?:__NoneType_)?_")
 
@@ -84,7 +84,7 @@ def _build_document() -> JsonObject:
 
 
 def _complete_operation(operation: JsonObject, method: str, components: JsonObject) -> None:
-    """Add headers, the fields of a filter, and an example of each answer."""
+    """Add headers, the fields of a filter, and an example of each response."""
     operation["parameters"] += _build_header_parameters(method)
     fields = operation["x-fields"]
     for parameter in operation["parameters"]:
@@ -119,10 +119,10 @@ def _build_security_scheme() -> JsonObject:
 def _build_header_parameters(method: str) -> list[JsonObject]:
     """Return the headers accepted by every operation with this method."""
     accept = {"type": "string", "default": _ACCEPT}
-    text = "The type and version of the answer; the version on or before that date is used."
+    text = "The type and version of the response; the version on or before that date is used."
     found = [{"in": "header", "name": "Accept", "required": True, "description": text, "schema": accept}]
     languages = {"type": "string", "default": "nl"}
-    text = "The language of texts in the answer: Dutch, or English for `en`."
+    text = "The language of texts in the response: Dutch, or English for `en`."
     found.append(
         {"in": "header", "name": "Accept-Language", "required": False, "description": text, "schema": languages}
     )

@@ -44,7 +44,7 @@ def guide(request: HttpRequest) -> HttpResponse:
 @csrf_exempt
 @api_view
 def not_found(request: HttpRequest) -> HttpResponse:
-    """Answer unknown URLs below /v2 with the 404 of the API."""
+    """Return the 404 of the API for unknown URLs below /v2."""
     return errors.render_exception(request, errors.build_not_found_error())
 
 
@@ -62,7 +62,7 @@ def _group_operations(found: JsonObject) -> dict[str, list[JsonObject]]:
                 "right": operation["x-right"],
                 "body": _flatten_fields(body, found),
                 "example": json.dumps(SCHEMA_EXAMPLES[name], indent=2) if name in SCHEMA_EXAMPLES else "",
-                "answer": _list_content_fields(operation, found),
+                "response": _list_content_fields(operation, found),
                 "statuses": [int(status) for status in operation["responses"]],
             }
             groups.setdefault(operation["tags"][0], []).append(shown)

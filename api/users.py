@@ -194,7 +194,7 @@ def _resend_invitation(request: ApiRequest, user: User, information: ResendInfor
     email = information.emailAddress or user.email
     number = information.destinationForSecret
     sent = {"email": email, "mobile_number": number, "sent": invitation.sent_at.isoformat()}
-    sent["mobile_number-questioned"] = number  # a client is not asked again; it reads a warning
+    sent["mobile_number-questioned"] = number  # a client gets a warning instead of a question
     form = validate_form(ResendInvitationForm(sent, user=user), field_prefix="resendInformation.")
     required = information.twoFactorAuthenticationRequired
     if required is not None and required != user.two_factor_required:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from core.access import ReauthenticationLevel
+from core.client_address import get_client_address
 from core.logs import get_correlation_id
 
 if TYPE_CHECKING:
@@ -129,9 +130,12 @@ def build_api_actor(request: HttpRequest, user: User) -> Actor:
     return _build_request_actor(request, user, EventOrigin.API)
 
 
-def _build_request_actor(request: HttpRequest, user: User, origin: EventOrigin) -> Actor:
-    from core.middleware import get_client_address
+def build_anonymous_actor(request: HttpRequest, origin: EventOrigin = EventOrigin.PAGE) -> Actor:
+    correlation_id = getattr(request, "correlation_id", "")
+    return Actor(origin=origin, name="", address=get_client_address(request), correlation_id=correlation_id)
 
+
+def _build_request_actor(request: HttpRequest, user: User, origin: EventOrigin) -> Actor:
     return Actor(
         origin=origin,
         name=user.full_name,

@@ -80,9 +80,9 @@ def encrypt_part(part: dict[str, Any], key: AESGCM, nonce: bytes, *, event_id: s
     ).decode()
 
 
-def decrypt_part(sealed: str, key: AESGCM, *, event_id: str, name: str) -> dict[str, Any]:
+def decrypt_part(encrypted: str, key: AESGCM, *, event_id: str, name: str) -> dict[str, Any]:
     """Return the decrypted part `name` of an event. Raises InvalidTag, ValueError."""
-    data = _decode_base64(sealed)
+    data = _decode_base64(encrypted)
     part: dict[str, Any] = json.loads(key.decrypt(data[:12], data[12:], f"{event_id} {name}".encode()))
     return part
 

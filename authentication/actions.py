@@ -58,7 +58,7 @@ def authenticate_password(
         return None
     if device:
         throttle.reset_attempts(*account)
-    else:  # the network's attempt as well: a machine signs in often, and from one address
+    else:  # refund the network's attempt too: programs sign in often, and from one address
         throttle.refund_attempts(account, _build_network_key(by))
     return user
 
@@ -84,9 +84,9 @@ def _get_refusal_reason(user: User | None, kind: LoginMethod, matches: bool) -> 
 @action(ReauthenticationLevel.NONE)
 def record_failed_sign_in(user: User | None, refusal: str, *, by: Actor) -> None:
     """Record a failed sign-in; `user` is the account, if any, and `refusal` the reason as a code."""
-    # An unknown username leaves an event as well, without an office: the response time must not reveal who exists.
+    # An unknown username is recorded too, without an office: the response time must not reveal which usernames exist.
     target, provider_id = (user, user.provider_id) if user else (User(pk=None), None)
-    target.history_key = None  # looked up for every sign-in, so there is none here
+    target.history_key = None  # so that the key is looked up in every case, in the same time
     record(Verb.SIGN_IN_REFUSED, target, by=by, provider_id=provider_id, reason=refusal)
 
 

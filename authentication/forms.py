@@ -36,7 +36,7 @@ class LoginForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
-            field.validators.clear()  # an impossible value gets the same answer as a wrong one
+            field.validators.clear()  # an impossible value gets the same response as a wrong one
 
     def clean_username(self) -> str:
         """Return no more than shows that it is too long: the key of 500 KB takes minutes, before any limit counts."""

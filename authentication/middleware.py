@@ -57,7 +57,7 @@ class MfaMiddleware(MiddlewareMixin):
             return missing
         request.enrollment_deadline = get_enrollment_deadline(user)
         if user.is_support and policy.access == Access.SUPPORT and not settings.LOKET_DEMO:
-            # An account of the demo's database may lack a factor.
+            # Support accounts of the demo may lack a second factor.
             return _redirect_with_next(request, "authentication:device_list")
         return None
 

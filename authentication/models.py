@@ -25,8 +25,8 @@ from core.ids import uuid7
 
 RESET_LINK_MINUTES = 60
 _DeviceT = TypeVar("_DeviceT", bound=models.Model)
-# Wrong codes in a row, and the pause after each. A user whom an attacker with their password keeps waiting has passkeys
-# and recovery codes, which count separately.
+# Consecutive wrong codes, and the pause that follows. If an attacker who knows the password keeps the user waiting,
+# passkeys and recovery codes still work: they are counted separately.
 _PAUSES = {20: timedelta(hours=1), 10: timedelta(minutes=10), 5: timedelta(minutes=1)}
 
 
@@ -53,7 +53,7 @@ class UserOwnedModel(models.Model):
     class Meta:
         abstract = True
         constraints = [
-            SameOfficeForeignKey("user"),  # says nothing of a row without an office
+            SameOfficeForeignKey("user"),  # does not apply to a row without an office
             CompositeForeignKey(
                 fields=["user", "of_support"],
                 to_fields=["id", "is_support"],

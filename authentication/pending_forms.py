@@ -24,7 +24,7 @@ from core.ids import uuid7
 
 FORM_CONTENT_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 MAX_FORM_BYTES, FORM_LIFETIME_SECONDS = 256 * 1024, 1800
-MAX_FORMS, _MAX_STORED_CHARACTERS = 5, 512 * 1024  # of all tabs together; the oldest go first
+MAX_FORMS, _MAX_STORED_CHARACTERS = 5, 512 * 1024  # of all tabs together; the oldest are removed first
 _SESSION_KEY, _COOKIE_NAME = "pending_forms", "pending_form"
 _COOKIE_SALT = "signin pending form"
 _CSRF_FIELD = "csrfmiddlewaretoken"  # the name of a field

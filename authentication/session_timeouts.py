@@ -15,8 +15,8 @@ from django.utils import timezone
 from core import clock_skew
 
 SIGNED_IN_AT_KEY, BY_SSO_KEY, ENDED_KEY = "signed_in_at", "by_sso", "ended"  # in the data of a session
-LAST_USED_PRECISION = timedelta(minutes=1)  # between two notes of the last use: a session ends at most this much early
-# An ended session opens nothing, but still says whose form was sent too late.
+LAST_USED_PRECISION = timedelta(minutes=1)  # between updates of the last use: a session ends at most this much early
+# An ended session gives no access, but still identifies the user who submitted a form too late.
 ENDED_SESSION_RETENTION = timedelta(hours=12)
 
 

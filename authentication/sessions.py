@@ -19,7 +19,7 @@ from authentication.mfa import session_state
 from authentication.models import AuthenticationMethod, MfaDevice, Passkey, RecoveryCodes, UserSession
 from authentication.session_store import hash_session_key
 from core.access import ReauthenticationLevel
-from core.middleware import get_client_address
+from core.client_address import get_client_address
 from permissions import checks
 from permissions.checks import SupportAction
 

@@ -35,9 +35,9 @@ MAX_GROWTH = 1.25  # ratio of medians; the variation of the machine itself
 MAX_FILTER_GROWTH = 1.5  # ratio of medians, the largest of many
 MAX_CHECK_MS, MAX_LIST_MS, MAX_PAGE_MS, MAX_OWN_USER_MS = 5.0, 300.0, 400.0, 15.0  # milliseconds
 MIN_TOKEN_RATIO = 0.72  # of the rate of bare verifications
-_AUDIT_CHAIN_DOC = "adr/0012-audit-chain.md"  # what its statements are, and why the first is not kept in memory
-_TOKENS_DOC = "adr/0019-client-credentials.md"  # why they are fewer, and what was tried
-MAX_REFUSAL_RATIO = 1.10  # times, of the medians of two refused doors
+_AUDIT_CHAIN_DOC = "adr/0012-audit-chain.md"  # explains its statements, and why keys are not cached
+_TOKENS_DOC = "adr/0019-client-credentials.md"  # explains why there are fewer, and the alternatives tried
+MAX_REFUSAL_RATIO = 1.10  # between the median times of two ways to refuse a sign-in
 
 
 def measure_user_list(size: int, folder: str) -> dict[str, Any]:
@@ -47,7 +47,8 @@ def measure_user_list(size: int, folder: str) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-m", "bench.user_list"], env=environment, stdout=subprocess.PIPE, check=True
     )
-    return json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 def build_environment(folder: str) -> dict[str, str]:
@@ -59,7 +60,8 @@ def run_module(module: str, folder: str, *, database: str = "") -> dict[str, Any
     """Return the figures of a module of `bench`, by default in a database of its own, in milliseconds."""
     environment = build_environment(f"{folder}/{database or module}")
     done = subprocess.run([sys.executable, "-m", module], env=environment, stdout=subprocess.PIPE, check=True)
-    return json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 def build_permission_verdicts(found: dict[str, float]) -> list[Verdict]:
@@ -209,9 +211,9 @@ def build_verdicts(lists: dict[str, Any], found: dict[str, dict[str, Any]]) -> l
     ]
 
 
-def compute_spread(doors: dict[str, float]) -> float:
+def compute_spread(medians: dict[str, float]) -> float:
     """Return the ratio of the slowest rejection to the quickest."""
-    return max(doors.values()) / min(doors.values())
+    return max(medians.values()) / min(medians.values())
 
 
 def compute_token_ratio(tokens: dict[str, float]) -> float:

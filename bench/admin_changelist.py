@@ -18,7 +18,7 @@ class OpenAdminSite(admin.AdminSite):
         return True
 
 
-class UserChangelistAdmin(admin.ModelAdmin):
+class UserChangelistAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Changelist with the columns of the user list and Django's defaults."""
 
     list_display = ("__str__", "username", "email", "login_method", "two_factor_required", "last_login")

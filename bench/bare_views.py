@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.urls import path
 
 from accounts.models import User
+from core.middleware import GetResponse
 from core.paging import PAGE_SIZE
 from oauth.models import annotate_has_integrations
 from users.status import annotate_account_status, annotate_statuses
@@ -29,7 +30,7 @@ def bare_user_json(request: HttpRequest, provider_id: str) -> HttpResponse:
             "id": user.pk,
             "userName": user.username,
             "loginMethod": user.login_method,
-            "accessStatus": user.status,
+            "accessStatus": user.status,  # type: ignore[attr-defined]
             "initials": user.initials,
             "firstName": user.first_name,
             "prefix": user.prefix,
@@ -50,21 +51,21 @@ def bare_user_json(request: HttpRequest, provider_id: str) -> HttpResponse:
     return JsonResponse({"totalSize": users.count(), "_embedded": rows})
 
 
-def use_bare_urls(get_response):
+def use_bare_urls(get_response: GetResponse) -> GetResponse:
     """Route requests to the bare views, which have no URL in the product."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        request.urlconf = "bench.bare_views"  # type: ignore[attr-defined]
+        request.urlconf = "bench.bare_views"
         return get_response(request)
 
     return middleware
 
 
-def use_admin_urls(get_response):
+def use_admin_urls(get_response: GetResponse) -> GetResponse:
     """Route requests to Django admin's own changelist, as an anonymous user."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        request.urlconf, request.user = "bench.admin_changelist", AnonymousUser()  # type: ignore[attr-defined]
+        request.urlconf, request.user = "bench.admin_changelist", AnonymousUser()
         return get_response(request)
 
     return middleware

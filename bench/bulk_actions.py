@@ -14,7 +14,7 @@ from typing import Any
 import django
 from django.conf import settings
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 django.setup()
@@ -24,8 +24,8 @@ from accounts.models import LoginMethod, Provider, User  # noqa: E402
 from audit.actions import record_many  # noqa: E402
 from audit.actors import Actor, EventOrigin, build_operator  # noqa: E402
 from audit.models import Verb  # noqa: E402
+from bench.database import stop_database_afterwards  # noqa: E402
 from core.access import ReauthenticationLevel  # noqa: E402
-from core.embedded_postgres import server  # noqa: E402
 from imports import actions, runner  # noqa: E402
 from imports.bulk_actions import BulkAction, BulkActionRequest  # noqa: E402
 from imports.models import ImportJob  # noqa: E402
@@ -59,10 +59,10 @@ def build_bare_statements(users: list[User], team: Team) -> dict[BulkAction, Cal
     rows, by, today = User.objects.filter(pk__in=[user.pk for user in users]), build_operator("bench"), timezone.now()
     provider = team.provider
 
-    def record_all(verb: Verb, changes: Any = None) -> None:
+    def record_all(verb: Verb, changes: Any = None) -> Any:
         record_many(verb, ((user, changes or {}) for user in users), by=by, provider_id=provider.pk)
 
-    def send(template: str, **options: Any) -> None:
+    def send(template: str, **options: Any) -> Any:
         recipients = User.objects.select_related("provider").filter(pk__in=[user.pk for user in users])
         emails.send(template, *recipients, **options)
 
@@ -148,13 +148,9 @@ def measure_all() -> dict[str, dict[str, float]]:
 def main() -> None:
     """Run the benchmark, then stop the database."""
     settings.LOKET_MESSAGES_BY_ONE_PER_HOUR = settings.LOKET_MESSAGES_PER_HOUR = 10**6
-    try:
+    with stop_database_afterwards():
         call_command("migrate", verbosity=0)
         print(json.dumps(measure_all()))
-    finally:
-        connection.close()
-        connection.close_pool()
-        server.stop_server(settings.DATABASES["default"]["DATA_DIR"])
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ verification of an export of 1,000,000 events in its own process.
 
 import base64
 import json
-import logging
 import os
 import secrets
 import shutil
@@ -17,7 +16,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import django
@@ -25,10 +24,11 @@ import psycopg
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 from django.core.management import call_command
-from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from psycopg.types.json import Jsonb
+
+from bench.database import discard_log, stop_database_afterwards
 
 VERIFIED_EVENTS = 1_000_000
 _OFFICE_ID, _NONCE = "01900000-0000-7000-8000-000000000000", secrets.token_bytes(12)
@@ -129,7 +129,7 @@ def _write_events(path: Path, people: dict[str, AESGCM]) -> dict[str, Any]:
 def _build_event(event_id: str, who: str, what: str, people: dict[str, AESGCM]) -> dict[str, Any]:
     from audit import verify
 
-    parts = {
+    parts: dict[str, tuple[str, dict[str, Any]]] = {
         "who": (who, {"address": "192.0.2.7", "name": "A. de Vries"}),
         "what": (what, {"changes": {"prefix": ["", "de"]}, "name": "B. Bakker", "reason": ""}),
     }
@@ -151,20 +151,22 @@ def _build_event(event_id: str, who: str, what: str, people: dict[str, AESGCM]) 
 def measure_event_cost(times: int = 400) -> dict[str, float]:
     """Return the medians in milliseconds of editing a user with and without the event, measured alternately."""
     import users.actions
+    from accounts.user_details import UserDetails
     from tests.helpers.users import actor, make_user
 
-    administrator, record = _create_administrator(), users.actions.record
+    administrator, module = _create_administrator(), cast(Any, users.actions)
+    record = module.record
     user, by = make_user(administrator.provider, username=f"user{secrets.token_hex(3)}"), actor(administrator)
     taken: dict[bool, list[float]] = {True: [], False: []}
     for number in range(times):
         for recorded in (True, False):
-            users.actions.record = record if recorded else (lambda *args, **kwargs: None)
+            module.record = record if recorded else (lambda *args, **kwargs: None)
             user.refresh_from_db()
-            details = {"place_of_employment": f"{number} {recorded}"}
+            details: UserDetails = {"place_of_employment": f"{number} {recorded}"}
             started = time.perf_counter()
             users.actions.edit_user(user, details=details, email=user.email, version=user.version, by=by)
             taken[recorded].append((time.perf_counter() - started) * 1000)
-    users.actions.record = record
+    module.record = record
     with_it, without = median(taken[True][50:]), median(taken[False][50:])
     return {"edit_ms": with_it, "edit_without_event_ms": without, "event_share": with_it / without - 1}
 
@@ -172,11 +174,12 @@ def measure_event_cost(times: int = 400) -> dict[str, float]:
 def _create_administrator() -> Any:
     import users.actions
     from audit.actors import build_operator
+    from permissions.catalog import Right
     from tests.helpers.users import make_user
 
     # A required second factor would stop the administrator before the page.
     office = users.actions.create_provider("Klein", two_factor_managers=False, by=build_operator("bench"))
-    return make_user(office, "manage_provider", username=f"user{secrets.token_hex(3)}")
+    return make_user(office, Right.MANAGE_PROVIDER, username=f"user{secrets.token_hex(3)}")
 
 
 def measure_pages() -> dict[str, float]:
@@ -244,17 +247,12 @@ def create_office_with_events(size: int) -> tuple[Any, Any]:
 def main() -> None:
     """Run the benchmark, then stop the database."""
     django.setup()
-    from core.embedded_postgres import server
 
-    logging.getLogger().handlers[0].setStream(open(os.devnull, "w"))  # noqa: SIM115
-    try:
+    discard_log()
+    with stop_database_afterwards():
         call_command("migrate", verbosity=0)
         found = measure_event_cost() | measure_pages() | measure_verification(Path(settings.LOKET_DATA_DIR))
         print(json.dumps(found))
-    finally:
-        connection.close()
-        connection.close_pool()
-        server.stop_server(settings.DATABASES["default"]["DATA_DIR"])
 
 
 if __name__ == "__main__":

@@ -22,9 +22,8 @@ from typing import IO, Any
 from uuid import UUID
 
 import django
-from django.conf import settings
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 django.setup()
@@ -36,8 +35,8 @@ from accounts.user_details import get_creation_changes  # noqa: E402
 from audit.actions import record_many  # noqa: E402
 from audit.actors import build_operator  # noqa: E402
 from audit.models import Verb  # noqa: E402
+from bench.database import stop_database_afterwards  # noqa: E402
 from core import sheets  # noqa: E402
-from core.embedded_postgres import server  # noqa: E402
 from imports.plans import user_plans  # noqa: E402
 from imports.plans.plan import plan_and_apply  # noqa: E402
 
@@ -157,13 +156,9 @@ def measure_all(sizes: list[int]) -> dict[str, Any]:
 
 def main() -> None:
     """Run the benchmark, then stop the database."""
-    try:
+    with stop_database_afterwards():
         call_command("migrate", verbosity=0)
         print(json.dumps(measure_all([int(size) for size in sys.argv[1:]] or list(FILE_SIZES))))
-    finally:
-        connection.close()
-        connection.close_pool()
-        server.stop_server(settings.DATABASES["default"]["DATA_DIR"])
 
 
 if __name__ == "__main__":

@@ -8,10 +8,10 @@ import time
 from datetime import timedelta
 
 import django
-from django.conf import settings
-from django.db import connection
 from django.db.models import F, Q
 from django.utils import timezone
+
+from bench.database import stop_database_afterwards
 
 ROUND_COUNT = 7
 
@@ -21,14 +21,13 @@ def main() -> None:
     django.setup()
     from accounts.models import User
     from authentication.mfa import annotate_factor_due, factor_due_under_policy, office_policy
-    from core.embedded_postgres import server
 
-    try:
+    with stop_database_afterwards():
         office = User.objects.get(username_key="user0").office
         policy = office_policy.MfaPolicy(True, timezone.localdate() + timedelta(days=9), None)
         users = User.objects.filter(provider=office, login_method="website_sso", blocked_at=None, second_factor_at=None)
-        users = annotate_factor_due(users).annotate(new_due=factor_due_under_policy(policy.values))
-        required = users.filter(Q(factor_due=None) | Q(factor_due__gt=F("new_due")), new_due__isnull=False)
+        annotated = annotate_factor_due(users).annotate(new_due=factor_due_under_policy(policy.values))
+        required = annotated.filter(Q(factor_due=None) | Q(factor_due__gt=F("new_due")), new_due__isnull=False)
         previews, counts = [], []
         for _round in range(ROUND_COUNT):
             started = time.perf_counter()
@@ -40,10 +39,6 @@ def main() -> None:
             previews.append((counted_at - started) * 1000)
         median = ROUND_COUNT // 2
         print(json.dumps({"preview": sorted(previews)[median], "bare": sorted(counts)[median]}))
-    finally:
-        connection.close()
-        connection.close_pool()
-        server.stop_server(settings.DATABASES["default"]["DATA_DIR"])
 
 
 if __name__ == "__main__":

@@ -5,10 +5,7 @@ random offices. "Who?" and the matrix are measured in an office of 2,000 users, 
 """
 
 import json
-import logging
-import os
 import random
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +16,8 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
+
+from bench.database import discard_log, stop_database_afterwards
 
 CHECK_COUNT = 5_000
 _BARE_SQL = """
@@ -63,12 +62,11 @@ def main() -> None:
     from accounts.models import User
     from bench import permission_data
     from bench.user_list import build_callers, compare_views, create_admin_application, create_caller
-    from core.embedded_postgres import server
 
     data = Path(settings.DATABASES["default"]["DATA_DIR"])
     call_command("migrate", verbosity=0)
-    logging.getLogger().handlers[0].setStream(open(os.devnull, "w"))  # noqa: SIM115
-    try:
+    discard_log()
+    with stop_database_afterwards():
         started = time.perf_counter()
         permission_data.create_large_office()
         permission_data.fill_database(data)
@@ -84,10 +82,6 @@ def main() -> None:
             cursor.execute("SHOW server_version")
             found["postgresql"] = cursor.fetchone()[0]
         print(json.dumps(found))
-    finally:
-        connection.close()
-        connection.close_pool()
-        server.stop_server(data)
 
 
 def measure_checks() -> dict[str, float]:
@@ -103,7 +97,9 @@ def measure_checks() -> dict[str, float]:
     users = _fetch_random(User, 2, USER_COUNT // OFFICE_COUNT, offices, chance)
     employers = _fetch_random(Employer, 3, EMPLOYER_COUNT // OFFICE_COUNT, offices, chance)
     cursor = connection.cursor().cursor  # psycopg's own, without Django's wrapper
-    asked, bare, yes = [], [], 0
+    asked: list[float] = []
+    bare: list[float] = []
+    yes = 0
     for user, employer in zip(users, employers, strict=True):
         right = chance.choice(choices)
         parameters = {
@@ -133,7 +129,7 @@ def measure_checks() -> dict[str, float]:
 def _record_call(times: list[float], call: Callable[[], bool]) -> bool:
     taken, answer = measure_call(call)
     times.append(taken)
-    return answer
+    return bool(answer)
 
 
 def _fetch_random(model: Any, prefix: int, count: int, offices: list[int], chance: random.Random) -> list[Any]:
@@ -184,7 +180,7 @@ def measure_pages() -> dict[str, float]:
     from permissions.models import Employer, IndividualRight
 
     administrator = User.objects.get(username_key="groot 0")
-    office = administrator.provider
+    office = administrator.office
     IndividualRight.objects.create(provider=office, user=administrator, right="manage_provider")
     browser = Client(headers={"Host": "localhost"})
     browser.force_login(administrator)
@@ -230,4 +226,4 @@ def measure_call(call: Callable[[], Any]) -> tuple[float, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

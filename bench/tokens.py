@@ -6,18 +6,17 @@ passes all middleware and stores the token, its event and the state of each rate
 
 import base64
 import json
-import logging
-import os
 import time
 from io import BytesIO
 from typing import Any
 
-from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.management import call_command
-from django.db import connection
 from django.test import RequestFactory
 from django.utils import timezone
+
+from bench.database import discard_log, stop_database_afterwards
+from bench.wsgi_calls import call_application
 
 CALLS_PER_TURN, TURN_COUNT = 20, 20
 _PASSWORD, _BODY = "Zonnebloem-42", b"grant_type=client_credentials"
@@ -25,17 +24,12 @@ _PASSWORD, _BODY = "Zonnebloem-42", b"grant_type=client_credentials"
 
 def main() -> None:
     """Run the benchmark, then stop the database."""
-    from core.embedded_postgres import server
     from loket import wsgi
 
     call_command("migrate", verbosity=0)
-    logging.getLogger().handlers[0].setStream(open(os.devnull, "w"))  # noqa: SIM115
-    try:
+    discard_log()
+    with stop_database_afterwards():
         print(json.dumps(measure_rates(wsgi.application, create_service_user())))
-    finally:
-        connection.close()
-        connection.close_pool()
-        server.stop_server(settings.DATABASES["default"]["DATA_DIR"])
 
 
 def create_service_user() -> str:
@@ -58,14 +52,7 @@ def measure_rates(application: WSGIHandler, stored: str) -> dict[str, float]:
     asked = _build_token_environ()
 
     def give() -> None:
-        statuses: list[str] = []
-        response: Any = application(
-            asked | {"wsgi.input": BytesIO(_BODY)}, lambda status, headers: statuses.append(status)
-        )
-        b"".join(response)
-        response.close()
-        if statuses != ["200 OK"]:
-            raise SystemExit(f"answered {statuses}")
+        call_application(application, asked | {"wsgi.input": BytesIO(_BODY)})
 
     def verify() -> None:
         if not passwords.verify_password(_PASSWORD, stored):

@@ -1,8 +1,6 @@
 """Measure the user lists with the users in the database; print the figures as JSON."""
 
 import json
-import logging
-import os
 import resource
 import time
 from collections.abc import Callable
@@ -15,6 +13,9 @@ from django.db import connection
 from django.test import Client, RequestFactory, override_settings
 from django.test.utils import CaptureQueriesContext
 
+from bench.database import discard_log, stop_database_afterwards
+from bench.wsgi_calls import call_application
+
 WARM_UP_REQUESTS, MEASURED_REQUESTS = 50, 400
 
 
@@ -22,17 +23,12 @@ def main() -> None:
     """Run the benchmark, then stop the database."""
     django.setup()
     from accounts.models import User
-    from core.embedded_postgres import server
 
-    logging.getLogger().handlers[0].setStream(open(os.devnull, "w"))  # noqa: SIM115
-    try:
+    discard_log()
+    with stop_database_afterwards():
         found: dict[str, Any] = compare_views(build_callers(User.objects.get(username_key="user0")))
         found["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # KiB on Linux
         print(json.dumps(found))
-    finally:
-        connection.close()
-        connection.close_pool()
-        server.stop_server(settings.DATABASES["default"]["DATA_DIR"])
 
 
 def build_callers(administrator: Any) -> dict[str, Callable[[], bytes]]:
@@ -61,13 +57,11 @@ def create_caller(application: WSGIHandler, path: str, cookie: str, *, min_rows:
     """Return a function that requests a page from `application` as a web server would."""
 
     def call() -> bytes:
-        statuses = []
-        environ = RequestFactory(headers={"Host": "localhost", "Cookie": cookie}).get(path).environ
-        response = application(environ, lambda status, headers: statuses.append(status))
-        page = b"".join(response)
-        response.close()
-        if statuses != ["200 OK"] or page.count(b"<tr") < min_rows:
-            raise SystemExit(f"{path} answered {statuses} with {page.count(b'<tr')} rows")
+        page = call_application(
+            application, RequestFactory(headers={"Host": "localhost", "Cookie": cookie}).get(path).environ
+        )
+        if page.count(b"<tr") < min_rows:
+            raise SystemExit(f"{path} returned {page.count(b'<tr')} rows")
         return page
 
     return call

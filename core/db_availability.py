@@ -1,6 +1,6 @@
 """Process-wide availability of the database, so that no page waits for a database that does not respond.
 
-A thread of the web server pings the database. After `DOWN_AFTER_SECONDS` without an answer the database counts as down:
+A thread of the web server pings the database. After `DOWN_AFTER_SECONDS` without a response, the database is down:
 pages that wait for it give up, and new ones fail immediately. Other processes have no such thread, and wait.
 """
 
@@ -55,10 +55,10 @@ def is_database_down() -> bool:
 
 
 class LimitedConnection(psycopg.Connection[Any]):
-    """Connection that enforces the time limit. It closes when it gives up, because its answer may still arrive."""
+    """Connection that enforces the time limit. It closes when it gives up, because its response may still arrive."""
 
     def wait(self, gen: PQGen[QueryResultT], *args: Any, **kwargs: Any) -> QueryResultT:
-        """Wait for an answer. Raises OperationalError after the time limit."""
+        """Wait for a response. Raises OperationalError after the time limit."""
         return super().wait(self._limit_wait(gen), *args, **kwargs)
 
     def should_give_up(self) -> bool:

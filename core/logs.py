@@ -18,14 +18,16 @@ def get_correlation_id() -> str:
 def format_traceback(error: BaseException | None) -> list[str]:
     """Return the frames of an error, outermost first, followed by those of its causes.
 
-    Files, lines, functions and classes of errors only: the message may hold a name, an address or a secret.
+    Files, lines, functions, classes of errors and constraints only: the message may hold a name, an address or a
+    secret, and databases quote whole rows.
     """
     lines: list[str] = []
     while error is not None:
         for frame in traceback.extract_tb(error.__traceback__)[-_MAX_FRAMES:]:
             name = frame.filename.rpartition("site-packages/")[2].removeprefix(_ROOT_PREFIX)
             lines.append(f"{name}:{frame.lineno} {frame.name}")
-        lines.append(type(error).__name__)
+        constraint = getattr(getattr(error, "diag", None), "constraint_name", None) or ""
+        lines.append(f"{type(error).__module__}.{type(error).__qualname__} {constraint}".rstrip())
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return lines
 

@@ -1,10 +1,8 @@
-"""Middleware for every request: its language and the size limit of its body. Also finds the client address."""
+"""Middleware for every request: its language and the size limit of its body. Also logs unexpected errors."""
 
 import sys
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from ipaddress import ip_address, ip_network
 from typing import Any
 
 import structlog
@@ -17,36 +15,11 @@ from django.urls import reverse
 from django.utils import translation
 
 from core.db_errors import is_database_unavailable
+from core.logs import format_traceback
 
 _CHUNK_BYTES, _MAX_CHUNKS = 64 * 1024, 128  # bytes, and maximum number of reads
 MAX_DISCARDED_BYTES = _CHUNK_BYTES * _MAX_CHUNKS  # bytes read from a rejected body: 8 MB
 GetResponse = Callable[[HttpRequest], HttpResponse]
-
-
-def get_client_address(request: HttpRequest) -> str:
-    """Return the network address of the client.
-
-    A hop of `X-Forwarded-For` is trusted only if the hop that reported it is one of LOKET_TRUSTED_PROXIES.
-    """
-    address = str(request.META.get("REMOTE_ADDR") or "")
-    hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
-    while hops and _is_trusted(address):
-        address = hops.pop()
-    return address if _is_address(address) else ""
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_trusted(address: str) -> bool:
-    if not _is_address(address):
-        return False
-    return any(ip_address(address) in ip_network(proxy, strict=False) for proxy in settings.LOKET_TRUSTED_PROXIES)
 
 
 def language_middleware(get_response: GetResponse) -> GetResponse:
@@ -112,18 +85,7 @@ def _log_exception(sender: Any, request: HttpRequest | None = None, **kwargs: An
     if is_database_unavailable(error):
         structlog.get_logger("loket.fault").error("database away", route=route, error=type(error).__name__)
     else:
-        structlog.get_logger("loket.fault").error("fault", route=route, exception=_format_traceback(error))
-
-
-def _format_traceback(error: BaseException | None) -> str:
-    """Return the traceback of `error` and of its causes without messages: databases quote whole rows."""
-    parts: list[str] = []
-    while error is not None:
-        constraint = getattr(getattr(error, "diag", None), "constraint_name", None)
-        kind = f"{type(error).__module__}.{type(error).__qualname__} {constraint or ''}".rstrip()
-        parts.insert(0, "".join(traceback.format_tb(error.__traceback__)) + kind)
-        error = error.__cause__ or error.__context__
-    return "\n".join(parts)
+        structlog.get_logger("loket.fault").error("fault", route=route, traceback=format_traceback(error))
 
 
 got_request_exception.connect(_log_exception, dispatch_uid="loket.fault")

@@ -22,8 +22,8 @@ from core.dates import format_upcoming
 from core.models import Throttle
 
 _HASH_PURPOSE = "throttle"
-# full_at is when every try is back; a try moves it `every` ahead and is refused when that is too far from now. What
-# lies further ahead than a limit allows and the clocks of two servers differ was written by a clock that was wrong.
+# full_at is when all attempts are available again. An attempt moves it ahead by `every`, and is refused if it would
+# then be too far in the future. A value beyond the limit plus the allowed clock skew was written by a wrong clock.
 _VALID_FULL_AT_SQL = "CASE WHEN stored.full_at > {impossible} THEN %(now)s ELSE greatest(stored.full_at, %(now)s) END"
 _ONE_VALID_FULL_AT_SQL = _VALID_FULL_AT_SQL.format(impossible="%(impossible{n})s")
 _CONSUME_SQL = f"""
@@ -40,7 +40,7 @@ _CONSUME_PAIR_SQL = f"""
 WITH first AS ({_CONSUME_ONE_SQL}), second AS ({_CONSUME_SECOND_SQL})
 SELECT (SELECT full_at FROM first), (SELECT full_at FROM second)
 """  # noqa: S608
-# Of many keys at once: their rows are locked in one order, and who is over is known only once all are there.
+# For many keys: rows are locked in one order, and keys over their limit are known only after all have been counted.
 _LATEST_POSSIBLE_SQL = "(SELECT impossible FROM attempts WHERE attempts.key = excluded.key)"
 _CONSUME_ALL_SQL = f"""
 WITH attempts (key, spent, impossible) AS (

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from django.conf import settings
 from django.http import Http404, HttpRequest
 
-from core.middleware import get_client_address
+from core.client_address import get_client_address
 
 
 def require_demo(request: HttpRequest) -> None:

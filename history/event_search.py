@@ -19,7 +19,7 @@ from audit.models import Event
 from core.paging import PageCursor
 
 _CHUNK_SIZE = 1000
-_MAX_RANGED_USERS = 1000  # of more users so many events are found that all events are read, newest first
+_MAX_RANGED_USERS = 1000  # with more users, so many events match that reading all events, newest first, is faster
 _COMBINATIONS_SQL = """
 WITH RECURSIVE combination AS (
     (SELECT verb, target_kind, origin FROM audit_event WHERE provider_id = %(provider)s
@@ -51,8 +51,8 @@ class EventSearch:
     """Which events of an office are asked for."""
 
     provider_id: UUID
-    subject: UUID | None = None  # the target or actor
-    users: Sequence[UUID] | None = None  # one of them is the target or actor
+    subject: UUID | None = None  # who is the target or actor
+    users: Sequence[UUID] | None = None  # of whom one is the target or actor
     facets: dict[str, str] = field(default_factory=dict)  # values of verb, target_kind and origin
     since: datetime | None = None
     before: datetime | None = None

@@ -93,7 +93,7 @@ def request_execution(job: ImportJob, *, by: Actor) -> None:
     job = _lock_job(job)
     if job.is_planned:
         summary = storage.load_summary(job)
-        if summary.get("signs_in", True):  # the release before did not note it
+        if summary.get("signs_in", True):  # not stored by the previous release
             by.require_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
         _queue_job(job, JobState.EXECUTION_REQUESTED, by, total=summary["rows"] and summary["rows"] + summary["items"])
 

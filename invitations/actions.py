@@ -93,7 +93,7 @@ def resend_invitation(user: User, *, mobile_number: str, email: str, by: Actor, 
         by.require_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
     outbox.actions.cancel_message(invitation.message)
     if email != user.email:
-        checks.require_office(by, user.provider_id)  # support lends nobody's authority to another address
+        checks.require_office(by, user.provider_id)  # support must not transfer a user's authority to another address
         changes = {"email": [user.email, email]}
         user.email = email
         user.version += 1

@@ -20,7 +20,8 @@ from django.core.handlers.wsgi import WSGIRequest
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
 
 from core import db_availability
-from core.middleware import MAX_DISCARDED_BYTES, accepts_import_file, get_client_address
+from core.client_address import get_client_address
+from core.middleware import MAX_DISCARDED_BYTES, accepts_import_file
 from core.postgresql import base as postgresql
 from loket import wsgi
 

@@ -207,7 +207,7 @@ TEMPLATES = [
 OTP_WEBAUTHN_RP_ID, OTP_WEBAUTHN_RP_NAME = _url.hostname or "localhost", "Loket"
 OTP_WEBAUTHN_ALLOWED_ORIGINS = [f"{_url.scheme}://{_url.netloc}"]
 OTP_WEBAUTHN_CREDENTIAL_MODEL = "authentication.Passkey"
-# Loket can be tried without TLS, where browsers reject passkeys. The answer to a used refresh token is kept, encrypted.
+# Loket can be tried without TLS, where browsers reject passkeys. Responses to used refresh tokens are kept encrypted.
 SILENCED_SYSTEM_CHECKS = ["otp_webauthn.E031", "oauth2_provider.E001"]
 
 # OAuth 2.0 and OpenID Connect as RFC 9700 recommends, without the older flows.
@@ -228,7 +228,7 @@ OAUTH2_PROVIDER = {
     "ID_TOKEN_EXPIRE_SECONDS": 3600,
     "REFRESH_TOKEN_EXPIRE_SECONDS": 30 * 24 * 3600,  # after the last use
     "ROTATE_REFRESH_TOKEN": True,
-    "REFRESH_TOKEN_GRACE_PERIOD_SECONDS": 30,  # in which a used one brings the same answer again
+    "REFRESH_TOKEN_GRACE_PERIOD_SECONDS": 30,  # in which a used token returns the same response
     "REFRESH_TOKEN_REUSE_PROTECTION": True,
     "COMPLIANT_BCP_RFC9700_IMPLICIT_GRANT": True,
     "COMPLIANT_BCP_RFC9700_PASSWORD_GRANT": True,
@@ -277,7 +277,7 @@ ANYMAIL: dict[str, Any] = {
 }
 ANYMAIL |= {"REQUESTS_TIMEOUT": EMAIL_TIMEOUT, "IGNORE_UNSUPPORTED_FEATURES": True}  # without metadata there is an id
 SMS_URL = env.str("SMS_URL", "console:", validate=check.validate_sms_url)
-# Where the demo sends messages, and what plays Microsoft in it.
+# Where the demo delivers messages, and its stand-in for Microsoft.
 LOKET_DEMO_SMS_BACKEND, LOKET_DEMO_ENTRA = "demo.mailbox.deliver_sms", "demo.fake_entra"
 if LOKET_DEMO:
     EMAIL_BACKEND, SMS_URL = "demo.mailbox.EmailBackend", "demo:"

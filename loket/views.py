@@ -18,7 +18,7 @@ from django.views.defaults import server_error
 from accounts.models import User
 from authentication import ended_sessions, pending_forms
 from authentication.mfa import actions as factors
-from authentication.request_utils import get_next_url
+from authentication.next_url import get_next_url
 from core.access import POST, SAFE, Access, DuringImpersonation, page
 from core.db_errors import is_database_unavailable, was_never_connected
 from notifications.views.inbox import get_home_context

@@ -119,7 +119,7 @@ def _find_error(parameters: QueryDict) -> OAuth2Error | None:
         return InvalidRequestError(description="The response_mode must be query or form_post.")
     if parameters.get("response_type", "code") != "code":
         return errors.UnsupportedResponseTypeError()
-    if normalize_scope(parameters.get("scope", "")) == OFFLINE_ACCESS:  # the user would agree to nothing
+    if normalize_scope(parameters.get("scope", "")) == OFFLINE_ACCESS:  # there is nothing to consent to
         return errors.InvalidScopeError()
     prompt = get_prompt(parameters)
     if not prompt <= set(PROMPTS) or ("none" in prompt and len(prompt) > 1):

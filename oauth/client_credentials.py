@@ -14,10 +14,9 @@ from oauthlib.oauth2.rfc6749 import errors
 
 from accounts.models import LoginMethod, User
 from audit.actions import record
-from audit.actors import EventOrigin, build_api_actor
+from audit.actors import EventOrigin, build_anonymous_actor, build_api_actor
 from audit.models import Verb
 from authentication.actions import authenticate_password
-from authentication.request_utils import build_anonymous_actor
 from core import encryption
 from oauth import credentials, resources
 from oauth.models import AccessToken, Application

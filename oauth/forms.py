@@ -76,6 +76,7 @@ class ApplicationForm(forms.Form):
     )
     scopes = forms.MultipleChoiceField(
         label=_("Scopes"),
+        choices=lambda: [(scope.value, f"{scope.label} ({scope.value})") for scope in Scope],
         widget=forms.CheckboxSelectMultiple,
         help_text=_("The maximum scope: each user must agree individually, and the user's own rights still apply."),
         error_messages={"required": _("Choose at least one scope.")},
@@ -100,8 +101,6 @@ class ApplicationForm(forms.Form):
                 "version": instance.version,
             }
         super().__init__(*args, **kwargs)
-        scopes = [(scope.value, f"{scope.label} ({scope.value})") for scope in Scope]
-        self.fields["scopes"].choices = scopes  # type: ignore[attr-defined]
 
     def to_details(self) -> ApplicationDetails:
         values = self.cleaned_data
@@ -124,6 +123,7 @@ class ClientSecretForm(forms.Form):
         label=_("Grace period for the current secret"),
         choices=PREVIOUS_SECRET_HOURS,
         coerce=int,
+        empty_value=0,  # type: ignore[arg-type]
         initial=24,
         widget=forms.RadioSelect,
     )
@@ -137,7 +137,6 @@ class ClientSecretForm(forms.Form):
         super().__init__(*args, **kwargs)
         if not application.client_secret:
             self.fields["hours"].widget, self.fields["hours"].required = forms.HiddenInput(), False
-            self.fields["hours"].empty_value = 0  # type: ignore[attr-defined]
 
     def clean_encrypted_secret(self) -> str:
         try:

@@ -1,4 +1,4 @@
-"""What a user still has to do before an authorization request is answered: sign in, sign in again or choose an account.
+"""What a user still has to do before the response to an authorization request: sign in (again) or choose an account.
 
 The request that comes back afterwards carries a signed note of how it was sent away. So a new proof is one that was
 given for this request, not one of a moment before.

@@ -22,11 +22,11 @@ def delete_expired() -> None:
     """
     now = timezone.now()
     used = RefreshToken.objects.exclude(revoked=None)
-    answered = used.exclude(token_sealed_answer=b"").filter(revoked__lt=now - _REFRESH_GRACE)
+    past_grace = used.exclude(encrypted_response=b"").filter(revoked__lt=now - _REFRESH_GRACE)
     ended = used.filter(access_token__expires__lt=now)  # the library keeps access tokens that one points to
     tickets = SsoTicket.objects.filter(expires_at__lt=now - _TICKET_RETENTION)
     steps: dict[str, Callable[[], object]] = {
-        "answers": lambda: answered.update(token_sealed_answer=b""),
+        "responses": lambda: past_grace.update(encrypted_response=b""),
         "access tokens": lambda: ended.update(access_token=None),
         "tokens": clear_expired,
         "tickets": tickets.delete,

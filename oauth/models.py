@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 TICKET_LIFETIME_SECONDS = 60
 _BUILT_IN_CLIENT_ID = "webservice"
-_ANSWER_CONTEXT = "refresh answer"
+_RESPONSE_CONTEXT = "refresh response"
 
 
 def _is_readable_address(address: str) -> bool:
@@ -224,12 +224,13 @@ class AccessToken(SessionBoundModel, SignInEvidence, AbstractAccessToken):  # ty
 class RefreshToken(SessionBoundModel, SignInEvidence, AbstractRefreshToken):  # type: ignore[misc]  # noqa: DJ008
     """A single-use refresh token, stored as its SHA-256.
 
-    `token_sealed_answer` is the answer to its use, readable with the token itself only. A client that lost it, or whose
-    other process was quicker, gets it again within `REFRESH_TOKEN_GRACE_PERIOD_SECONDS` (RFC 9700 section 4.14.2).
+    `encrypted_response` is the response to its use, which only the token itself decrypts. A client that did not receive
+    it, or that sends the token twice at the same time, gets it again within `REFRESH_TOKEN_GRACE_PERIOD_SECONDS` (RFC
+    9700 section 4.14.2).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    token_sealed_answer = models.BinaryField(default=b"")
+    encrypted_response = models.BinaryField(default=b"")
 
     class Meta(AbstractRefreshToken.Meta):  # type: ignore[misc]
         constraints = [SameOfficeForeignKey("user")]
@@ -239,19 +240,20 @@ class RefreshToken(SessionBoundModel, SignInEvidence, AbstractRefreshToken):  # 
         now = timezone.now()
         return bool(type(self).objects.filter(pk=self.pk, revoked=None).update(revoked=now, updated=now))
 
-    def save_answer(self, token: str, answer: dict[str, Any]) -> None:
-        data = json.dumps(answer).encode()
-        self.token_sealed_answer = encryption.encrypt_with_token(data, token=token, context=_ANSWER_CONTEXT)
-        self.save(update_fields=["token_sealed_answer"])
+    def save_response(self, token: str, response: dict[str, Any]) -> None:
+        data = json.dumps(response).encode()
+        self.encrypted_response = encryption.encrypt_with_token(data, token=token, context=_RESPONSE_CONTEXT)
+        self.save(update_fields=["encrypted_response"])
 
-    def read_answer(self, token: str) -> dict[str, Any] | None:
-        sealed = type(self).objects.filter(pk=self.pk).values_list("token_sealed_answer", flat=True).first()
-        if not sealed:
+    def read_response(self, token: str) -> dict[str, Any] | None:
+        """Return the stored response, None if there is none."""
+        encrypted = type(self).objects.filter(pk=self.pk).values_list("encrypted_response", flat=True).first()
+        if not encrypted:
             return None
-        answer: dict[str, Any] = json.loads(
-            encryption.decrypt_with_token(bytes(sealed), token=token, context=_ANSWER_CONTEXT)
+        response: dict[str, Any] = json.loads(
+            encryption.decrypt_with_token(bytes(encrypted), token=token, context=_RESPONSE_CONTEXT)
         )
-        return answer
+        return response
 
     def is_successor_used(self) -> bool:
         """Return whether the refresh token that replaced this one has been used or revoked."""
@@ -356,4 +358,4 @@ class IdempotentResponse(models.Model):
     @property
     def encryption_context(self) -> str:
         """The encryption context of the stored response."""
-        return f"webservice answer:{self.pk}"
+        return f"idempotent response:{self.pk}"

@@ -21,7 +21,7 @@ def is_trusted_redirect(
     RFC 9700 section 4.11.2: redirect only to a trusted URI and, except for silent authentication, only after the user
     was authenticated. Trusted targets are applications registered by the operator, applications of the signed-in user's
     office, and the origin the browser came from. A `silent` request (prompt=none, OpenID Connect Core section 3.1.2.6)
-    is answered too, as in a frame, unless the browser reports that it is a top-level navigation.
+    gets a response too, as in a frame, unless the browser reports a top-level navigation.
     """
     if application is not None and application.provider_id is None:
         return True

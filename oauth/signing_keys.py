@@ -15,7 +15,7 @@ from core.ids import uuid7
 
 ID_TOKEN_LIFETIME = timedelta(hours=1)
 JWKS_CACHE_LIFETIME = timedelta(minutes=15)  # how long clients may cache the public keys
-# A new key is published this long before it signs: longer than any cache, also one that answers late.
+# A new key is published this long before it signs: longer than any cache keeps it, even one that refreshes late.
 PUBLICATION_LEAD = timedelta(hours=1)
 _KEY_PARAMETERS: dict[str, dict[str, Any]] = {
     "RS256": {"kty": "RSA", "size": 2048},
@@ -68,8 +68,8 @@ class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
 
     def create_key(self, algorithm: str, *, signs_from: datetime) -> SigningKey:
         """Create a key that starts signing at `signs_from`."""
-        kid, sealed = generate_signing_key(algorithm)
-        return self.create(kid=kid, algorithm=algorithm, encrypted_pem=sealed, signs_from=signs_from)
+        kid, encrypted = generate_signing_key(algorithm)
+        return self.create(kid=kid, algorithm=algorithm, encrypted_pem=encrypted, signs_from=signs_from)
 
     def list_published(self, now: datetime | None = None) -> list[SigningKey]:
         """Return the keys that clients may still need to verify an ID token, newest first."""

@@ -45,7 +45,7 @@ class Caller:
             return [MissingEvidence.INTERACTIVE]
         age, most = timezone.now() - self.authenticated_at, LEVEL_MAX_AGE_SECONDS[ReauthenticationLevel.FIVE_MINUTES]
         is_recent = -MAX_CLOCK_SKEW <= age < timedelta(seconds=most)
-        if self.user.is_azure_user:  # Microsoft asks for the factor, when a confirmation is asked of it
+        if self.user.is_azure_user:  # Microsoft requires the second factor when Loket requests re-authentication
             return [] if is_recent and self.with_factor else [MissingEvidence.RECENT]
         missing = {MissingEvidence.RECENT: not is_recent, MissingEvidence.FACTOR: not self.with_factor}
         return [evidence for evidence, is_missing in missing.items() if is_missing]

@@ -15,9 +15,8 @@ from oauthlib.oauth2.rfc6749 import errors
 
 import authentication.actions
 from accounts.models import LoginMethod, User
-from audit.actors import EventOrigin
+from audit.actors import EventOrigin, build_anonymous_actor
 from authentication import reauthentication
-from authentication.request_utils import build_anonymous_actor
 from core import encryption, throttle
 from core.throttle import AttemptsLeft, RateLimit
 from oauth import authentication_context, credentials, oidc, tokens
@@ -136,7 +135,7 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
     def validate_refresh_token(self, refresh_token: str, client: Any, request: Any, *args: Any, **kwargs: Any) -> bool:
         """Return whether the token is valid. Reuse of a refresh token revokes its whole family.
 
-        A used token is valid for a moment longer, until its successor is used: then it brings the same answer again.
+        A used token stays valid for a moment, until its successor is used: it then returns the same response.
         """
         try:
             if not super().validate_refresh_token(refresh_token, client, request, *args, **kwargs):
@@ -180,24 +179,24 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
         if not allowed.update(last_used_at=timezone.now()):
             raise errors.InvalidGrantError(request=request)
         if (used := self._refresh_token) is not None and not used.rotate():
-            self._repeat_answer(used, token, request)
+            self._replay_response(used, token, request)
             return
         request.refresh_token_instance = None  # the library would end the previous access token as well
         super()._save_bearer_token(token, request, *args, **kwargs)
         if used is not None:
-            used.save_answer(request.refresh_token, token)
+            used.save_response(request.refresh_token, token)
         _update_last_used(request.client)
 
-    def _repeat_answer(self, used: RefreshToken, token: dict[str, Any], request: Any) -> None:
-        """Replace `token` by the answer to the earlier use.
+    def _replay_response(self, used: RefreshToken, token: dict[str, Any], request: Any) -> None:
+        """Replace `token` by the response to the earlier use.
 
         Raises InvalidGrantError if the token was revoked, or if this request is for other scopes.
         """
-        answer = used.read_answer(request.refresh_token)
-        if answer is None or set(answer["scope"].split()) != set(request.scopes):
+        response = used.read_response(request.refresh_token)
+        if response is None or set(response["scope"].split()) != set(request.scopes):
             raise errors.InvalidGrantError(request=request)
         token.clear()
-        token.update(answer)
+        token.update(response)
 
     @property
     def _source(self) -> AuthorizationCode | RefreshToken | None:
@@ -239,7 +238,7 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
     def get_id_token_dictionary(self, token: Any, token_handler: Any, request: Any) -> tuple[dict[str, Any], datetime]:
         """Return the claims and their expiry. auth_time is the user's last authentication in that session."""
         claims, expires_at = super().get_id_token_dictionary(token, token_handler, request)
-        del claims["auth_time"]  # of the library: when the user last signed in anywhere
+        del claims["auth_time"]  # set by the library to the user's last sign-in in any browser
         if self._source is not None and self._source.authenticated_at is not None:
             claims["auth_time"] = int(self._source.authenticated_at.timestamp())
             claims |= authentication_context.build_claims(request.user, with_factor=self._source.with_factor)

@@ -182,7 +182,7 @@ def claim_message(
     if message is None:
         return None
     if message.is_being_sent:
-        _finish_message(message, Message.State.NO_RESPONSE, error="the worker stopped before the answer")
+        _finish_message(message, Message.State.NO_RESPONSE, error="the worker stopped before the response")
     elif message.expires_at is not None and message.expires_at <= now:
         _finish_message(message, Message.State.EXPIRED)
     elif message.attempts >= MAX_ATTEMPTS:

@@ -157,7 +157,7 @@ class BulkSchedule:
         self._limit, now = settings.LOKET_BULK_INVITATIONS_PER_HOUR, timezone.now()
         taken = (
             Message.objects.filter(provider_id=provider_id, scheduled_at__gt=now - _BULK_PERIOD)
-            .filter(created_at__lte=now + MAX_CLOCK_SKEW)  # not by a clock that ran ahead
+            .filter(created_at__lte=now + MAX_CLOCK_SKEW)  # exclude rows of a clock that ran ahead
             .exclude(state=Message.State.CANCELED)
             .order_by("-scheduled_at")
         )

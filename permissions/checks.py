@@ -200,7 +200,7 @@ def find_missing_right(by: Actor, granted: Iterable[Right], employers: Iterable[
     return None
 
 
-# Texts, because a queryset has no NOT IN over pairs, and NOT EXISTS is asked again for each row (docs/adr/0008).
+# SQL, because a queryset has no NOT IN over pairs, and NOT EXISTS is evaluated again for each row (docs/adr/0008).
 _UNGRANTABLE_TEAMS_SQL = """
 SELECT DISTINCT r.team_id FROM permissions_teamright r
 LEFT JOIN permissions_teamemployer e

@@ -38,7 +38,7 @@ def pytest_collection_finish() -> None:
 
 
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin"
-# Of Debian, by the mark of the tests that need them.
+# Debian's programs, by the mark of the tests that need them.
 PROGRAMS = {"browser": ["chromium"], "nginx": ["nginx"], "node": ["node", "java"]}
 
 
@@ -112,7 +112,8 @@ def _quick_cleanup() -> Iterator[None]:
 @pytest.fixture(autouse=True, scope="session")
 def _static_files_found_once() -> Iterator[None]:
     """Find static files only once: each test client is an application with its own middleware."""
-    find, found = WhiteNoiseMiddleware.add_files_from_finders, {}
+    find = WhiteNoiseMiddleware.add_files_from_finders
+    found: dict[str, object] = {}
 
     def add_files(middleware: WhiteNoiseMiddleware) -> None:
         if not found:

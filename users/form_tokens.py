@@ -8,18 +8,18 @@ from accounts.models import LoginMethod, User
 from core.ids import uuid7
 
 
-def issue_form_token(user: User, kind: LoginMethod) -> str:
-    """Return a new id, signed because clients must not choose ids, for a form that creates a user of that kind."""
-    return signing.dumps(uuid7().hex, salt=_build_salt(user, kind))
+def issue_form_token(user: User, method: LoginMethod) -> str:
+    """Return a new ID for a form that creates a user, signed so that clients cannot choose IDs."""
+    return signing.dumps(uuid7().hex, salt=_build_salt(user, method))
 
 
-def read_form_token(user: User, kind: LoginMethod, text: str) -> UUID | None:
-    """Return the id that was issued to `user` for that kind as `text`, or None when the signature does not match."""
+def read_form_token(user: User, method: LoginMethod, text: str) -> UUID | None:
+    """Return the ID in `text` if it was issued to `user` for this login method, else None."""
     try:
-        return UUID(signing.loads(text, salt=_build_salt(user, kind)))
+        return UUID(signing.loads(text, salt=_build_salt(user, method)))
     except signing.BadSignature:
         return None
 
 
-def _build_salt(user: User, kind: LoginMethod) -> str:
-    return f"accounts.once {user.pk} {kind}"
+def _build_salt(user: User, method: LoginMethod) -> str:
+    return f"users.form_tokens {user.pk} {method}"

@@ -102,11 +102,11 @@ def add_authenticator_app(
 
 
 @action(ReauthenticationLevel.FIVE_MINUTES)
-def add_passkey(user: User, answer: Any, *, ceremony: Ceremony, name: str, by: Actor) -> Passkey:
-    """Add the passkey in the browser's `answer` to `ceremony`. Raises PasskeyRejected, TooManyDevices."""
+def add_passkey(user: User, credential: Any, *, ceremony: Ceremony, name: str, by: Actor) -> Passkey:
+    """Add the passkey in `credential`, which the browser made in `ceremony`. Raises PasskeyRejected, TooManyDevices."""
     user = _lock_website_user(user, by)
     _require_device_slot(user, by)
-    passkey = ceremony.complete_registration(answer, user)
+    passkey = ceremony.complete_registration(credential, user)
     passkey.name = name
     passkey.save(update_fields=["name"])
     _finish_enrollment(user, passkey, by)
@@ -213,7 +213,7 @@ def generate_recovery_codes(user: User, *, by: Actor) -> list[str]:
     codes = recovery_codes.generate_codes()
     device = user.recovery_codes.first() or RecoveryCodes(provider=user.provider, user=user)
     device.set_codes(codes)
-    device.save()  # the same row: a session that a code opened goes on
+    device.save()  # the same row, so that a session opened with a recovery code stays valid
     emails.send("recovery_codes_generated", user, kind="recovery_codes_made")
     record(Verb.RECOVERY_CODES_MADE, user, by=by, provider_id=user.provider_id)
     return codes

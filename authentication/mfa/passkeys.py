@@ -18,7 +18,7 @@ from webauthn.helpers.exceptions import WebAuthnException
 
 from accounts.models import User
 from authentication.models import Passkey
-from authentication.request_utils import get_next_url
+from authentication.next_url import get_next_url
 from authentication.session_timeouts import BY_SSO_KEY
 
 _CEREMONY_SECONDS, _MAX_CEREMONIES = 600, 5
@@ -59,28 +59,28 @@ class Ceremony:
         return options
 
     @classmethod
-    def pop_pending(cls, request: HttpRequest, purpose: str, user: User | None, answer: Any) -> "Ceremony":
-        """Return the ceremony of `answer` that this session started for this purpose and user.
+    def pop_pending(cls, request: HttpRequest, purpose: str, user: User | None, credential: Any) -> "Ceremony":
+        """Return the ceremony of `credential` that this session started for this purpose and user.
 
         Raises PasskeyRejected.
         """
-        stored = request.session.get(_build_session_key(purpose), {}).pop(_read_challenge(answer), None)
+        stored = request.session.get(_build_session_key(purpose), {}).pop(_read_challenge(credential), None)
         request.session.save()  # no challenge works twice, whatever happens next
         is_theirs = stored and stored["user"] == _format_user_id(user)
         if not (is_theirs and 0 <= time.time() - stored["at"] < _CEREMONY_SECONDS):
             raise PasskeyRejected("no ceremony was begun here, or too long ago")
         return cls(request, stored["state"])
 
-    def complete_registration(self, answer: Any, user: User) -> Passkey:
-        return self._complete("register_complete", answer, user)
+    def complete_registration(self, credential: Any, user: User) -> Passkey:
+        return self._complete("register_complete", credential, user)
 
-    def complete_authentication(self, answer: Any, user: User | None) -> Passkey:
+    def complete_authentication(self, credential: Any, user: User | None) -> Passkey:
         """Verify the response, record the use and return the passkey, of `user` if given. Raises PasskeyRejected."""
-        return self._complete("authenticate_complete", answer, user)
+        return self._complete("authenticate_complete", credential, user)
 
-    def _complete(self, method: str, answer: Any, user: User | None) -> Passkey:
+    def _complete(self, method: str, credential: Any, user: User | None) -> Passkey:
         try:
-            passkey: Passkey = getattr(_create_helper(self.request), method)(user, self.state, answer)
+            passkey: Passkey = getattr(_create_helper(self.request), method)(user, self.state, credential)
         except _LIBRARY_ERRORS as error:
             raise PasskeyRejected(type(error).__name__) from error
         return passkey
@@ -113,10 +113,10 @@ def _save_ceremony(request: HttpRequest, purpose: str, user: User | None, state:
     request.session[_build_session_key(purpose)] = dict(list(ceremonies.items())[-_MAX_CEREMONIES:])
 
 
-def _read_challenge(answer: Any) -> str:
+def _read_challenge(credential: Any) -> str:
     """Return the challenge that the browser's response names. Raises PasskeyRejected if it is malformed."""
     try:
-        return str(json.loads(base64url_to_bytes(answer["response"]["clientDataJSON"]))["challenge"])
+        return str(json.loads(base64url_to_bytes(credential["response"]["clientDataJSON"]))["challenge"])
     except (*_LIBRARY_ERRORS, RecursionError) as error:
         raise PasskeyRejected("no client data") from error
 

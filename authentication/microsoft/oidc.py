@@ -38,10 +38,10 @@ from core.throttle import RateLimit, Throttled
 if TYPE_CHECKING:
     from msal import ConfidentialClientApplication
 
-FLOW_MINUTES = 10  # that the flow may take
+FLOW_MINUTES = 10  # maximum duration of a flow
 _SINGLE_USE_LIMIT = RateLimit("microsoft state", burst=1, every=timedelta(minutes=FLOW_MINUTES + 5))
-_HTTP_TIMEOUT_SECONDS = 10  # that Microsoft may take for an answer
-_CALL_SLOTS = BoundedSemaphore(2)  # of the four threads that answer pages: when Microsoft hangs, the others go on
+_HTTP_TIMEOUT_SECONDS = 10  # per call to Microsoft
+_CALL_SLOTS = BoundedSemaphore(2)  # of the four threads that serve pages: when Microsoft hangs, the others go on
 _SLOT_TIMEOUT_SECONDS = 1  # for a place
 _ENCRYPTION_CONTEXT = "journey to microsoft"
 _EXPIRED_CODE_ERRORS = frozenset({"invalid_grant"})
@@ -114,8 +114,8 @@ def start_flow(flow_context: FlowContext) -> tuple[str, str, str]:
     return address, flow["state"], encryption.encrypt_text(state, context=_ENCRYPTION_CONTEXT)
 
 
-def finish_flow(cookie: str, answer: Mapping[str, str]) -> FlowResult:
-    """Return the identity, given the value of the cookie and Microsoft's response parameters `answer`.
+def finish_flow(cookie: str, response: Mapping[str, str]) -> FlowResult:
+    """Return the identity, given the value of the cookie and the parameters of Microsoft's `response`.
 
     The caller checks that the cookie is at most FLOW_MINUTES old. Call this outside a transaction: a rollback would
     allow the flow a second time. Raises MicrosoftSignInError.
@@ -125,21 +125,21 @@ def finish_flow(cookie: str, answer: Mapping[str, str]) -> FlowResult:
     except encryption.DecryptionError:
         raise MicrosoftSignInError(ErrorPage.START_AGAIN, "no_journey") from None
     flow: dict[str, Any] = state["flow"]
-    if not hmac.compare_digest(str(flow["state"]).encode(), answer.get("state", "").encode()):
+    if not hmac.compare_digest(str(flow["state"]).encode(), response.get("state", "").encode()):
         raise MicrosoftSignInError(ErrorPage.START_AGAIN, "state")
     try:
         throttle.consume_attempt(_SINGLE_USE_LIMIT, flow["state"])
     except Throttled:
         raise MicrosoftSignInError(ErrorPage.START_AGAIN, "replayed") from None
-    if "error" in answer or not answer.get("code"):
-        raise _build_authorization_error(answer)
-    token = _fetch_id_token(flow, {"state": flow["state"], "code": answer["code"]})
+    if "error" in response or not response.get("code"):
+        raise _build_authorization_error(response)
+    token = _fetch_id_token(flow, {"state": flow["state"], "code": response["code"]})
     flow_context = FlowContext(**state["flow_context"])
     return FlowResult(flow_context, _validate_identity(token, flow["nonce"]), state["started_at"])
 
 
-def _build_authorization_error(answer: Mapping[str, str]) -> MicrosoftSignInError:
-    error = answer.get("error", "")
+def _build_authorization_error(response: Mapping[str, str]) -> MicrosoftSignInError:
+    error = response.get("error", "")
     if error == "access_denied":
         return MicrosoftSignInError(ErrorPage.CANCELLED, "cancelled")
     if error in _CLIENT_ERRORS:
@@ -147,13 +147,13 @@ def _build_authorization_error(answer: Mapping[str, str]) -> MicrosoftSignInErro
     return MicrosoftSignInError(ErrorPage.UNREACHABLE, "error_at_microsoft")
 
 
-def _fetch_id_token(flow: dict[str, Any], answer: dict[str, str]) -> str:
+def _fetch_id_token(flow: dict[str, Any], response: dict[str, str]) -> str:
     """Exchange the code for an ID token, not yet validated. Raises MicrosoftSignInError."""
     from msal.exceptions import MsalError
 
     client = _create_client()
     try:
-        result = client.acquire_token_by_auth_code_flow(flow, answer)
+        result = client.acquire_token_by_auth_code_flow(flow, response)
     except (OSError, MsalError):
         raise MicrosoftSignInError(ErrorPage.UNREACHABLE, "unreachable") from None
     except (ValueError, RuntimeError, LookupError, TypeError, AttributeError):
@@ -209,7 +209,7 @@ def _create_client() -> "ConfidentialClientApplication":
 
 
 def _load_stand_in() -> Any:
-    """Return the module that plays Microsoft in the demo, or None."""
+    """Return the module that stands in for Microsoft in the demo, or None."""
     return import_module(settings.LOKET_DEMO_ENTRA) if settings.LOKET_DEMO else None
 
 
@@ -233,7 +233,7 @@ def _create_http_client() -> HttpClient:
     import requests
 
     session = requests.Session()
-    session.trust_env = False  # variables of the environment would replace the certificates that are trusted
+    session.trust_env = False  # environment variables could replace the trusted certificates
     session.request = _limit_concurrency(partial(session.request, timeout=_HTTP_TIMEOUT_SECONDS))  # type: ignore[method-assign]
     return session
 

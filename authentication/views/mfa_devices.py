@@ -17,7 +17,7 @@ from authentication.mfa import actions, must_enroll, session_state
 from authentication.mfa.actions import LastDeviceRequired, TooManyDevices
 from authentication.mfa.forms import AuthenticatorAppForm, DeviceNameForm
 from authentication.models import AuthenticatorApp, MfaDevice, Passkey
-from authentication.request_utils import get_next_url
+from authentication.next_url import get_next_url
 from core.access import POST, SAFE, Access, ReauthenticationLevel, page
 from core.confirmation import Confirmation, render_confirmation
 from core.export_files import attach

@@ -11,16 +11,16 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from audit.actors import build_page_actor
+from audit.actors import build_anonymous_actor, build_page_actor
 from authentication import actions, reauthentication, sessions
 from authentication.microsoft import callback, oidc
 from authentication.microsoft.errors import ErrorPage, MicrosoftSignInError
 from authentication.microsoft.oidc import FlowContext, FlowPurpose, FlowResult
+from authentication.next_url import get_next_url
 from authentication.rate_limits import MICROSOFT_LIMIT
-from authentication.request_utils import build_anonymous_actor, get_next_url
 from core import cookies, throttle
 from core.access import SAFE, Access, DuringImpersonation, ReauthenticationLevel, page
-from core.middleware import get_client_address
+from core.client_address import get_client_address
 from permissions.access import OfficeRequest
 from permissions.checks import Right
 
@@ -60,14 +60,14 @@ def confirm_tenant(request: OfficeRequest, pk: UUID) -> HttpResponse:
 @page(Access.PUBLIC, methods=SAFE)
 def microsoft_callback(request: HttpRequest) -> HttpResponse:
     _require_configured()
-    if request.method == "HEAD":  # of a program that checks links: the flow is still to be finished
+    if request.method == "HEAD":  # from a link checker: the flow must still be completed
         return HttpResponse()
-    answer = {name: request.GET[name] for name in ("code", "state", "error") if name in request.GET}
-    name = cookies.build_flow_name(_COOKIE_NAME, answer.get("state", ""))
+    parameters = {name: request.GET[name] for name in ("code", "state", "error") if name in request.GET}
+    name = cookies.build_flow_name(_COOKIE_NAME, parameters.get("state", ""))
     cookie = cookies.get_signed_cookie(request, name, salt=_COOKIE_SALT, max_age=_COOKIE_SECONDS)
     throttle.consume_attempt(MICROSOFT_LIMIT, throttle.build_network_key(get_client_address(request)))
     try:
-        response = _complete_flow(request, oidc.finish_flow(cookie, answer))
+        response = _complete_flow(request, oidc.finish_flow(cookie, parameters))
     except MicrosoftSignInError as refusal:
         response = _redirect_to_error(request, refusal)
     cookies.delete_cookie(response, name)  # flows of other tabs stay

@@ -11,18 +11,18 @@ from django.utils.translation import gettext as _
 from django.views.i18n import JavaScriptCatalog
 
 from accounts.models import User
+from audit.actors import build_anonymous_actor
 from authentication.actions import record_failed_sign_in
 from authentication.mfa import actions, session_state
 from authentication.mfa.actions import TooManyDevices
 from authentication.mfa.passkeys import Ceremony, PasskeyRejected, build_script_settings
 from authentication.rate_limits import PASSKEY_LIMIT
-from authentication.request_utils import build_anonymous_actor
 from authentication.views.mfa_devices import build_context, complete_enrollment
 from authentication.views.reauthentication import complete_reauthentication
 from authentication.views.second_step import complete_login
 from core import throttle
 from core.access import POST, SAFE, Access, ReauthenticationLevel, page
-from core.middleware import get_client_address
+from core.client_address import get_client_address
 from core.throttle import Throttled
 from permissions.access import OfficeRequest
 
@@ -57,9 +57,9 @@ def complete_registration(request: OfficeRequest) -> HttpResponse:
     user = request.user
     name = _("Passkey of %(date)s") % {"date": date_format(timezone.localtime(), "j F Y")}
     try:
-        answer = _parse_browser_response(request)
-        ceremony = Ceremony.pop_pending(request, "make", user, answer)
-        passkey = actions.add_passkey(user, answer, ceremony=ceremony, name=name, by=request.actor)
+        credential = _parse_browser_response(request)
+        ceremony = Ceremony.pop_pending(request, "make", user, credential)
+        passkey = actions.add_passkey(user, credential, ceremony=ceremony, name=name, by=request.actor)
     except PasskeyRejected:
         return _build_error_response(_("This passkey could not be added. Try again."))
     except TooManyDevices as error:
@@ -95,9 +95,9 @@ def complete_authentication(request: HttpRequest) -> HttpResponse:
         response = complete_reauthentication(request, passkey)  # type: ignore[arg-type]
     else:
         response = complete_login(request, owner, passkey)
-    answer = JsonResponse({"id": str(passkey.pk), "redirect_url": response["Location"]})
-    answer.cookies.update(response.cookies)
-    return answer
+    json_response = JsonResponse({"id": str(passkey.pk), "redirect_url": response["Location"]})
+    json_response.cookies.update(response.cookies)
+    return json_response
 
 
 def _get_expected_user(request: HttpRequest) -> User | None:

@@ -12,19 +12,19 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from audit.actors import build_page_actor
+from audit.actors import build_anonymous_actor, build_page_actor
 from authentication import actions, ended_sessions, sessions, trusted_devices
 from authentication.forms import ChangePasswordForm, ForgotPasswordForm, LoginForm, PasswordResetForm
 from authentication.mfa import session_state
 from authentication.mfa.passkeys import build_script_settings
 from authentication.microsoft import oidc
 from authentication.models import RESET_LINK_MINUTES, PasswordResetToken
+from authentication.next_url import get_next_url
 from authentication.rate_limits import LINK_LIMIT
-from authentication.request_utils import build_anonymous_actor, get_next_url
 from core import cookies, encryption, throttle
 from core.access import SAFE, Access, DuringImpersonation, ReauthenticationLevel, page
+from core.client_address import get_client_address
 from core.errors import EditConflict
-from core.middleware import get_client_address
 from permissions.access import OfficeRequest
 from permissions.shortcuts import render_form, show_errors
 

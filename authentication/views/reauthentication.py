@@ -17,8 +17,8 @@ from authentication.mfa import actions, session_state
 from authentication.mfa.forms import PasswordAndTotpCodeForm, TotpCodeForm
 from authentication.mfa.passkeys import build_script_settings
 from authentication.models import MfaDevice
+from authentication.next_url import get_next_url
 from authentication.rate_limits import CURRENT_PASSWORD_LIMIT
-from authentication.request_utils import get_next_url
 from core import throttle
 from core.access import SAFE, Access, page
 from permissions.access import OfficeRequest

@@ -21,7 +21,7 @@ from authentication.mfa import actions, session_state
 from authentication.mfa.forms import RecoveryCodeForm, TotpCodeForm
 from authentication.mfa.passkeys import build_script_settings
 from authentication.models import MfaDevice, RecoveryCodes
-from authentication.request_utils import get_next_url
+from authentication.next_url import get_next_url
 from core.access import Access, page
 from permissions.shortcuts import render_form, show_errors
 

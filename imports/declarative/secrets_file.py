@@ -22,7 +22,7 @@ def read_secrets(file: IO[bytes]) -> tuple[OfficeSecrets, list[OfficeFault]]:
     """Return the mobile numbers and passwords in a file with columns of a user import. Raises UnreadableFile."""
     secrets, faults, notes = OfficeSecrets({}, {}), list[OfficeFault](), FileNotes()
     _header, batches = read_user_rows(file, notes=notes)
-    if notes.guessed_encoding:  # no plan shows what became of a password
+    if notes.guessed_encoding:  # no plan shows how a password was read
         raise UnreadableFile(_("The text encoding of this file is not recognized. Save the file again as CSV UTF-8."))
     for batch in batches:
         for row in batch:

@@ -37,7 +37,7 @@ _NON_ASCII_RUN = re.compile(r"[^\x00-\x7f]+")
 
 
 class DecodedText(NamedTuple):
-    """A decoded text file; `guessed_encoding` is the label of an encoding that only the letters told."""
+    """A decoded text file; `guessed_encoding` is the label of an encoding that was inferred from the letters."""
 
     text: str
     guessed_encoding: str = ""
@@ -62,8 +62,8 @@ def decode_text(content: bytes) -> DecodedText:
     except UnreadableFile as error:
         encoding, words = _guess_encoding(content)
         if any(_is_likelier_as_utf8(word, encoding) for word in words):
-            raise  # part of it is UTF-8
-        # Undefined bytes stand in rare words only: the cells that have them are refused.
+            raise  # part of the file is UTF-8
+        # Undefined bytes occur in rare words only: cells that contain them are refused.
         text = content.decode(encoding, errors="replace")
         if "\x00" not in text and _score_words(words, encoding) < _MIN_WORD_SCORE * len(words):
             message = _("The text encoding of this file is not recognized. Save the file again as CSV UTF-8.")
@@ -81,7 +81,7 @@ def _decode(content: bytes, encoding: str) -> str:
 
 
 def _guess_encoding(content: bytes) -> tuple[str, list[bytes]]:
-    """Return the likeliest 8-bit encoding, and the words that told."""
+    """Return the likeliest 8-bit encoding, and the words that indicate it."""
     found = (match[0] for match in _ENCODED_WORD.finditer(content))
     words = list(dict.fromkeys(islice(found, 10 * _MAX_WORDS)))[:_MAX_WORDS]
     return max(_ENCODINGS, key=lambda name: _score_words(words, name) - _ENCODINGS[name][1]), words

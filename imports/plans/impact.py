@@ -49,8 +49,8 @@ def compute_impact(before: HypotheticalAccess | None, after: HypotheticalAccess)
         "lost": _group_by_employers(old - new),
         "waiting": _group_by_employers(waiting),
     }
-    seal = sha256(repr([sorted(map(str, can)) for can in (held_before, held_after)]).encode()).hexdigest()
-    return {name: part for name, part in parts.items() if part} | {"rests": inactive_reasons, "all": seal[:16]}
+    digest = sha256(repr([sorted(map(str, can)) for can in (held_before, held_after)]).encode()).hexdigest()
+    return {name: part for name, part in parts.items() if part} | {"rests": inactive_reasons, "all": digest[:16]}
 
 
 def _group_by_employers(can: _EffectiveRights) -> list[dict[str, Any]]:

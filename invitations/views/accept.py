@@ -20,7 +20,7 @@ from authentication import trusted_devices
 from authentication.mfa import must_enroll
 from core import throttle
 from core.access import SAFE, Access, page
-from core.middleware import get_client_address
+from core.client_address import get_client_address
 from core.throttle import RateLimit, Throttled
 from invitations import acceptance, cookies
 from invitations.acceptance import CodeLimitReached, SenderNotAuthorized

@@ -53,7 +53,7 @@ def authorize(request: HttpRequest) -> HttpResponse:
     consent of the user. Existing consent skips the page, unless the application requests prompt=consent.
     """
     parameters, is_request = read_parameters(request), request.method in SAFE or "client_id" in request.POST
-    is_silent = "none" in get_prompt(parameters)  # such a request hears of a missing factor by an error
+    is_silent = "none" in get_prompt(parameters)  # a missing second factor is then an error
     if isinstance(request.user, User) and not is_silent:
         missing = redirect_to_second_factor(request, request.user, get_policy(deny_authorization))
         if missing is not None:
@@ -62,15 +62,15 @@ def authorize(request: HttpRequest) -> HttpResponse:
         return _accept_consent(request, parameters)
     if request.method == "POST" and not isinstance(request.user, User):
         return redirects.redirect_as_get(reverse("oauth:authorize"), parameters)
-    return _answer(request, parameters)
+    return _handle_request(request, parameters)
 
 
 @csrf_protect
 def _accept_consent(request: HttpRequest, parameters: QueryDict) -> HttpResponse:
-    return _answer(request, parameters, is_consent=True)
+    return _handle_request(request, parameters, is_consent=True)
 
 
-def _answer(request: HttpRequest, parameters: QueryDict, *, is_consent: bool = False) -> HttpResponse:
+def _handle_request(request: HttpRequest, parameters: QueryDict, *, is_consent: bool = False) -> HttpResponse:
     try:
         authorization = _parse(request, parameters)
         if isinstance(request.user, User) and authorization.application.is_available_to(request.user):

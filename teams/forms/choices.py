@@ -1,6 +1,6 @@
 """Forms that choose a right, an employer or a colleague."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.forms.utils import flatatt
@@ -40,19 +40,16 @@ class EmployerChoiceForm(OfficeChoiceForm):
     )
 
 
-class RightChoiceForm(EmployerChoiceForm):
-    right = forms.ChoiceField(label=_("Right"))
-    field_order = ["right", "employer"]
+def _list_right_choices() -> list[tuple[Any, Any]]:
+    return [
+        (_("For the office"), [(right.value, right.label) for right in Right if right not in EMPLOYER_LEVEL_RIGHTS]),
+        (_("At an employer"), [(right.value, right.label) for right in Right if right in EMPLOYER_LEVEL_RIGHTS]),
+    ]
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["right"].choices = [  # type: ignore[attr-defined]
-            (
-                _("For the office"),
-                [(right.value, right.label) for right in Right if right not in EMPLOYER_LEVEL_RIGHTS],
-            ),
-            (_("At an employer"), [(right.value, right.label) for right in Right if right in EMPLOYER_LEVEL_RIGHTS]),
-        ]
+
+class RightChoiceForm(EmployerChoiceForm):
+    right = forms.ChoiceField(label=_("Right"), choices=_list_right_choices)
+    field_order = ["right", "employer"]
 
     def clean_right(self) -> Right:
         return Right(self.cleaned_data["right"])
@@ -76,5 +73,5 @@ class ColleagueChoiceForm(forms.Form):
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         others = User.objects.visible_to(user).exclude(pk=user.pk).order_by("sort_name", "pk")
-        self.fields["colleague"].queryset = others  # type: ignore[attr-defined]
-        self.fields["colleague"].label_from_instance = lambda user: user.list_name  # type: ignore[attr-defined]
+        field = cast("forms.ModelChoiceField[User]", self.fields["colleague"])
+        field.queryset, field.label_from_instance = others, lambda obj: obj.list_name  # type: ignore[method-assign]

@@ -15,6 +15,7 @@ class NewEmployerForm(forms.Form):
         label=_("Number"),
         min_value=1,
         max_value=99_999_999,
+        widget=forms.NumberInput(attrs={"class": "short"}),
         error_messages={"required": _("Enter the employer number.")},
     )
     name = forms.CharField(
@@ -25,17 +26,12 @@ class NewEmployerForm(forms.Form):
     )
     products = forms.TypedMultipleChoiceField(
         label=_("Products"),
+        choices=lambda: [(product.value, f"{product.value} {product.label}") for product in Product],
         coerce=int,
         required=False,
         widget=forms.CheckboxSelectMultiple,
         help_text=_("A right that requires a product has effect only where that product is on."),
     )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["number"].widget.attrs["class"] = "short"
-        products = [(product.value, f"{product.value} {product.label}") for product in Product]
-        self.fields["products"].choices = products  # type: ignore[attr-defined]
 
     def clean_products(self) -> list[Product]:
         return [Product(number) for number in sorted(set(self.cleaned_data["products"]))]

@@ -31,7 +31,7 @@ class RightsForm(forms.Form):
     def __init__(self, *args: Any, held: frozenset[Right], givable: frozenset[Right], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.held, self.givable = held, givable
-        self.fields["rights"].set_choices(givable)  # type: ignore[attr-defined]
+        cast(RightsField, self.fields["rights"]).set_choices(givable)
 
     def clean_rights(self) -> frozenset[Right]:
         """Return the chosen rights and the held ones that the administrator cannot revoke."""

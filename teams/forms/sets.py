@@ -1,6 +1,6 @@
 """Forms of authorization sets."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -29,7 +29,7 @@ class AuthorizationSetForm(VersionedForm):
         }
         super().__init__(*args, **kwargs)
         self.locked_rights = sort_rights(held - givable)  # which the administrator cannot remove
-        self.fields["rights"].set_choices(givable)  # type: ignore[attr-defined]
+        cast(RightsField, self.fields["rights"]).set_choices(givable)
 
     @property
     def contents(self) -> frozenset[Right]:

@@ -1,6 +1,7 @@
 """Database constraints, tested with SQL that bypasses every action (rules 1 and 2)."""
 
 from itertools import product
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -15,7 +16,7 @@ HASH = "argon2$argon2id$v=19$x"
 ALL = ("username", "password", "external_tenant_id", "external_tid", "external_user_id", "accepted_at")
 
 
-def update(user: User, **columns: object) -> None:
+def update(user: User, **columns: Any) -> None:
     """Change columns with plain SQL and check deferred constraints immediately."""
     assignments = ", ".join(f"{name} = %s" for name in columns)
     with transaction.atomic(), connection.cursor() as cursor:
@@ -61,7 +62,7 @@ def test_an_empty_password_is_none(office: Provider) -> None:
 
 
 @pytest.mark.parametrize("make", [make_service, make_azure])
-def test_only_website_users_owe_a_second_factor(office: Provider, make: object) -> None:
+def test_only_website_users_owe_a_second_factor(office: Provider, make: Any) -> None:
     with pytest.raises(IntegrityError):
         update(make(office), two_factor_required=True)
 

@@ -23,7 +23,7 @@ def test_lookup_finds_the_user_with_the_office(alice: User, bob: User, office: P
         assert found is not None
         known = User.objects.select_related("provider").get(pk=user.pk)
         assert (told(found), told(found.provider)) == (told(known), told(known.provider))
-        found.save()  # and it is one like any other
+        found.save()  # and it is like any other query
 
 
 def test_support_has_no_office() -> None:

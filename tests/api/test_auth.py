@@ -35,7 +35,7 @@ OPERATIONS = [
     for view in router.path_operations.values()
     for operation in view.operations
 ]
-# What needs no right, for it is about the user of the token, and the scope whose sentence on the consent page says so.
+# Operations on the user of the token, which need no right, and the scope that describes them on the consent page.
 OWN = {
     "GetProvidersByUser": Scope.PROFILE,
     "GetAuthorizationsByProviderId": Scope.ACCOUNT_READ,
@@ -48,7 +48,7 @@ OWN = {
 BODIES: dict[str, Any] = {"PATCH": {"action": "Block"}, "DELETE": None, "GET": None}
 
 
-def door_of(operation: Any) -> OperationAuth:
+def auth_of(operation: Any) -> OperationAuth:
     (found,) = operation.auth_callbacks
     assert isinstance(found, OperationAuth)
     return found
@@ -56,7 +56,7 @@ def door_of(operation: Any) -> OperationAuth:
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=[operation.operation_id for operation in OPERATIONS])
 def test_every_operation_says_what_it_needs(operation: Any) -> None:
-    asked = door_of(operation)
+    asked = auth_of(operation)
     if operation.operation_id in OWN:
         assert (asked.scope, asked.right) == (OWN[operation.operation_id], None)
     else:
@@ -150,7 +150,7 @@ def test_ids_of_another_office_in_a_body_do_not_exist(alice: User, charlie: User
 def test_a_colleague_without_the_right_is_told_which_link_failed(bob: User, ids: dict[str, str]) -> None:
     calls = program(bob)
     for operation in OPERATIONS:
-        right = door_of(operation).right
+        right = auth_of(operation).right
         if right is not None:
             response = call(calls, operation, ids)
             message = response.json()["messages"][0]
@@ -160,7 +160,7 @@ def test_a_colleague_without_the_right_is_told_which_link_failed(bob: User, ids:
 
 def test_a_program_without_the_scope_is_told_which_link_failed(alice: User, ids: dict[str, str]) -> None:
     for operation in OPERATIONS:
-        scope = door_of(operation).scope
+        scope = auth_of(operation).scope
         response = call(program(alice, *(other for other in Scope if other != scope)), operation, ids)
         assert (response.status_code, response.json()["messages"][0]["reason"]) == (403, "client_scope")
         assert scope.value in response.headers["WWW-Authenticate"]
@@ -169,7 +169,7 @@ def test_a_program_without_the_scope_is_told_which_link_failed(alice: User, ids:
 def test_one_right_and_one_scope_suffice(office: Provider, ids: dict[str, str]) -> None:
     """The declared scope and right suffice for each operation, except for refusals by other rules."""
     for number, operation in enumerate(sorted(OPERATIONS, key=lambda one: one.methods == ["DELETE"])):
-        asked = door_of(operation)
+        asked = auth_of(operation)
         rights = [] if asked.right is None else [asked.right]
         user = make_user(office, *rights, username=f"u{number}", email=f"u{number}@x.example")
         response = call(program(user, asked.scope), operation, ids)

@@ -15,6 +15,7 @@ from audit.models import Event
 from oauth.models import IdempotentResponse
 from permissions.models import Team
 from tests.helpers.api_client import Program, program
+from tests.helpers.responses import ClientResponse
 from tests.helpers.users import make_user
 
 BODY = {
@@ -41,7 +42,7 @@ def at_once(*calls: Any) -> list[HttpResponse]:
     return answers
 
 
-def invite(calls: Program, office: Provider, key: str, **changes: Any) -> HttpResponse:
+def invite(calls: Program, office: Provider, key: str, **changes: Any) -> ClientResponse:
     return calls.call("POST", f"/providers/{office.pk}/users/invite", BODY | changes, Idempotency_Key=key)
 
 
@@ -62,7 +63,7 @@ def test_of_two_changes_on_one_version_one_is_refused(alice: User, office: Provi
     calls, path = program(alice), f"/providers/teams/{team.pk}"
     etag = calls.get(path).headers["ETag"]
 
-    def rename(name: str) -> HttpResponse:
+    def rename(name: str) -> ClientResponse:
         body = {"description": name, "twoFactorAuthenticationRequired": False}
         return calls.call("PUT", path, body, If_Match=etag)
 
@@ -81,7 +82,7 @@ def test_of_two_changes_of_rights_one_is_refused(alice: User, office: Provider) 
     calls, path = program(alice), f"/providers/users/{piet.pk}/authorizations"
     etag = calls.get(path).headers["ETag"]
 
-    def give(key: str) -> HttpResponse:
+    def give(key: str) -> ClientResponse:
         return calls.call("PATCH", path, {"authorizations": [{"code": key}]}, If_Match=etag)
 
     answers = at_once(lambda: give("view_users"), lambda: give("view_teams"))
@@ -94,7 +95,7 @@ def test_of_two_changes_of_signals_one_is_refused(alice: User, bob: User) -> Non
     calls, path = program(alice), f"/providers/users/{bob.pk}/notificationsettings"
     etag = calls.get(path).headers["ETag"]
 
-    def choose(key: str) -> HttpResponse:
+    def choose(key: str) -> ClientResponse:
         body = {"notifications": [{"notificationType": {"key": key}, "isEnabled": False}]}
         return calls.call("PATCH", path, body, If_Match=etag)
 

@@ -9,7 +9,6 @@ from uuid import uuid4
 
 import pytest
 from django.db import transaction
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -28,11 +27,12 @@ from tests.helpers.api_client import Program, program
 from tests.helpers.invited_users import NUMBER, invite
 from tests.helpers.login_methods import GOOD, PERSON, confirmed, make_azure, tenant_of
 from tests.helpers.notification_events import wants
+from tests.helpers.responses import ClientResponse
 from tests.helpers.users import make_user
 
 pytestmark = pytest.mark.django_db
-Change = Callable[[], HttpResponse]
-Case = tuple[Change, list[object], Any]  # by the page; by the operation: what stands in its address, and its body
+Change = Callable[[], ClientResponse]
+Case = tuple[Change, list[object], Any]  # by the page; by the operation: the parts of its URL, and its body
 API_PERSON = {"initials": "P.", "prefix": "de", "lastName": "Boer"}
 API_CONTACT = {"emailAddress": "p.deboer@devries.example"}
 
@@ -74,7 +74,7 @@ class Both:
     def page(self, name: str, /, *args: Any, **data: Any) -> Change:
         """Return a change through a form; omitted fields keep the values that the form shows."""
 
-        def change() -> HttpResponse:
+        def change() -> ClientResponse:
             url = reverse(name, args=args)
             form = getattr(self.browser.get(url), "context", None)
             shown = form.get("form") if form else None
@@ -84,7 +84,7 @@ class Both:
 
         return change
 
-    def call(self, operation_id: str, ids: list[object], body: Any) -> HttpResponse:
+    def call(self, operation_id: str, ids: list[object], body: Any) -> ClientResponse:
         """Return the response of an operation."""
         (operation,) = (one for one in OPERATIONS if one.operation_id == operation_id)
         left = [str(user_id) for user_id in ids]
@@ -146,7 +146,7 @@ def erase(both: Both) -> Iterator[Case]:
 
 @compared("PostInviteByProviderId")
 def invites(both: Both) -> Iterator[Case]:
-    def page() -> HttpResponse:
+    def page() -> ClientResponse:
         first = both.page("users:invite_user", **PERSON, two_factor_required="on")()
         concept = first.headers["Location"].partition("concept=")[2]
         return both.browser.post(reverse("users:send_invitation"), {"concept": concept, "mobile_number": NUMBER})

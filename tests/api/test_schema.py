@@ -23,7 +23,7 @@ from tests.helpers.api_client import VERSION, program
 from tests.helpers.invited_users import invite
 from tests.helpers.users import actor
 
-pytest_plugins = ["schemathesis.pytest.plugin"]  # left out of other processes in pyproject.toml: it is slow to import
+pytest_plugins = ["schemathesis.pytest.plugin"]  # not loaded by other processes (pyproject.toml): it is slow to import
 pytestmark = pytest.mark.django_db
 
 # A rule that no schema can say is a 400, an answer to who may not do it a 403, and a stale If-Match a 412.

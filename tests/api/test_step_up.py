@@ -188,7 +188,7 @@ def test_microsoft_vouches_for_the_factor(office: Provider, targets: Targets) ->
         assert ACTS["duty"](program(manager), targets).status_code == 202
 
 
-# How the proof gets into a token.
+# How the proof is added to a token.
 
 
 @pytest.fixture
@@ -251,7 +251,7 @@ def test_a_code_takes_the_sign_in_of_its_own_browser(alice: User, portal: Applic
         assert AuthorizationCode.objects.latest("pk").with_factor is with_factor
 
 
-# Writing back what was read.
+# Writing back the values that were read.
 
 
 def test_every_change_of_factors_raises_the_version(bob: User) -> None:
@@ -260,7 +260,7 @@ def test_every_change_of_factors_raises_the_version(bob: User) -> None:
     versions.append(User.objects.get(pk=bob.pk).version)
     give_app(bob, "Tablet")
     versions.append(User.objects.get(pk=bob.pk).version)
-    actions.remove_device(bob, bob.authenticator_apps.first().pk, by=actor(bob))  # type: ignore[union-attr]
+    actions.remove_device(bob, bob.authenticator_apps.first().pk, by=actor(bob))
     versions.append(User.objects.get(pk=bob.pk).version)
     assert len(set(versions)) == 4
 

@@ -269,7 +269,7 @@ def test_who_manages_users_does_not_rename_an_administrator(alice: User, bob: Us
     body = PUT | {"contactInformation": {"emailAddress": alice.email}}
     refused(person.call("PUT", path, body | {"personalDetails": {"initials": "A.", "lastName": "Directie"}}), None, 403)
     mailed = PUT | {"contactInformation": {"emailAddress": "elders@devries.example"}}
-    for _try in range(11):  # refused before a mail is counted
+    for _try in range(11):  # refused before an e-mail is counted
         refused(person.call("PUT", path, mailed), None, 403)
         refused(person.call("PATCH", path, {"action": "Unblock"}), None, 403)
     alice.refresh_from_db()

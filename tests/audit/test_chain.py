@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Thread
 from threading import Event as Signal
+from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
@@ -109,7 +110,7 @@ def test_after_200_writers_at_once_none_is_missing(office: Provider, bob: User, 
     offices = (office, charlie.provider, None)
     together, over = Barrier(THREADS), Signal()
 
-    def write_some(numbers: Iterable[int]) -> list[object]:
+    def write_some(numbers: Iterable[int]) -> list[UUID]:
         together.wait(30)
         found = []
         for number in numbers:

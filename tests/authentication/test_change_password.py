@@ -19,6 +19,7 @@ from core import encryption
 from core.access import ReauthenticationLevel
 from core.errors import EditConflict
 from outbox.models import Message
+from tests.helpers.responses import codes
 from tests.helpers.users import PASSWORD, make_user
 
 pytestmark = pytest.mark.django_db
@@ -34,10 +35,6 @@ def send(client: Client, current: str = PASSWORD, password: str = NEW, again: st
 def unchanged(user: User) -> bool:
     user.refresh_from_db()
     return passwords.verify_password(PASSWORD, user.password)
-
-
-def codes(response: Any, field: str) -> list[str]:
-    return [error.code for error in response.context["form"].errors.as_data()[field]]
 
 
 def test_password_change_shows_the_form_and_changes_nothing(alice_client: Client, alice: User) -> None:

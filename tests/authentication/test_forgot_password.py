@@ -58,7 +58,7 @@ def test_forgotten_password_does_the_same_for_every_address(client: Client, alic
     assert not Event.objects.exists()
 
 
-def test_forgotten_password_keeps_the_address_sealed(client: Client, alice: User) -> None:
+def test_forgotten_password_stores_the_address_encrypted(client: Client, alice: User) -> None:
     ask(client)
     assert b"alice" not in bytes(PasswordResetRequest.objects.get().encrypted_email)
 
@@ -168,7 +168,7 @@ def test_an_account_gets_three_mails_an_hour_whatever_the_spelling(alice: User) 
 
 
 def test_a_request_that_cannot_be_read_does_not_stop_the_others(client: Client, alice: User) -> None:
-    PasswordResetRequest.objects.create(encrypted_email=b"sealed by a retired key")
+    PasswordResetRequest.objects.create(encrypted_email=b"encrypted with a retired key")
     ask(client)
     assert actions.process_reset_requests() == 2
     assert Message.objects.count() == 1

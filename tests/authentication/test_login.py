@@ -126,7 +126,7 @@ def test_login_renews_the_session_key_of_the_anonymous_visitor(client: Client, a
     session = client.session
     session["x"] = 1
     session.save()
-    client.cookies["sessionid"] = session.session_key
+    client.cookies["sessionid"] = str(session.session_key)
     sign_in(client)
     assert client.cookies["sessionid"].value != session.session_key
     assert not SessionStore().exists(session.session_key)
@@ -174,7 +174,7 @@ def test_login_refuses_everybody_in_the_same_words(client: Client, others: dict[
     assert {event.target_name for event in events if event.provider_id is None} == {""}
     reasons = {event.reason: event.actor_id for event in events}
     assert set(reasons) == {*others.values(), "wrong_password"}
-    assert set(reasons.values()) == {None}  # who guessed is not known
+    assert set(reasons.values()) == {None}  # the guesser is unknown
 
 
 def test_login_does_the_same_work_for_everybody_refused(others: dict[str, str]) -> None:

@@ -24,7 +24,7 @@ def test_logout_logs_out(alice_client: Client, alice: User) -> None:
     assert not Session.objects.exists()
     event = Event.objects.get(verb=Verb.SIGNED_OUT)
     assert (event.actor_id, event.provider_id) == (alice.pk, alice.provider_id)
-    assert alice_client.post(URL)["Location"] == "/inloggen/"  # twice is no fault
+    assert alice_client.post(URL)["Location"] == "/inloggen/"  # logging out twice is allowed
     assert Event.objects.count() == 1
 
 

@@ -106,7 +106,7 @@ def test_session_ends_after_twelve_hours_whatever_happens(
     settings.LOKET_SESSION_IDLE_MINUTES = 1440
     client = kinds(bob)[kind]()
     use(client, clock, 10.5)
-    client.post("/bevestigen/", {"current_password": PASSWORD})  # under a new key, and confirmed a moment ago
+    client.post("/bevestigen/", {"current_password": PASSWORD})  # under a new key, re-authenticated just now
     clock.shift(timedelta(hours=1.5) - SECOND)
     assert is_signed_in(client)
     clock.shift(SECOND)
@@ -318,8 +318,8 @@ def test_microsoft_carries_it(alice: User, bob: User, clock: Clock, entra: Any) 
 def test_a_form_in_another_tab_is_kept_as_well(bob: User, alice: User, clock: Clock) -> None:
     client = sign_in_from("alice")
     clock.shift(TWO_HOURS)
-    assert not is_signed_in(client)  # the first tab hears of it, under a new key
-    assert client.post("/uitloggen/wachten/").status_code == 401  # and the second one asks
+    assert not is_signed_in(client)  # the first tab gets the new key
+    assert client.post("/uitloggen/wachten/").status_code == 401  # and the second tab asks
     target = next_of(client.post(f"/gebruikers/{bob.pk}/bewerken/", edited(bob, last_name="Nieuwenaam")))
     sign_in(client, "alice", target)
     assert resumed(client, target)["last_name"] == "Nieuwenaam"

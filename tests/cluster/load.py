@@ -29,7 +29,7 @@ class Results:
 
     acknowledged: list[str] = field(default_factory=list)  # ids of requests
     invited: list[str] = field(default_factory=list)  # addresses
-    moments: list[float] = field(default_factory=list)  # of what was acknowledged
+    moments: list[float] = field(default_factory=list)  # of the acknowledged changes
     answers: Counter[str] = field(default_factory=Counter)
     unexpected: list[str] = field(default_factory=list)
     lock: Lock = field(default_factory=Lock)

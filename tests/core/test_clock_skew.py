@@ -87,7 +87,7 @@ def test_a_proof_of_another_server_counts(alice: User) -> None:
         client = signed_in(alice, seconds_ago=-seconds)
         assert client.get("/profiel/wachtwoord/").status_code == path
     for minutes, lacks in ((4, []), (60, [MissingEvidence.RECENT])):
-        caller = Caller(alice, None, frozenset(), timezone.now() + minutes * MINUTE, with_factor=True)  # type: ignore[arg-type]
+        caller = Caller(alice, None, frozenset(), timezone.now() + minutes * MINUTE, with_factor=True)
         assert caller.list_missing_proof() == lacks
 
 

@@ -18,7 +18,7 @@ from accounts.models import ExternalTenant, Provider, User
 from core.composite_keys import CompositeForeignKey, SameOfficeForeignKey
 from permissions.models import SetApplication, Team, TeamMember
 
-# What may be of another office than the row: partners' programs are of none, and support is of none.
+# References that may leave the office: partner applications and support belong to no office.
 OTHER = {
     *(
         f"oauth.{name}.application"
@@ -26,7 +26,7 @@ OTHER = {
     ),
     *("oauth.SsoTicket.application", "support.Impersonation.supporter", "support.Impersonation.session"),
 }
-# What only actions hold in one office: these refer to each other by what was given out together.
+# References that only actions keep within the office: these rows were issued together.
 BY_ACTIONS = {
     "accounts.EmailChange.asked_by",
     "oauth.AccessToken.id_token",

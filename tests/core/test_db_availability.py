@@ -57,7 +57,7 @@ def test_a_statement_keeps_to_the_time_limit() -> None:
         cursor.execute("SELECT pg_sleep(5)")
     assert time.monotonic() - started < 1
     terminate_sleeping_backends()
-    with connection.cursor() as cursor:  # another connection: the old one may still be answered
+    with connection.cursor() as cursor:  # another connection: the old one may still get its response
         cursor.execute("SELECT 1")
         assert cursor.fetchone() == (1,)
 
@@ -157,7 +157,7 @@ def test_nothing_waits_for_a_database_that_hangs(site: Site) -> None:
             stuck = [pages.submit(site.ask, "/") for _page in range(12)]
             time.sleep(0.2)
             alive = [site.ask("/healthz") for _time in range(10)]
-            unready = site.ask("/readyz")  # no thread that answers pages is free yet
+            unready = site.ask("/readyz")  # no thread that serves pages is free yet
             first = [page.result() for page in stuck]
             later = [site.ask(path) for path in ("/", "/gebruikers/", "/historie/") for _time in range(5)]
             ready = [site.ask("/readyz") for _time in range(5)]
@@ -199,7 +199,7 @@ def test_a_connection_that_sends_nothing_is_closed(site: Site) -> None:
 @pytest.mark.slow
 def test_pages_do_not_wait_for_a_microsoft_that_hangs(tmp_path: Path) -> None:
     with ExitStack() as stack:
-        deaf = stack.enter_context(socket.create_server(("127.0.0.1", 0)))  # connects and says nothing
+        deaf = stack.enter_context(socket.create_server(("127.0.0.1", 0)))  # connects and sends nothing
         authority = f"https://127.0.0.1:{deaf.getsockname()[1]}/organizations"
         entra = {"CLIENT_ID": "a", "CLIENT_SECRET": "b", "AUTHORITY": authority}
         site = Site(tmp_path, **{f"LOKET_ENTRA_{name}": value for name, value in entra.items()})

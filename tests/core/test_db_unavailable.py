@@ -123,7 +123,7 @@ def test_what_was_typed_can_be_sent_again(alice_client: Client, bob: User, away:
     form = hidden(strict.get(address).content.decode())
     away(True)
     sent = {**form, "initials": "B.", "last_name": 'Bak "ker', "email": bob.email, "version": str(bob.version)}
-    for _time in range(2):  # it may still be away
+    for _time in range(2):  # the database may still be unavailable
         response = strict.post(address, sent)
         assert (response.status_code, response["Cache-Control"]) == (503, "no-store")
         page = response.content.decode()

@@ -97,7 +97,7 @@ def test_server_restarts_after_kill_9(folder: Path) -> None:
     change(data, "CREATE TABLE kept AS SELECT 42 AS answer")
     os.kill(int((data / "postmaster.pid").read_text().splitlines()[0]), signal.SIGKILL)
     deadline = time.monotonic() + 20
-    server.ensure_running(data)  # perhaps too early: a killed process takes a moment to go
+    server.ensure_running(data)  # perhaps too early: a killed process takes a moment to exit
     while not server.is_server_ready(data) and time.monotonic() < deadline:
         time.sleep(0.01)
         server.ensure_running(data)

@@ -15,11 +15,11 @@ def new_key() -> str:
 
 
 @given(st.binary(max_size=2000), st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=50))
-def test_what_is_sealed_can_be_unsealed(data: bytes, context: str) -> None:
+def test_what_is_encrypted_can_be_decrypted(data: bytes, context: str) -> None:
     assert encryption.decrypt(encryption.encrypt(data, context=context), context=context) == data
     token = encryption.generate_token()
-    sealed = encryption.encrypt_with_token(data, token=token, context=context)
-    assert encryption.decrypt_with_token(sealed, token=token, context=context) == data
+    encrypted = encryption.encrypt_with_token(data, token=token, context=context)
+    assert encryption.decrypt_with_token(encrypted, token=token, context=context) == data
 
 
 def test_the_same_looks_different_every_time() -> None:
@@ -31,22 +31,22 @@ def test_another_context_cannot_read_it() -> None:
     with pytest.raises(encryption.DecryptionError):
         encryption.decrypt(encryption.encrypt(b"secret", context="row 1"), context="row 2")
     token = encryption.generate_token()
-    sealed = encryption.encrypt_with_token(b"secret", token=token, context="row 1")
+    encrypted = encryption.encrypt_with_token(b"secret", token=token, context="row 1")
     with pytest.raises(encryption.DecryptionError):
-        encryption.decrypt_with_token(sealed, token=token, context="row 2")
+        encryption.decrypt_with_token(encrypted, token=token, context="row 2")
     with pytest.raises(encryption.DecryptionError):
-        encryption.decrypt_with_token(sealed, token=encryption.generate_token(), context="row 1")
+        encryption.decrypt_with_token(encrypted, token=encryption.generate_token(), context="row 1")
 
 
 def test_a_changed_or_cut_bit_is_noticed() -> None:
-    sealed = encryption.encrypt(b"secret", context="row")
-    for place in range(len(sealed)):
-        changed = bytearray(sealed)
+    encrypted = encryption.encrypt(b"secret", context="row")
+    for place in range(len(encrypted)):
+        changed = bytearray(encrypted)
         changed[place] ^= 1
         with pytest.raises(encryption.DecryptionError):
             encryption.decrypt(bytes(changed), context="row")
         with pytest.raises(encryption.DecryptionError):
-            encryption.decrypt(sealed[:place], context="row")
+            encryption.decrypt(encrypted[:place], context="row")
     with pytest.raises(encryption.DecryptionError):
         encryption.decrypt_with_token(b"", token=encryption.generate_token(), context="row")
 
@@ -54,12 +54,12 @@ def test_a_changed_or_cut_bit_is_noticed() -> None:
 def test_keys_can_be_rotated(settings: Settings) -> None:
     old, new = new_key(), new_key()
     settings.LOKET_SEALING_KEYS = [old]
-    sealed, digest = (
+    encrypted, digest = (
         encryption.encrypt(b"secret", context="row"),
         encryption.compute_keyed_hash("123456", purpose="code"),
     )
     settings.LOKET_SEALING_KEYS = [new, old]
-    assert encryption.decrypt(sealed, context="row") == b"secret"
+    assert encryption.decrypt(encrypted, context="row") == b"secret"
     assert encryption.verify_keyed_hash("123456", digest, purpose="code")
     fresh = encryption.encrypt(b"secret", context="row")
     assert encryption.compute_keyed_hash("123456", purpose="code") != digest
@@ -67,7 +67,7 @@ def test_keys_can_be_rotated(settings: Settings) -> None:
     assert encryption.decrypt(fresh, context="row") == b"secret"
     assert not encryption.verify_keyed_hash("123456", digest, purpose="code")
     with pytest.raises(encryption.DecryptionError):
-        encryption.decrypt(sealed, context="row")
+        encryption.decrypt(encrypted, context="row")
 
 
 def test_a_key_of_the_wrong_length_is_refused(settings: Settings) -> None:

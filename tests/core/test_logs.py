@@ -35,7 +35,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> Lines:
         dict(logs.LOGGING["formatters"]["json"])
     )
     caplog.set_level(logging.INFO)
-    # What the servers of the tests write is not ours.
+    # The servers of the tests write lines of their own.
     return lambda: [json.loads(formatter.format(one)) for one in caplog.records if one.name.startswith("loket.")]
 
 

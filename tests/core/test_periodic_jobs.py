@@ -105,8 +105,8 @@ def test_the_log_names_job_and_place_and_no_value(lines: Lines) -> None:
     (line,) = lines()
     assert (line["event"], line["job"], line["error"], line["failures"]) == ("job failed", "the job", "KeyError", 1)
     assert line["correlation_id"]
-    assert line["traceback"][-1] == "ValueError"
-    assert "KeyError" in line["traceback"]
+    assert line["traceback"][-1] == "builtins.ValueError"
+    assert "builtins.KeyError" in line["traceback"]
     assert sum(place.startswith("tests/core/test_periodic_jobs.py:") for place in line["traceback"]) == 2
     assert line["traceback"][0].startswith("core/periodic_jobs.py:")
     assert "deboer" not in json.dumps(line)
@@ -160,7 +160,8 @@ def test_an_office_that_fails_holds_up_no_other(clock: time_machine.Traveller, l
 
 @pytest.mark.django_db
 def test_what_did_not_come_again_is_forgotten_and_what_another_worker_has_is_not(clock: time_machine.Traveller) -> None:
-    items, outcome = [uuid7()], [0]
+    items = [uuid7()]
+    outcome: list[int | None] = [0]
 
     def act(_one: UUID) -> bool | float:
         return False if outcome[0] is None else 1 / outcome[0]
@@ -201,7 +202,7 @@ def test_a_row_that_is_locked_holds_up_no_office_for_long(office: Provider, monk
 
 @pytest.mark.django_db
 def test_late_job_is_shown(client: Client, measured: None, clock: time_machine.Traveller, monkeypatch: Any) -> None:
-    monkeypatch.setattr(periodic_jobs, "SUCCESS_RECORD_SECONDS", 0.0)  # the clock moves by leaps
+    monkeypatch.setattr(periodic_jobs, "SUCCESS_RECORD_SECONDS", 0.0)  # the clock jumps
     bad = uuid7()
     fails = PeriodicJob(failing(Counter()), every=0.5, name="the job")
     inside = PeriodicJob(lambda: periodic_jobs.process_items(failing_at, [bad]), every=10, name="the other")
@@ -282,7 +283,7 @@ def test_once_does_what_it_can_and_says_what_failed(monkeypatch: Any, alice: Use
     assert runs == {"failing": 1, "behind": 1}
 
 
-# Each job of the product, with a row that fails in its first place.
+# Each job of the product, with a row that fails first.
 
 
 @pytest.mark.django_db
@@ -292,12 +293,12 @@ def test_of_the_product_password_links(client: Client, alice: User, monkeypatch:
     ask(client)
     real = authentication.actions.encryption.decrypt
 
-    def unseal(sealed: bytes, *, context: str) -> bytes:
+    def decrypt(encrypted: bytes, *, context: str) -> bytes:
         if any(str(pk) in context for pk in bad):
             raise ValueError(SECRET)
-        return real(sealed, context=context)
+        return real(encrypted, context=context)
 
-    monkeypatch.setattr(authentication.actions.encryption, "decrypt", unseal)
+    monkeypatch.setattr(authentication.actions.encryption, "decrypt", decrypt)
     runner = JobRunner(PeriodicJob(authentication.actions.process_reset_requests, every=0.5))
     for _turn in range(2):
         runner.run()
@@ -309,7 +310,7 @@ def test_of_the_product_password_links(client: Client, alice: User, monkeypatch:
 def test_of_the_product_chain_and_checkpoints(alice: User, charlie: User, monkeypatch: Any) -> None:
     for user in (alice, charlie):
         authentication.actions.record_failed_sign_in(user, "wrong_password", by=actor())
-    bad = min(alice.provider_id, charlie.provider_id)
+    bad = min(alice.office.pk, charlie.office.pk)
     real_head = audit.chain.get_chain_head
 
     def head(provider_id: UUID | None) -> Any:

@@ -28,7 +28,7 @@ from tests.loket.test_restore import Installation
 from tests.monitoring.test_key_rotation import new_key
 from tests.monitoring.test_metrics import TOKEN, scrape, wait_until_alive
 
-SECONDS = 15  # until a replica that was left alone is used again, at most
+SECONDS = 15  # at most, until a skipped replica is used again
 LISTS = (
     "/gebruikers/",
     "/teams/",

@@ -113,13 +113,13 @@ def test_both_are_spent_as_one_after_the_other() -> None:
     with time_machine.travel(NOON, tick=False) as clock:
         for _time in range(3):
             throttle.consume_attempt_pair(*both)
-        for wait in (60, 60):  # the second refuses, and the first is spent
+        for wait in (60, 60):  # the second limit refuses, and an attempt of the first is used
             with pytest.raises(Throttled) as raised:
                 throttle.consume_attempt_pair(*both)
             assert raised.value.wait == timedelta(seconds=wait)
         clock.shift(30)
         throttle.reset_attempts(LIMIT, "x")
-        with pytest.raises(Throttled) as raised:  # now the first refuses, and the second is not spent
+        with pytest.raises(Throttled) as raised:  # now the first limit refuses, and no attempt of the second is used
             throttle.consume_attempt_pair(*both)
         assert raised.value.wait == timedelta(seconds=30)
         assert tries() == 3

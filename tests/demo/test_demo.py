@@ -52,7 +52,7 @@ def test_the_example_has_every_kind_and_status(example_administrator: User) -> N
     assert 28 <= users.count() <= 34
     assert set(users.values_list("login_method", flat=True)) == set(LoginMethod.values)
     statuses = dict(annotate_statuses(users).order_by().values_list("status").annotate(Count("pk")))
-    # Open ones become that once the worker sent them.
+    # Invitations become open once the worker has sent them.
     assert set(statuses) == set(AccountStatus.values) - {AccountStatus.INVITED}
     assert set(annotate_two_factor(users).values_list("two_factor", flat=True)) == {*TwoFactorStatus.values, ""}
     assert users.filter(last_login__isnull=False).count() > 10
@@ -75,7 +75,7 @@ def test_the_example_is_made_once(example_administrator: User) -> None:
     count = User.objects.count()
     assert offices.ensure_example_offices("another") == example_administrator
     assert (User.objects.count(), Provider.objects.count()) == (count, 2)
-    assert not Provider.objects.filter(two_factor_managers=True).exists()  # else nobody gets into the demo in a minute
+    assert not Provider.objects.filter(two_factor_managers=True).exists()  # sign-in must be quick
 
 
 @pytest.mark.django_db

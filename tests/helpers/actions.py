@@ -57,10 +57,10 @@ PACKAGES = (
     teams,
     users,
 )
-QUESTIONS = {"authentication.mfa.office_policy.require_policy_allowed"}  # told who asks, and change nothing
+QUESTIONS = {"authentication.mfa.office_policy.require_policy_allowed"}  # they take the actor, and change nothing
 
 
-# Told who does it, but a part of other actions, which ask themselves.
+# They take the actor, but are parts of other actions, which check it.
 PARTS = {
     "audit.actions.record", "audit.actions.record_many", "permissions.action_helpers.record_export",
     "history.snapshots.record_snapshot", "history.retention.trim_events", "imports.plans.plan.plan_and_apply",
@@ -83,7 +83,7 @@ def list_actions(packages: tuple[ModuleType, ...] = PACKAGES) -> dict[str, Calla
 
 def list_functions(packages: tuple[ModuleType, ...]) -> dict[str, Callable[..., Any]]:
     """Return every public function that takes an actor, without e-mails."""
-    found = {}
+    found: dict[str, Callable[..., Any]] = {}
     for package in packages:
         for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if any(part in info.name for part in NO_ACTIONS):
@@ -169,6 +169,6 @@ def outcome(function: Callable[..., Any], action_arguments: dict[str, Any], by: 
             if hasattr(made, "close"):
                 made.close()  # an export
             transaction.set_rollback(True)
-    except Exception as error:  # which one is what is asked
+    except Exception as error:  # the argument decides the answer
         return type(error).__name__
     return "done"

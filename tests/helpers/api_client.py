@@ -4,11 +4,11 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.http import HttpResponse
 from django.test import Client
 
 from accounts.models import User
 from tests.helpers.access_tokens import token_of
+from tests.helpers.responses import ClientResponse
 
 VERSION = "application/json;version=2018-01-01"
 
@@ -21,7 +21,7 @@ class Program:
     token: str
     headers: dict[str, str] = field(default_factory=dict)
 
-    def call(self, method: str, path: str, body: Any = None, **headers: str) -> HttpResponse:
+    def call(self, method: str, path: str, body: Any = None, **headers: str) -> ClientResponse:
         """Call `/v2` + path; `body` is sent as JSON, strings and bytes unchanged."""
         sent = {"Accept": VERSION, "Authorization": f"Bearer {self.token}"} | self.headers
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
@@ -29,7 +29,7 @@ class Program:
         kind = "" if body is None else "application/json"
         return Client().generic(method, f"/v2{path}", data, content_type=kind, headers=sent)
 
-    def get(self, path: str, **headers: str) -> HttpResponse:
+    def get(self, path: str, **headers: str) -> ClientResponse:
         """Send a GET request."""
         return self.call("GET", path, **headers)
 
@@ -37,7 +37,8 @@ class Program:
         """Return the rows of a list."""
         response = self.get(path)
         assert response.status_code == 200, response.content
-        return response.json()["_embedded"]
+        rows: list[dict[str, Any]] = response.json()["_embedded"]
+        return rows
 
     def content(self, path: str) -> Any:
         """Return the content of a single object."""

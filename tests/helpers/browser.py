@@ -35,7 +35,7 @@ def chromium() -> Iterator[Browser]:
             browser.close()
 
 
-# Not for the session: its event loop would stand in the way of tests that ask the database in the same process.
+# Not for the session: its event loop would prevent tests in the same process from querying the database.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A browser for the tests of one file."""
@@ -67,7 +67,7 @@ class Visitor:
     url: str
     scripts: bool = True
     faults: list[str] = field(default_factory=list)
-    expected: str = ""  # allowed console output, for pages that are not answered with 200
+    expected: str = ""  # allowed console output, for pages with a status other than 200
 
     def open(self, path: str, status: int = 200) -> None:
         """Open a URL, which must answer with `status`, and examine the page."""
@@ -131,7 +131,7 @@ class Visitor:
         _examined.add((drawn, str(self.page.viewport_size)))
         self._examine_widths()
         for scheme in ("light", "dark") if self.scripts else ():  # axe is a script
-            self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            self.page.emulate_media(color_scheme=scheme)
             results = Axe().run(self.page, options=RULES)
             assert not results.violations_count, f"{self.path} {scheme}: {results.generate_report()}"
         self.page.emulate_media(color_scheme="light")

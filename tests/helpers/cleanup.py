@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 from django.db.backends.postgresql.operations import DatabaseOperations
 
-KEPT = {"django_content_type", "auth_permission"}  # the rows that migrations make, and that no test changes
+KEPT = {"django_content_type", "auth_permission"}  # the rows that migrations create and no test changes
 HISTORY = "audit_"  # tables whose rows the application may not delete
 
 

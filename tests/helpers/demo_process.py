@@ -48,6 +48,7 @@ class Demo:
 
     def lines(self) -> dict[str, str]:
         """Return the first four lines of output once they are available."""
+        assert self.process.stdout
         found = [self.process.stdout.readline().rstrip("\n") for _number in range(4)]
         return dict(line.split(": ", 1) for line in found)
 

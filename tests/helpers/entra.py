@@ -28,7 +28,7 @@ _key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 class Forger(FakeEntra):
     """A stand-in whose claims, signature and responses a test replaces."""
 
-    said: dict[str, Any] = field(default_factory=dict)  # claims that replace others; None leaves one out
+    said: dict[str, Any] = field(default_factory=dict)  # claims that replace others; None omits one
     sign: Callable[[dict[str, Any]], str] | None = None
     answer: FakeResponse | None = None  # to requests for tokens
     published: list[dict[str, Any]] | None = None  # keys

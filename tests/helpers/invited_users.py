@@ -3,22 +3,23 @@
 import json
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
 import invitations.actions
 from accounts.models import User
+from accounts.user_details import UserDetails
 from audit.actors import Actor
 from core import encryption
 from invitations.models import Invitation
 from outbox.models import Message
+from tests.helpers.responses import ClientResponse
 from tests.helpers.users import actor
 
 NUMBER = "+31612345678"
-DETAILS = {"initials": "P.", "prefix": "de", "last_name": "Boer", "email": "p.deboer@devries.example"}
+DETAILS: UserDetails = {"initials": "P.", "prefix": "de", "last_name": "Boer", "email": "p.deboer@devries.example"}
 
 
 def by(user: User) -> Actor:
@@ -50,7 +51,7 @@ class Invited:
     token: str
     client: Client
 
-    def post(self, name: str, client: Client | None = None, **data: Any) -> HttpResponse:
+    def post(self, name: str, client: Client | None = None, **data: Any) -> ClientResponse:
         """Submit a form of this invitation."""
         data = {"invitation": str(self.invitation.pk)} | data
         return (client or self.client).post(reverse(f"invitations:{name}"), data)
@@ -74,10 +75,7 @@ class Invited:
 def invite(alice: User, **details: Any) -> Invited:
     """Let alice invite a user, who opens the link."""
     user = invitations.actions.invite_user(
-        alice.provider,
-        details=DETAILS | details,
-        mobile_number=NUMBER,
-        by=by(alice),  # type: ignore[arg-type]
+        alice.office, details=cast(UserDetails, {**DETAILS, **details}), mobile_number=NUMBER, by=by(alice)
     )
     invitation = Invitation.objects.get(user=user)
     invited = Invited(invitation, token_of(invitation), Client())

@@ -55,7 +55,7 @@ def days_pass(clock: Any, days: int) -> None:
         notifications.delivery.run_daily()
 
 
-def shown(event: NotificationEvent) -> set[str]:
+def shown(event: NotificationEvent) -> set[str | None]:
     """Return to whom an event was shown, whether they can still see it or not."""
     return set(event.notices.values_list("user__username", flat=True))
 

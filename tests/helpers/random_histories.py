@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from random import Random
+from typing import TypeVar
 from uuid import UUID
 
 import time_machine
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Model
 from django.utils import timezone
 
 import invitations.actions
@@ -19,6 +21,7 @@ import users.actions
 import users.change_login_method
 import users.suspension
 from accounts.models import ExternalTenant, LoginMethod, Provider, User
+from accounts.user_details import UserDetails
 from audit.models import Verb
 from authentication.mfa import actions as factors
 from authentication.mfa import office_policy
@@ -41,6 +44,7 @@ from tests.helpers.mfa import code_now
 from tests.helpers.users import actor
 from users import login_methods
 
+ModelT = TypeVar("ModelT", bound=Model)
 PASSWORD = "Zonnebloem-42-Wolk"
 BEGIN = datetime.fromisoformat("2026-03-20T09:00:00+01:00")
 OPERATOR = actor()
@@ -122,7 +126,7 @@ class RandomHistory:
         users = User.objects.filter(provider=self.office, **which).select_related("provider").order_by("pk")
         return self.chance.choice(list(users))
 
-    def pick_rows(self, rows: list[object]) -> list[object]:
+    def pick_rows(self, rows: list[ModelT]) -> list[ModelT]:
         return self.chance.sample(rows, min(len(rows), self.chance.randint(0, 3)))
 
     def pick_rights(self) -> list[Right]:
@@ -135,9 +139,9 @@ class RandomHistory:
     def list_employers(self) -> list[Employer]:
         return list(Employer.objects.filter(provider=self.office).order_by("pk"))
 
-    def make_details(self) -> dict[str, object]:
+    def make_details(self) -> UserDetails:
         self.created_count += 1
-        details = {
+        details: UserDetails = {
             "initials": "A.",
             "last_name": f"Jansen {self.created_count}",
             "email": f"u{self.created_count}@example.nl",
@@ -149,10 +153,10 @@ class RandomHistory:
     def make_username(self) -> str:
         return f"{self.office.pk} {self.created_count}"
 
-    def pick_day(self) -> object:
+    def pick_day(self) -> date:
         return timezone.localdate() + timedelta(days=self.chance.choice([0, 1, 3, 30]))
 
-    # Steps; each is one thing that an action does.
+    # Steps; each performs one action.
 
     def create_azure_user(self) -> User:
         return login_methods.create_azure_user(
@@ -168,11 +172,11 @@ class RandomHistory:
     def create_users_in_bulk(self) -> None:
         new_user = login_methods.NewAzureUser(self.make_details(), self.make_username(), self.tenant, uuid7())
         login_methods.create_azure_users(self.office, [new_user], by=OPERATOR)
-        new_user = login_methods.NewWebserviceUser(self.make_details(), self.make_username(), PASSWORD)
-        login_methods.create_webservice_users(self.office, [new_user], by=OPERATOR)
+        new_service = login_methods.NewWebserviceUser(self.make_details(), self.make_username(), PASSWORD)
+        login_methods.create_webservice_users(self.office, [new_service], by=OPERATOR)
 
     def invite_user(self) -> None:
-        details = self.make_details() | {"two_factor_required": self.chance.random() < 0.3}
+        details: UserDetails = {**self.make_details(), "two_factor_required": self.chance.random() < 0.3}
         invitations.actions.invite_user(self.office, details=details, mobile_number=NUMBER, by=OPERATOR)
 
     def accept_invitation(self) -> None:
@@ -190,7 +194,7 @@ class RandomHistory:
 
     def edit_user(self) -> None:
         user = self.pick_user()
-        details: dict[str, object] = {"last_name": f"Anders {self.created_count}"}
+        details: UserDetails = {"last_name": f"Anders {self.created_count}"}
         details["access_until"] = self.chance.choice([None, self.pick_day()])
         if user.is_website_user:
             details["two_factor_required"] = self.chance.random() < 0.4
@@ -227,7 +231,8 @@ class RandomHistory:
             provider=self.office, name=f"Set {uuid7()}", codes=sorted(set(self.pick_rights()))
         )
         do = self.chance.choice([teams.sets.apply_set, teams.sets.replace_with_set])
-        do(authorization_set, self.chance.choice([self.pick_user(), self.pick_team()]), by=OPERATOR)
+        targets: list[User | Team] = [self.pick_user(), self.pick_team()]
+        do(authorization_set, self.chance.choice(targets), by=OPERATOR)
 
     def create_team(self) -> None:
         teams.actions.create_team(self.office, name=f"Team {uuid7()}", by=OPERATOR)

@@ -156,7 +156,7 @@ def lacks_factor(rows: Rows, user: UUID) -> bool:
         return True
     if office.two_factor_managers and holds_right(rows, user, Right.MANAGE_PROVIDER, None):
         return True
-    if office.two_factor_days is None or one.accepted_at is None:
+    if office.two_factor_days is None or office.two_factor_days_since is None or one.accepted_at is None:
         return False
     began = max(timezone.localtime(one.accepted_at).date(), office.two_factor_days_since)
     return (today - began).days >= office.two_factor_days

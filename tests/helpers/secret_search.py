@@ -22,16 +22,16 @@ def spellings(secret: str) -> Iterator[bytes]:
         yield raw[::-1]
         for offset in range(3):
             coded = base64.b64encode(b"x" * offset + raw).rstrip(b"=")
-            sure = coded[(0, 2, 3)[offset] : -1]  # the first and last signs depend on what stands around
+            sure = coded[(0, 2, 3)[offset] : -1]  # the first and last characters depend on their neighbors
             yield sure
             yield sure.replace(b"+", b"-").replace(b"/", b"_")
 
 
 def patterns(kind: str, secret: str) -> list[re.Pattern[bytes]]:
     """Return regular expressions that match a secret in any stored form."""
-    if kind == "code":  # not six digits of a moment or of a hash
+    if kind == "code":  # not six digits of a timestamp or a hash
         words = [rb"(?<![\w.+-])%s(?![\w])" % secret.encode()]
-    elif kind == "number":  # the digits that every notation shares, however they are parted
+    elif kind == "number":  # the digits that every notation shares, however they are grouped
         national = secret[3:].encode()
         words = [_SEPARATORS.join(national[place : place + 1] for place in range(len(national)))]
         words += [re.escape(word) for word in spellings(national.decode())]

@@ -11,7 +11,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -35,12 +35,12 @@ class MailServer:
     """
 
     behaviour: str = "accept"
-    seconds: float = 2.0  # how slow slow is
+    seconds: float = 2.0  # delay of the behavior `slow`
     reply: str = "550 5.1.1 <p.deboer@devries.example>: mailbox p.deboer unknown"
     mails: list[EmailMessage] = field(default_factory=list)
     recipients: list[str] = field(default_factory=list)
-    hangs_for: str = ""  # the domain of recipients for which it holds
-    held: int = 0  # mails in its hands
+    hangs_for: str = ""  # the domain of recipients for which the server hangs
+    held: int = 0  # mails being received
     port: int = 0
 
     async def handle_RCPT(  # noqa: N802
@@ -72,7 +72,7 @@ class _Smtp(SMTP):
     async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
         if self.event_handler.behaviour == "disconnect":
             await self.push("354 go on")
-            self.transport.abort()
+            cast(asyncio.WriteTransport, self.transport).abort()
             return
         await super().smtp_DATA(arg)
 
@@ -82,8 +82,8 @@ class _Controller(Controller):
         return _Smtp(self.handler, **self.SMTP_kwargs)
 
     def _trigger_server(self) -> None:
-        self.port = self.server.sockets[0].getsockname()[1]  # it was given 0: any that is free
-        super()._trigger_server()
+        self.port = cast(asyncio.Server, self.server).sockets[0].getsockname()[1]  # it was given 0: any that is free
+        super()._trigger_server()  # type: ignore[no-untyped-call]
 
 
 def running_mail_server() -> Iterator[MailServer]:
@@ -119,10 +119,10 @@ class SmsGateway:
     status: int = 200
     seconds: float = 0.0
     answers: bool = True
-    at_once: int = 0  # the most it had in its hands
+    at_once: int = 0  # the most being received at the same time
     held: int = 0
     lock: Lock = field(default_factory=Lock)
-    asked: list[str] = field(default_factory=list)  # keys of all requests, those included that were refused
+    asked: list[str] = field(default_factory=list)  # keys of all requests, including refused ones
     bodies: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)  # of idempotency
 

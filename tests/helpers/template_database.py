@@ -29,7 +29,8 @@ def find_sources(root: Path = ROOT) -> set[Path]:
     finder = ModuleFinder(path=[str(root)])
     for path in sources:
         finder.load_file(str(path))
-    return sources | {Path(module.__file__) for module in finder.modules.values() if module.__file__}
+    files = (getattr(module, "__file__", None) for module in finder.modules.values())
+    return sources | {Path(file) for file in files if file}
 
 
 def compute_name(server_version: str, sources: Iterable[Path]) -> str:
@@ -71,4 +72,4 @@ def _make_template() -> None:
             connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
         finally:
             connection.close()
-            connection.close_pool()
+            connection.close_pool()  # type: ignore[attr-defined]

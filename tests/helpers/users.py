@@ -47,7 +47,7 @@ def make_user(provider: Provider, *rights: Right, **fields: Any) -> User:
         values["username"] = f"{values['initials']}{values['last_name']}".lower()
     user = User.objects.create(provider=provider, **values)
     IndividualRight.objects.bulk_create(IndividualRight(provider=provider, user=user, right=right) for right in rights)
-    encryption_keys.get_or_create_keys([user])  # every user has one since the event of being created
+    encryption_keys.get_or_create_keys([user])  # every user has one, since the event that created the user
     return user
 
 
@@ -71,7 +71,7 @@ def actor(user: User | None = None) -> Actor:
 def letter(message: Message) -> str:
     """Return the text of a queued e-mail."""
     body: dict[str, str] = json.loads(
-        encryption.decrypt(bytes(message.encrypted_body), context=message.encryption_context)
+        encryption.decrypt(bytes(message.encrypted_body or b""), context=message.encryption_context)
     )
     return body["text"]
 

@@ -70,7 +70,7 @@ def test_every_part_of_a_signal_has_a_name() -> None:
 
 def said(office: Provider, **changes: object) -> list[str]:
     verb = Verb.PROVIDER_CHANGED
-    event = record(verb, office, by=actor(), provider_id=office.pk, changes=changes)  # type: ignore[arg-type]
+    event = record(verb, office, by=actor(), provider_id=office.pk, changes=changes)
     (row,) = event_rows.present_events([event])
     return [f"{change.label}: {change.old} → {change.new}" for change in row.changes]
 

@@ -19,7 +19,7 @@ from permissions.effective import InactiveReason
 from tests.helpers.random_histories import STEPS, RandomHistory
 
 pytestmark = pytest.mark.django_db
-# What a verb does that is not replayed has no influence on who may do what. A new verb belongs here or in `replay`.
+# Verbs that are not replayed have no influence on rights. A new verb belongs here or in `replay`.
 NOTHING = frozenset({
     Verb.TENANT_ADDED, Verb.TENANT_RENAMED, Verb.TENANT_CONFIRMED, Verb.TENANT_REMOVED, Verb.TEXT_CHANGED,
     Verb.USERNAME_SENT, Verb.EMAIL_CHANGE_REQUESTED, Verb.EMAIL_CHANGED, Verb.INVITATION_SENT, Verb.INVITATION_OPENED,

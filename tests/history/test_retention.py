@@ -1,7 +1,8 @@
 """Removing old events: only the oldest, only as the owner, and with a signed starting point."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from io import StringIO
+from typing import Any
 
 import pytest
 import time_machine
@@ -24,7 +25,7 @@ PUBLIC = load_pem_public_key(checkpoints.get_public_key_pem())
 
 
 @pytest.fixture
-def long_ago(office: Provider, alice: User) -> timezone.datetime:
+def long_ago(office: Provider, alice: User) -> datetime:
     """The time before which there are three events; there are two after it."""
     now = timezone.now()
     for days in (900, 800, 700, 20, 10):
@@ -33,14 +34,14 @@ def long_ago(office: Provider, alice: User) -> timezone.datetime:
     return now - timedelta(days=365)
 
 
-def trim(office: Provider, before: timezone.datetime) -> str:
+def trim(office: Provider, before: datetime) -> str:
     answer = StringIO()
     call_command("trim_history", str(office.pk), f"--before={before.date()}", stdout=answer)
     return answer.getvalue()
 
 
 def test_trimming_removes_the_oldest_events_and_leaves_the_rest_intact(
-    office: Provider, alice: User, charlie: User, long_ago: timezone.datetime
+    office: Provider, alice: User, charlie: User, long_ago: datetime
 ) -> None:
     old = checkpoints.sign_current_head(office.pk)
     with transaction.atomic():
@@ -59,7 +60,7 @@ def test_trimming_removes_the_oldest_events_and_leaves_the_rest_intact(
         )
 
 
-def test_a_second_time_it_goes_on(office: Provider, alice: User, long_ago: timezone.datetime) -> None:
+def test_a_second_time_it_goes_on(office: Provider, alice: User, long_ago: datetime) -> None:
     trim(office, long_ago)
     assert trim(office, long_ago) == "Events removed: 0.\n"
     assert trim(office, timezone.now() - timedelta(days=15)) == "Events removed: 1.\n"
@@ -68,14 +69,14 @@ def test_a_second_time_it_goes_on(office: Provider, alice: User, long_ago: timez
     assert verify.verify_history(lines, [], PUBLIC).startswith("intact")
 
 
-def test_the_application_cannot(office: Provider, long_ago: timezone.datetime) -> None:
+def test_the_application_cannot(office: Provider, long_ago: datetime) -> None:
     with pytest.raises(DatabaseError, match="permission denied"):
         retention.trim_events(office, before=long_ago, by=actor())
     assert Event.objects.filter(provider_id=office.pk).count() == 5
     assert not Checkpoint.objects.exists()
 
 
-def test_invalid_arguments_are_reported(office: Provider, alice: User, settings: object) -> None:
+def test_invalid_arguments_are_reported(office: Provider, alice: User, settings: Any) -> None:
     for arguments in ([str(alice.pk), "--before=2020-01-01"], [str(office.pk), "--before=gisteren"]):
         with pytest.raises(CommandError):
             call_command("trim_history", *arguments)

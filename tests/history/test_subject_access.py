@@ -26,7 +26,7 @@ from tests.helpers.mfa import give_app
 from tests.helpers.users import actor, make_user
 
 pytestmark = pytest.mark.django_db
-# Each column that refers to people, and what is handed out of its table. A new one must be looked at and put here.
+# Each column that refers to users, and the exported columns of its table. Review each new one and add it here.
 SHOWN = {
     "accounts.AccountReviewSubscription.user": "days password_days due_on",
     "accounts.EmailChange.user": "email expires_at asked_by",

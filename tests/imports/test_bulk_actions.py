@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -286,7 +287,7 @@ def test_invitations_are_sent_again_with_the_number_given_again(office: Provider
     assert plan.encrypted_input is None
 
 
-def test_numbers_are_checked_and_kept_sealed(office: Provider, alice: User) -> None:
+def test_numbers_are_checked_and_stored_encrypted(office: Provider, alice: User) -> None:
     client = confirmed(alice)
     person = invite(alice).invitation.user
     url, name = address(person, name="bulk_action_numbers"), f"number-{person.pk}"
@@ -313,7 +314,7 @@ def test_without_an_open_invitation_that_is_said(alice: User, bob: User) -> None
     assert "geen openstaande uitnodiging" in confirmed(alice).get(address(bob, name="bulk_action_numbers")).text
 
 
-def test_single_invitations_do_not_hold_up_a_bulk_resend(office: Provider, alice: User, settings: object) -> None:
+def test_single_invitations_do_not_hold_up_a_bulk_resend(office: Provider, alice: User, settings: Any) -> None:
     settings.LOKET_SMS_PER_HOUR = 1
     client, person = confirmed(alice), invite(alice).invitation.user
     plan = planned(client, person, name="bulk_action_numbers", **{f"number-{person.pk}": "0612345678"})
@@ -388,8 +389,8 @@ def test_more_than_a_page_is_paged(office: Provider, alice: User) -> None:
         make_azure(office, tenant=tenant, username=f"azuur {number}", last_name=f"Azuur {number}")
     plan = planned(client, all="1", act="two_factor")
     url, seen, out = reverse("imports:plan", args=[plan.pk]), [], []
-    for number in ("", "2", "3", "x", "-1", "٣", "9" * 30):
-        response = client.get(url, {"page": number, "faults": number})
+    for typed in ("", "2", "3", "x", "-1", "٣", "9" * 30):
+        response = client.get(url, {"page": typed, "faults": typed})
         seen.append(len(response.context["items"]["rows"]))
         out.append(len(response.context["faults"]["rows"]))
     assert seen == [100, 50, 0, 100, 100, 0, 100]
@@ -436,7 +437,7 @@ def test_an_unexpected_error_is_shown_and_raised(office: Provider, alice: User, 
     client = confirmed(alice)
     plan = planned(client, bob, act="end", access_until=timezone.localdate())
     client.post(reverse("imports:plan", args=[plan.pk]))
-    ImportJob.objects.filter(pk=plan.pk).update(encrypted_input=plan.encrypted_summary)  # sealed for something else
+    ImportJob.objects.filter(pk=plan.pk).update(encrypted_input=plan.encrypted_summary)  # encrypted for another purpose
     with pytest.raises(DecryptionError):
         runner.run_due_jobs()
     assert "aan onze kant iets mis" in page(client, plan)

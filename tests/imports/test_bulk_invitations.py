@@ -287,7 +287,7 @@ def test_singles_have_a_limit_of_their_own(spread: User, alice: User, settings: 
     with pytest.raises(Exception, match=r"opnieuw|kan om") as refused, transaction.atomic():
         invite(alice, email="te-veel@devries.example")
     assert "-" not in str(refused.value)
-    applied(spread.office, *rows(1, start=30), by=actor(alice))  # nor do singles hold up an import
+    applied(spread.office, *rows(1, start=30), by=actor(alice))  # nor do single invitations hold up an import
 
 
 def test_the_web_service_invites_after_an_import_and_says_when_it_works_again(

@@ -119,7 +119,7 @@ def test_declared_state_is_reached_and_applying_again_changes_nothing(
         for number in after["people"]:
             wanted, user = person_of(after, number), User.objects.filter(username=f"groen {number}").first()
             if user is None:
-                assert wanted["blocked"]  # a user who was never there
+                assert wanted["blocked"]  # a user who does not exist
                 continue
             assert {row.team.name for row in user.memberships.all()} == wanted["teams"]
             assert {row.right for row in user.individual_rights.all()} == wanted["individual_rights"]

@@ -40,7 +40,7 @@ LISTS = [
     for encoding in encodings
     if text.encode(encoding, errors="ignore").decode(encoding) == text
 ]
-# As they were read wrongly elsewhere, before the file was saved.
+# Decoded wrongly by another program before the file was saved.
 TWICE_DECODED = [
     name.encode().decode(encoding)
     for name in ("René", "Zoë", "Günther", "Łukasz", "Çelik", "Curaçao", "Søren", "voilà", "één", "Đorđević")

@@ -52,7 +52,7 @@ class Browser:
         assert "sessionid" in self.session.cookies
 
     def post(self, path: str, data: dict[str, str], **more: object) -> requests.Response:
-        data = data | {"csrfmiddlewaretoken": self.session.cookies["csrftoken"]}
+        data = data | {"csrfmiddlewaretoken": str(self.session.cookies["csrftoken"])}
         return self.session.post(f"{self.url}{path}", data, allow_redirects=False, timeout=60, **more)
 
     def send(self, content: bytes, path: str = "/gebruikers/importeren/") -> str:
@@ -187,7 +187,7 @@ def query(folder: Path, sql: str) -> int:
     with psycopg.connect(
         host=server.get_socket_dir(folder), port=server.SERVER_PORT, user="loket", dbname="loket", autocommit=True
     ) as asking:
-        row = asking.execute(sql).fetchone()  # type: ignore[arg-type]
+        row = asking.execute(sql).fetchone()
     assert row is not None
     return int(row[0])
 
@@ -212,7 +212,7 @@ def test_a_worker_that_is_killed_leaves_no_process_and_loses_nothing(tmp_path: P
         while not long_ones_begun(data):
             assert time.monotonic() < deadline
             time.sleep(0.02)
-        processes["worker"].process.kill()  # it alone; the others have to notice
+        processes["worker"].process.kill()  # only this process; the others have to notice
         processes["worker"].process.wait()
         deadline = time.monotonic() + 10
         while children := workers(tmp_path):

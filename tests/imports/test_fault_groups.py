@@ -60,7 +60,7 @@ def test_the_page_groups_them_too(office: Provider, alice: User, teams: None) ->
 
 def test_groups_show_some_of_their_values() -> None:
     found = [{"row": n, "column": "Email", "value": f"adres {n}", "what": "Onjuist."} for n in range(2, 9)]
-    (group,) = rendering.group_faults(found)  # type: ignore[arg-type]
+    (group,) = rendering.group_faults(found)
     assert group["value"] == "adres 2, adres 3, adres 4, …"
     assert group["rows"].startswith("7 regels: 2, 3")
 

@@ -61,7 +61,7 @@ def test_an_office_of_200_people_in_five_minutes(browser: Browser, office: Offic
     admin.follow_to("/gebruikers/importeren/")
     content = filled_in(template(admin))
     file = {"name": "mensen.xlsx", "mimeType": "application/octet-stream", "buffer": content}
-    admin.page.locator("main [name=file]").set_input_files(file)  # type: ignore[arg-type]
+    admin.page.locator("main [name=file]").set_input_files(file)
     admin.send()
     admin.at("/gebruikers/plan/{id}/")
     said = admin.page.locator("section[aria-labelledby=totals]").inner_text()

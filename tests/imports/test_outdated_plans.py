@@ -123,7 +123,7 @@ def test_plan_is_refused_after_a_write(office: Provider, bob: User, rows: list[d
     events = Event.objects.count()
     with suppress(PlanRefused):
         again = apply_user_file(office, file_of(*rows), digest=plan.digest)
-        assert len(again.faults)  # what the file names is gone
+        assert len(again.faults)  # the row named in the file was deleted
     assert Event.objects.count() == events
 
 

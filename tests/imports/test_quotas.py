@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
@@ -19,13 +18,14 @@ from imports.models import ImportJob
 from permissions.checks import Right
 from tests.helpers.import_files import SERVICE, file_of
 from tests.helpers.login_methods import confirmed
+from tests.helpers.responses import ClientResponse
 from tests.helpers.users import make_user
 
 pytestmark = pytest.mark.django_db
 UPLOADS = ("imports:upload_users", "imports:upload_teams")
 
 
-def post(client: Client, name: str = "imports:upload_users", content: bytes | None = None) -> HttpResponse:
+def post(client: Client, name: str = "imports:upload_users", content: bytes | None = None) -> ClientResponse:
     """Upload a file."""
     file = SimpleUploadedFile("mensen.csv", file_of(SERVICE).getvalue() if content is None else content)
     return client.post(reverse(name), {"file": file})

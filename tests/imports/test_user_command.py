@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError
@@ -43,7 +44,7 @@ pytestmark = pytest.mark.django_db
 FILES = Path(__file__).parents[1] / "files"
 
 
-def written(folder: Path, *rows: dict[str, str]) -> Path:
+def written(folder: Path, *rows: dict[str, Any]) -> Path:
     path = folder / "mensen.csv"
     path.write_bytes(file_of(*rows).getvalue())
     return path

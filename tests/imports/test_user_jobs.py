@@ -80,7 +80,7 @@ def test_a_file_becomes_a_plan_and_then_people(office: Provider, alice: User) ->
     assert client.get(reverse("imports:faulty_rows", args=[upload.pk])).status_code == 404
 
 
-def test_what_is_kept_is_sealed(office: Provider, alice: User) -> None:
+def test_what_is_stored_is_encrypted(office: Provider, alice: User) -> None:
     upload = send(confirmed(alice), INVITED, SERVICE | {"password": "Geheim-1234x", "username": "x"})
     parts = [upload.encrypted_input, upload.encrypted_summary, *upload.pages.values_list("encrypted_values", flat=True)]
     assert len(parts) == 5, "a page of people, one of faults and one of the rows with a fault"

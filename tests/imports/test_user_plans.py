@@ -1,6 +1,7 @@
 """Planning and applying a file of people."""
 
 from datetime import date, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -154,8 +155,8 @@ def test_a_row_belongs_to_a_user_by_id_then_username_then_account_then_address(
         (item,) = planned(office, row | {"first_name": "Ander"}).items
         assert item["id"] == str(user.pk)
     plan = planned(office, {"email": person.email, "first_name": "Ander"})
-    ((row, column, what),) = faults(plan)
-    assert (row, column) == (2, "Email")
+    ((number, column, what),) = faults(plan)
+    assert (number, column) == (2, "Email")
     assert "Id" in what
     assert [fault[1] for fault in faults(planned(office, {"id": str(bob.pk), "username": "alice"}))] == [
         "Gebruikersnaam"
@@ -381,7 +382,7 @@ def test_an_end_in_the_past_is_refused_unless_it_was_there(office: Provider, ali
     assert faults(planned(office, {"username": "alice", "access_until": f"{past:%d-%m-%Y}"}))
 
 
-def test_no_number_of_invitations_is_refused(office: Provider, alice: User, settings: object) -> None:
+def test_no_number_of_invitations_is_refused(office: Provider, alice: User, settings: Any) -> None:
     settings.LOKET_SMS_PER_HOUR = settings.LOKET_MESSAGES_BY_ONE_PER_HOUR = settings.LOKET_MESSAGES_PER_HOUR = 1
     rows = [INVITED | {"email": f"u{number}@devries.example"} for number in range(6)]
     assert not planned(office, *rows, by=actor(alice)).refusal
@@ -406,7 +407,7 @@ def test_a_plan_says_that_rights_of_the_invited_may_ask_for_a_new_invitation(off
     assert any("uitgenodigd" in notice.casefold() for notice in plan.notices), plan.notices
 
 
-def test_no_user_is_invited_when_one_address_has_too_many(office: Provider, alice: User, settings: object) -> None:
+def test_no_user_is_invited_when_one_address_has_too_many(office: Provider, alice: User, settings: Any) -> None:
     settings.LOKET_MESSAGES_TO_ONE_PER_HOUR = 1
     message_limits.charge_messages([("username", INVITED["email"], office.pk)], actor(alice))
     rows = [INVITED | {"email": "eerste@devries.example"}, INVITED]

@@ -23,6 +23,7 @@ from invitations.views import accept
 from permissions.checks import Right
 from permissions.models import IndividualRight
 from tests.helpers.invited_users import Invited, by, invite
+from tests.helpers.responses import ClientResponse, codes
 from tests.helpers.users import make_user
 
 pytestmark = pytest.mark.django_db
@@ -37,13 +38,9 @@ def invited(alice: User) -> Invited:
     return invited
 
 
-def send(invited: Invited, client: Client | None = None, **data: str) -> object:
+def send(invited: Invited, client: Client | None = None, **data: str) -> ClientResponse:
     fields = {"username": "p.deboer", "password": GOOD, "password_again": GOOD} | data
     return invited.post("create_account", client, **fields)
-
-
-def codes(response: object, field: str) -> list[str]:
-    return [error.code for error in response.context["form"].errors.as_data().get(field, [])]
 
 
 def person(invited: Invited) -> User:

@@ -16,19 +16,16 @@ from invitations.email_text import STANDARD_TEXT, EmailText
 from invitations.models import InvitationText
 from outbox.models import Message
 from tests.helpers.invited_users import body_of, by
+from tests.helpers.responses import ClientResponse, codes
 
 pytestmark = pytest.mark.django_db
 URL = "/kantoor/e-mailteksten/"
 OWN = EmailText("Kom bij {ProviderNaam}", "Dag {GebruikerVoorletters},\n\n{UitnodigingLink}")
 
 
-def send(client: Client, name: str = "edit_text", *, before: EmailText = STANDARD_TEXT, **data: str) -> object:
+def send(client: Client, name: str = "edit_text", *, before: EmailText = STANDARD_TEXT, **data: str) -> ClientResponse:
     fields = {"subject": OWN.subject, "body": OWN.body, "before": before.fingerprint} | data
     return client.post(reverse(f"invitations:{name}"), fields)
-
-
-def codes(response: object, field: str) -> list[str]:
-    return [error.code for error in response.context["form"].errors.as_data().get(field, [])]
 
 
 def own(user: User) -> EmailText:

@@ -1,6 +1,7 @@
 """Inviting a user in two steps."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from django.contrib.sessions.models import Session
@@ -232,7 +233,7 @@ def test_two_invitees_with_one_address_are_two_people(alice_client: Client) -> N
     assert Invitation.objects.count() == Message.objects.count() == 2
 
 
-def test_the_cap_an_hour(alice_client: Client, settings: object) -> None:
+def test_the_cap_an_hour(alice_client: Client, settings: Any) -> None:
     settings.LOKET_SMS_PER_HOUR = 2
     invite(alice_client)
     invite(alice_client)

@@ -12,6 +12,7 @@ from invitations.models import Invitation
 from outbox.models import Message
 from permissions.checks import Right
 from permissions.models import IndividualRight
+from tests.helpers.responses import ClientResponse
 from tests.helpers.users import actor, change_user, hash_of, letter, make_user
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +28,7 @@ def url(name: str, user: User) -> str:
     return reverse(f"users:{name}", args=[user.pk])
 
 
-def again(client: Client, user: User, **values: str) -> object:
+def again(client: Client, user: User, **values: str) -> ClientResponse:
     form = client.get(url("resend_invitation", user)).context["form"]
     data = {"email": user.email, "mobile_number": "0687654321", "sent": form["sent"].value()}
     return client.post(url("resend_invitation", user), data | values)
@@ -127,9 +128,9 @@ def test_every_state_has_its_page(alice_client: Client, invited: User, office: P
         phone = b"x" if state == Invitation.State.OPEN else None
         Invitation.objects.filter(user=invited).update(state=state, encrypted_phone=phone)
         assert alice_client.get(reverse("users:user_detail", args=[invited.pk])).status_code == 200
-    for state in Message.State:
-        body = b"x" if state in (Message.State.QUEUED, Message.State.DEFERRED) else None
-        Message.objects.update(state=state, encrypted_body=body)
+    for message_state in Message.State:
+        body = b"x" if message_state in (Message.State.QUEUED, Message.State.DEFERRED) else None
+        Message.objects.update(state=message_state, encrypted_body=body)
         assert alice_client.get(reverse("users:user_detail", args=[invited.pk])).status_code == 200
         assert alice_client.get(reverse("users:user_list")).status_code == 200
     make_user(office, username="iemand")

@@ -51,10 +51,10 @@ def test_it_keeps_every_secret(
     secrets = {re.escape(one) for one in ("612345678", "6 12345678", invited.token, "q" * 43, PASSWORD)}
     for number in range(6):
         if number == 2:
-            secrets.add(rf"(?<![\w.]){invited.last_code()}(?!\w)")  # not six digits of a hash or a moment
+            secrets.add(rf"(?<![\w.]){invited.last_code()}(?!\w)")  # not six digits of a hash or a timestamp
         step(invited, number)
         out = capfd.readouterr()
-        # The statements that a test in debug mode would log are not what is looked for.
+        # Statements logged in debug mode are not searched.
         logged = "\n".join(record.getMessage() for record in caplog.records if not record.name.startswith("django.db"))
         found = dump() + logged + out.out + out.err
         assert not [secret for secret in secrets if re.search(secret, found)]

@@ -6,7 +6,6 @@ from threading import Thread
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.db import connection
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -28,6 +27,7 @@ from permissions.checks import Right
 from permissions.models import Employer, Team
 from tests.helpers import mfa as factors
 from tests.helpers.invited_users import DETAILS, NUMBER, Invited, invite, token_of
+from tests.helpers.responses import ClientResponse
 from tests.helpers.users import actor, make_support, make_user
 from users.status import AccountStatus, annotate_account_status
 
@@ -56,7 +56,7 @@ def resent(user: User, by: Actor, email: str = OWN_MAILBOX) -> Invited:
     return opened(Invitation.objects.get(user=user))
 
 
-def steps(invited: Invited) -> list[HttpResponse]:
+def steps(invited: Invited) -> list[ClientResponse]:
     """Return the response to every step of accepting."""
     return [
         invited.post("send_code"),
@@ -65,7 +65,7 @@ def steps(invited: Invited) -> list[HttpResponse]:
     ]
 
 
-def is_refused(invited: Invited, answer: HttpResponse) -> bool:
+def is_refused(invited: Invited, answer: ClientResponse) -> bool:
     """Return whether accepting was refused for lack of authority, without any effect."""
     invited.invitation.refresh_from_db()
     user = User.objects.get(pk=invited.invitation.user_id)
@@ -83,7 +83,7 @@ def test_an_old_link_does_not_become_the_account_of_an_administrator(
     answer = invited.post("create_account", **ACCOUNT)
     assert is_refused(invited, answer)
     for name in (alice.full_name, mallory.full_name, "rechten", "rights"):
-        assert name not in answer.content.decode()  # it says to a stranger whose office it is, and no more
+        assert name not in answer.content.decode()  # a stranger reads the name of the office, and nothing else
     assert office.name in answer.content.decode()
     again = resent(user, actor(alice), email=DETAILS["email"])
     again.prove()
@@ -130,7 +130,7 @@ def be_erased(sender: User) -> None:
 def test_the_sender_must_still_be_able_to_send_it(alice: User, mallory: User, change: object) -> None:
     invited = resent(invite(alice).invitation.user, actor(mallory))
     assert invited.post("send_code").status_code == 302
-    change(mallory)  # type: ignore[operator]
+    change(mallory)
     assert is_refused(invited, invited.post("send_code"))
 
 
@@ -154,7 +154,7 @@ def test_it_is_told_once_to_the_history_and_to_administrators_who_can_sign_in(
 ) -> None:
     blocked = make_user(office, Right.MANAGE_PROVIDER, username="geblokkeerd", blocked_at=timezone.now())
     user = invite(alice).invitation.user
-    for _time in range(2):  # sent again to the same end, it is told once more
+    for _time in range(2):  # resent with the same result, it is reported again
         invited = resent(user, actor(mallory))
         teams.actions.give_individual_rights([user], [Right.MANAGE_PROVIDER], by=actor(alice))
         for _click in range(3):

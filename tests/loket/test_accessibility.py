@@ -30,7 +30,7 @@ SNIFF = """() => new Promise(done => HTMLCS.process("WCAG2AA", document, () => d
     .map(found => `${found.code}: ${found.msg} ${found.element.outerHTML?.slice(0, 200)}`))))"""
 NO_PAGES = {
     "a file": {
-        "history:personal_data_html",  # drawn, and so examined, but its address hands it out
+        "history:personal_data_html",  # rendered, and so examined, but returned as a file
         "history:personal_data_json", "v2:guide", "history:download_checkpoint", "history:download_public_key",
         "imports:faulty_rows", "imports:result", "imports:teams_result", "imports:user_template", "teams:matrix_xlsx",
         *(f"{app}:export_{form}" for app in ("users", "history", "teams") for form in ("csv", "jsonl", "xlsx")),
@@ -95,7 +95,7 @@ class Walker(Camera):
         number = len(list(self.walk.folder.iterdir()))
         (self.walk.folder / f"{number}-{name}.html").write_text(self.source.text())
         for scheme in ("light", "dark"):
-            self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            self.page.emulate_media(color_scheme=scheme)
             for violation in Axe().run(self.page, options=RULES).response["violations"]:
                 nodes = [node["html"][:200] for node in violation["nodes"]]
                 self.walk.findings.append(f"axe {name} {scheme}: {violation['id']} {nodes}")

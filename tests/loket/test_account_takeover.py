@@ -358,7 +358,7 @@ ATTACKS = (
 )  # fmt: skip
 
 
-def test_the_intruder_gets_nowhere_by_any_door(office_setup: OfficeSetup) -> None:
+def test_the_intruder_gets_nowhere(office_setup: OfficeSetup) -> None:
     before = outcome(office_setup)
     for attack in ATTACKS:
         attack(office_setup)
@@ -382,7 +382,7 @@ def test_a_thief_of_the_cookie_plants_no_form_that_its_user_sends(alice: User, b
     (form_id,) = alice_client.session["pending_forms"]
     page = alice_client.get(f"/bevestigen/verder/?{urlencode({'next': path, 'form': form_id})}")
     assert page["Location"] == "/"
-    assert thief.get("/profiel/").status_code == 302  # confirming went on under another key
+    assert thief.get("/profiel/").status_code == 302  # re-authentication continued under another key
 
 
 def test_agreeing_wants_the_recent_sign_in_that_the_program_asked_for(alice: User, bob: User) -> None:
@@ -394,7 +394,7 @@ def test_agreeing_wants_the_recent_sign_in_that_the_program_asked_for(alice: Use
         late = signed_in(bob, seconds_ago=seconds + 301)
         assert late.post(address)["Location"].startswith("/bevestigen/?next=")
         assert not Consent.objects.exists()
-        read = signed_in(bob, seconds_ago=seconds + 290)  # who reads the page first
+        read = signed_in(bob, seconds_ago=seconds + 290)  # after reading the page first
         assert "code" in told(read.post(address))
         Consent.objects.all().delete()
 

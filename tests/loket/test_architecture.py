@@ -3,6 +3,7 @@
 import ast
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -109,6 +110,17 @@ def test_only_what_speaks_http_imports_views() -> None:
         if "views" in other.split(".")
     }
     assert wrong == set()
+
+
+def test_a_class_name_is_defined_once() -> None:
+    """Except for those by which Django finds a class."""
+    names = Counter(
+        node.name
+        for path in MODULES.values()
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef)
+    )
+    assert {name for name, count in names.items() if count > 1} == {"Command", "DatabaseWrapper"}
 
 
 def test_the_product_imports_no_tests_and_no_measurements() -> None:

@@ -1,4 +1,4 @@
-"""A password is the same at every door, however the keyboard composes it."""
+"""A password is the same at every entry point, however the keyboard composes it."""
 
 import base64
 from typing import Any

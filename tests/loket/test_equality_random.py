@@ -96,7 +96,7 @@ def test_names_are_equal_for_uniqueness_look_up_and_difference_alike() -> None:
     for office_id, name, key in stored.iterator():
         keys.setdefault(office_id, {})[name] = key
     is_unique_equal = [len(keys[office.pk]) == 1 for office in offices]
-    wanted = [str(dict(match_name(second).children)["name_key"]) for _first, second in pairs]  # type: ignore[arg-type]
+    wanted = [str(dict(match_name(second).children)["name_key"]) for _first, second in pairs]
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT EXISTS (SELECT FROM permissions_authorizationset row WHERE row.provider_id = asked.office"

@@ -27,8 +27,8 @@ pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 PROGRAM = applications.ApplicationDetails(
     name="Portaal", redirect_uris=["https://portaal.example/terug"], post_logout_redirect_uris=[], scopes=["openid"]
 )
-# One's own factors, sessions and integrations have ids of their own; proving a tenant needs Microsoft; a file that was
-# sent in is seen by its sender only.
+# Users' own factors, sessions and integrations have other ids; confirming a tenant needs Microsoft; an uploaded file is
+# visible to its sender only.
 ELSEWHERE = {
     "authentication:rename_device", "authentication:remove_device", "authentication:end_own_session",
     "authentication:confirm_tenant", "oauth:end_own_integration", "imports:plan", "imports:result",
@@ -67,12 +67,12 @@ def theirs(charlie: User) -> list[UUID]:
 
 
 def forms_of(response: Any) -> list[BaseForm]:
-    response.getvalue()  # a file is closed when it was read
+    response.getvalue()  # a file is closed after reading
     layers = [layer.flatten() if hasattr(layer, "flatten") else layer for layer in response.context or []]
     return [value for layer in layers for value in layer.values() if isinstance(value, BaseForm)]
 
 
-def foreign_fields(response: Any) -> dict[str, ModelChoiceField]:  # type: ignore[type-arg]
+def foreign_fields(response: Any) -> dict[str, ModelChoiceField]:
     """Return the fields of a page that take the ID of a row."""
     read(response)
     found = {}

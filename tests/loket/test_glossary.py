@@ -10,7 +10,9 @@ from django.conf import settings
 
 from tests.tools.catalog import read_catalog
 
-GLOSSARY = (Path(__file__).parents[2] / "docs" / "glossary.md").read_text()
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "glossary.md"
+GLOSSARY = PAGE.read_text()
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|\{\w+\}|<[^>]*>")
 COLUMNS = ["concept", "code", "English", "Dutch", "not"]
 
@@ -99,3 +101,12 @@ def test_a_rejected_word_is_not_on_the_screens(word: str, msgids: list[str]) -> 
 
 def test_whole_words_are_found_in_any_case() -> None:
     assert containing("rest", ["Rest now.", "restore", "the-rest", "interest"]) == ["Rest now."]
+
+
+def test_code_and_docs_name_users_and_not_a_gender() -> None:
+    pronoun = re.compile(r"\b(?:he|him|his|himself|somebody|whoever)\b", re.I)
+    folders = [*(path.parent for path in ROOT.glob("*/__init__.py")), *(ROOT / name for name in ("docs", "templates"))]
+    files = [path for folder in folders for path in folder.rglob("*") if path.suffix in (".py", ".md", ".html")]
+    assert len(files) > 1000
+    found = {path for path in [*files, *ROOT.glob("*.md")] if pronoun.search(path.read_text())}
+    assert found == {PAGE, Path(__file__)}

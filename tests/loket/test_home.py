@@ -127,7 +127,7 @@ def test_home_page_says_so_in_english(alice_client: Client, office: Provider) ->
 def test_the_export_of_the_list_keeps_to_who_asks_for_attention(alice_client: Client, office: Provider) -> None:
     make_user(office, username="niets")
     response = alice_client.get(reverse("users:export_csv"), {"attention": "without_rights"})
-    (line,) = b"".join(response.streaming_content).decode().splitlines()[1:]  # type: ignore[attr-defined]
+    (line,) = b"".join(response.streaming_content).decode().splitlines()[1:]
     assert "niets" in line
     assert "without_rights" in str(Event.objects.get(verb=Verb.EXPORTED).changes)
 
@@ -151,7 +151,7 @@ def test_two_factor_by_each_rule_is_counted_as_listed(alice_client: Client, alic
     required, in_team, manager, *_others = (working(office, accepted_at=NOW() - timedelta(days=n)) for n in range(5))
     team = put(office, "Loon", [in_team, working(office, second_factor_at=NOW())], [])
     give(manager, Right.MANAGE_PROVIDER)
-    for user in (required, in_team, manager):  # who is denied access is not counted
+    for user in (required, in_team, manager):  # users who are denied access are not counted
         User.objects.filter(pk=user.pk).update(two_factor_required=user is required)
     working(office, blocked_at=NOW(), two_factor_required=True)
     assert asked(alice_client) == {"TWO_FACTOR": 1}
@@ -159,7 +159,7 @@ def test_two_factor_by_each_rule_is_counted_as_listed(alice_client: Client, alic
     assert asked(alice_client) == {"TWO_FACTOR": 2}
     Provider.objects.filter(pk=office.pk).update(two_factor_managers=True)
     User.objects.filter(pk=alice.pk).update(second_factor_at=NOW())
-    # alice's session has not passed a factor: ask as the page does
+    # alice's session has not passed a factor: count as the page does
     counted = {alert.reason: (alert.count, alert.first) for alert in count_alerts(reload(alice), list(AlertReason))}
     assert counted == {AlertReason.TWO_FACTOR: (3, None)}
     Provider.objects.filter(pk=office.pk).update(two_factor_days=30, two_factor_days_since=today - timedelta(days=9))

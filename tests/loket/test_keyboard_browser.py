@@ -9,7 +9,7 @@ from tests.helpers.browser import office as office
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 MOST = 150  # stops on one page
-# Where the focus is: whether it is to be seen, in the window and with a ring around it.
+# Whether the focus is visible: in the window and with a ring around it.
 STOP = """() => {
     const element = document.activeElement, box = element.getBoundingClientRect(), style = getComputedStyle(element)
     const ring = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2

@@ -27,13 +27,13 @@ OURS = (
     "permissions",
     "support",
 )
-# The newest migrations of each app in the first release; what came before them ran on empty tables.
+# The newest migration of each app in the first release; earlier ones ran on empty tables.
 BASELINE = {
     "accounts": "0001", "audit": "0001", "authentication": "0001", "core": "0001", "imports": "0001",
     "invitations": "0001", "notifications": "0001", "oauth": "0001", "outbox": "0001", "permissions": "0001",
     "support": "0001",
 }  # fmt: skip
-SAFE = "-- safe: "  # in the SQL of a RunSQL, with the reason why it holds nobody up
+SAFE = "-- safe: "  # in the SQL of a RunSQL, with the reason why it does not block users
 
 
 def younger() -> Iterator[migrations.Migration]:
@@ -54,7 +54,7 @@ def faults(migration: Any) -> list[str]:
     fresh, found = made_here(migration), []
     for operation in migration.operations:
         if getattr(operation, "model_name", "").lower() in fresh or getattr(operation, "name", "").lower() in fresh:
-            continue  # nobody uses a table that did not exist
+            continue  # a new table has no users yet
         found += [f"{migration.app_label}.{migration.name}: {fault}" for fault in faults_of(operation)]
     if concurrent(migration) and migration.atomic:
         found.append(f"{migration.app_label}.{migration.name}: CONCURRENTLY needs atomic = False")

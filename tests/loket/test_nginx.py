@@ -64,7 +64,7 @@ class Site:
         temporary = "\n".join(
             f"{kind}_temp_path {self.folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         )
-        user = "user root;" if os.geteuid() == 0 else ""  # the folder of a test is closed to everybody else
+        user = "user root;" if os.geteuid() == 0 else ""  # the folder of a test is closed to other accounts
         file = self.folder / "nginx.conf"
         file.write_text(
             f"{user} pid {self.folder}/nginx.pid; error_log {self.folder}/error.log; daemon off;\n"

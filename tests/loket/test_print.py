@@ -75,7 +75,7 @@ def test_the_matrix(admin: Visitor, at: str) -> None:
     assert table.locator("tbody tr").count() > 1
     # The browser repeats a head on every page if it takes no more than a quarter of one.
     assert table.locator("thead").evaluate("head => getComputedStyle(head).display") == "table-header-group"
-    assert table.locator("thead").bounding_box()["height"] <= (210 - 2 * 10) * MM / 4  # type: ignore[index]
+    assert table.locator("thead").bounding_box()["height"] <= (210 - 2 * 10) * MM / 4
 
 
 def test_a_list_stays_a_table_and_what_is_folded_is_opened(admin: Visitor) -> None:
@@ -86,4 +86,4 @@ def test_a_list_stays_a_table_and_what_is_folded_is_opened(admin: Visitor) -> No
     )
     printed(admin, "/gebruikers/nieuw/website/", PORTRAIT, 12)
     folded = admin.page.locator("main details:not([open]) textarea[name=body]")
-    assert folded.bounding_box()["height"] > 0  # type: ignore[index]
+    assert folded.bounding_box()["height"] > 0

@@ -1,4 +1,4 @@
-"""How recent re-authentication each action requires, per entry point: tests every cell of docs/acts-and-doors.md.
+"""How recent re-authentication each action requires, per entry point: the cells of docs/reference/re-authentication.md.
 
 `python -m tests.tools.print_reauthentication_matrix` writes that page.
 """
@@ -26,13 +26,13 @@ from audit.actors import (
     Actor,
     EventOrigin,
     ReauthenticationRequired,
+    build_anonymous_actor,
     build_operator,
     build_page_actor,
     build_support_actor,
 )
 from authentication import reauthentication
 from authentication.mfa import session_state
-from authentication.request_utils import build_anonymous_actor
 from authentication.session_store import SessionStore
 from core.access import ReauthenticationLevel
 from imports import actions, runner
@@ -48,7 +48,7 @@ from tests.helpers.users import signed_in
 from tests.support.test_permissions import MAY
 
 pytestmark = pytest.mark.django_db
-PAGE = Path(__file__).parents[2] / "docs" / "acts-and-doors.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "re-authentication.md"
 
 FIVE_MINUTES = {  # how users sign in
     "users.email_changes.request_email_change", "users.login_methods.set_password",
@@ -147,7 +147,7 @@ class Case(NamedTuple):
 def _edit(action_arguments: dict[str, Any], by: Actor, **changed: Any) -> None:
     user = action_arguments["user"]
     email = changed.pop("email", user.email)
-    users.actions.edit_user(user, details=changed, email=email, version=user.version, by=by)  # type: ignore[arg-type]
+    users.actions.edit_user(user, details=changed, email=email, version=user.version, by=by)
 
 
 def _resend(action_arguments: dict[str, Any], by: Actor, email: str = "") -> None:
@@ -237,7 +237,7 @@ def _by_ticket(user: User, *, confirmed: bool = False) -> Actor:
 def _by_program(user: User, **fields: Any) -> Actor:
     request = _request(**bearing(token_of(user, **fields)), Accept="application/json;version=2018-01-01")
     OperationAuth(Scope.USERS_WRITE, None)(request)
-    return request.by  # type: ignore[no-any-return]
+    return request.by
 
 
 def _by_worker(user: User, proof: ReauthenticationLevel) -> Actor:
@@ -269,7 +269,7 @@ class Entrance(NamedTuple):
     actor: Callable[[User, User], Actor]  # of the administrator and of support
 
 
-DOORS = {
+ENTRY_POINTS = {
     "page, just signed in": Entrance(
         ReauthenticationLevel.FIVE_MINUTES, lambda user, _d: _by_session(user, signed_in(user))
     ),
@@ -312,9 +312,9 @@ DOORS = {
 }
 
 
-@pytest.fixture(params=DOORS)
+@pytest.fixture(params=ENTRY_POINTS)
 def entrance(request: pytest.FixtureRequest) -> Entrance:
-    return DOORS[request.param]
+    return ENTRY_POINTS[request.param]
 
 
 @pytest.fixture
@@ -331,7 +331,7 @@ def test_the_parts_of_actions_are_there() -> None:
     assert set(list_functions((*PACKAGES, audit, imports))) >= PARTS
 
 
-def test_every_act_asks_its_proof_at_every_door(
+def test_every_action_requires_its_proof_everywhere(
     entrance: Entrance, by: Actor, action_arguments: dict[str, Any]
 ) -> None:
     assert by.is_operator or by.proof == entrance.proof

@@ -32,7 +32,7 @@ STATIC = next((django_settings.BASE_DIR / "static").rglob("*.css")).relative_to(
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of the web server."""
     port, folder = free_port(), tmp_path_factory.mktemp("slow")
-    # The database is at an address at which nothing answers: a form is refused before it is asked.
+    # No database listens at the address: a form is refused before the first query.
     with (folder / "log").open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, *build_granian_arguments(port)],
@@ -188,7 +188,7 @@ def answer(protocol: Protocol, headers: rsgi.Headers) -> bool:
 
     scope = Scope()
     scope.headers = SimpleNamespace(items=list)  # type: ignore[assignment]
-    asyncio.run(rsgi.RsgiApplication(application).__rsgi__(scope, protocol))  # type: ignore[arg-type]
+    asyncio.run(rsgi.RsgiApplication(application).__rsgi__(scope, protocol))
     assert len(protocol.threads) == 1, "a database connection belongs to its thread"
     return made.is_closed
 

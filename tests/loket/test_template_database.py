@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock, patch
 
 import pytest
@@ -51,7 +52,7 @@ def make_template(transactional_db: None) -> Iterator[Mock]:
         with connection._nodb_cursor() as cursor:
             cursor.execute(f"CREATE DATABASE {template_database.UNFINISHED}")
 
-    names = {"PREFIX": f"{connection.settings_dict['NAME']}_template_"}
+    names: dict[str, Any] = {"PREFIX": f"{connection.settings_dict['NAME']}_template_"}
     names["UNFINISHED"] = f"{names['PREFIX']}unfinished"
     with (
         db_roles.use_owner_role(),

@@ -11,7 +11,7 @@ from django.conf import LazySettings, settings
 
 from tests.tools import catalog
 
-# A word that is not ours, and what we say instead.
+# A rejected term, and the one to use instead.
 DROPPED = {
     r"ondertussen|inmiddels": "intussen",
     r"hooguit|ten hoogste|maximaal": "hoogstens",

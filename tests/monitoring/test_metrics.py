@@ -20,7 +20,7 @@ from tests.helpers.servers import own_environment
 
 TOKEN = "t" * 43
 ASKED = 60
-NO_ROOT = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")  # root who may not write everywhere
+NO_ROOT = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")  # root without the right to write everywhere
 
 
 @pytest.mark.slow
@@ -92,7 +92,7 @@ print("on" if metric_files.is_counting() else "off", text.count("GET"))
 def counting(data: Path, number: int, mark: Path, *before: str) -> subprocess.Popen[str]:
     """Start a process that counts `number` requests, pausing after the first until a file behind `mark` exists."""
     environment = own_environment(data) | {"LOKET_METRICS_TOKEN": TOKEN, "DJANGO_SETTINGS_MODULE": "loket.settings"}
-    environment["DATABASE_URL"] = "postgres://loket@127.0.0.1:1/loket"  # what it keeps in the folder is counts only
+    environment["DATABASE_URL"] = "postgres://loket@127.0.0.1:1/loket"  # the folder contains counts only
     environment |= {
         "LOKET_SECRET_KEY": "s" * 50,
         "LOKET_SEALING_KEYS": "QUFB" * 10 + "QUE=",

@@ -25,8 +25,8 @@ TABLES = (
     "accounts/migrations/",
     "authentication/migrations/",
     "permissions/migrations/",
-)  # then they are made anew
-NOTICED = 1  # pytest: some tests failed; every other code says that they did not run
+)  # then they are created again
+NOTICED = 1  # pytest: some tests failed; every other code means that they did not run
 
 
 @contextmanager

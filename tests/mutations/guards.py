@@ -377,7 +377,7 @@ GUARDS = [
     ),
     Guard(
         5, "support resends to the same address only", "invitations/actions.py",
-        "checks.require_office(by, user.provider_id)  # support lends", "pass  # support lends",
+        "checks.require_office(by, user.provider_id)  # support must", "pass  # support must",
         ("invitations/test_sender_authority.py",),
     ),
     Guard(
@@ -679,12 +679,12 @@ GUARDS = [
         ("core/test_middleware.py",),
     ),
     Guard(
-        0, "client addresses from untrusted proxies", "core/middleware.py",
+        0, "client addresses from untrusted proxies", "core/client_address.py",
         "while hops and _is_trusted(address):", "while hops:",
-        ("core/test_middleware.py",),
+        ("core/test_client_address.py",),
     ),
     Guard(
-        0, "a page of another user after logging in", "authentication/request_utils.py",
+        0, "a page of another user after logging in", "authentication/next_url.py",
         'return target if is_ours and target.startswith("/") and len(target) <= _MAX_URL_LENGTH',
         "return target if target",
         ("authentication/test_login.py",),
@@ -755,7 +755,7 @@ GUARDS = [
     ),
     Guard(
         0, "a plan that changes how users sign in", "imports/actions.py",
-        '        if summary.get("signs_in", True):  # the release before did not note it\n'
+        '        if summary.get("signs_in", True):  # not stored by the previous release\n'
         "            by.require_reauthentication(ReauthenticationLevel.FIVE_MINUTES)\n", "",
         ("loket/test_reauthentication_matrix.py", "imports/test_team_jobs.py"),
     ),
@@ -926,7 +926,7 @@ GUARDS = [
     ),
     Guard(
         0, "a passkey challenge that works twice", "authentication/mfa/passkeys.py",
-        ".pop(_read_challenge(answer), None)", ".get(_read_challenge(answer), None)",
+        ".pop(_read_challenge(credential), None)", ".get(_read_challenge(credential), None)",
         ("authentication/mfa/test_passkeys.py",),
     ),
     Guard(
@@ -1060,8 +1060,8 @@ GUARDS = [
     ),
     Guard(
         0, "a form with an ID of its own", "users/form_tokens.py",
-        "return UUID(signing.loads(text, salt=_build_salt(user, kind)))",
-        'return UUID(signing.loads(text, salt=_build_salt(user, kind)) if ":" in text else text)',
+        "return UUID(signing.loads(text, salt=_build_salt(user, method)))",
+        'return UUID(signing.loads(text, salt=_build_salt(user, method)) if ":" in text else text)',
         ("users/test_create_webservice_user.py", "users/test_create_azure_user.py"),
     ),
     Guard(
@@ -1207,7 +1207,8 @@ GUARDS = [
     ),
     Guard(
         7, "tracebacks without values", "core/logs.py",
-        "        lines.append(type(error).__name__)", "        lines.append(repr(error))",
+        "lines.append(f\"{type(error).__module__}.{type(error).__qualname__} {constraint}\".rstrip())",
+        "lines.append(repr(error))",
         ("core/test_periodic_jobs.py",),
     ),
     Guard(

@@ -63,9 +63,9 @@ def test_only_users_who_reach_the_employer_see_it(bakery: Employer, alice: User,
     assert shown(event) == {"bob"}
     assert seen_by(bob) == [event]
     assert seen_by(alice) == seen_by(charlie) == []
-    (event,) = Event.objects.filter(verb=Verb.NOTIFICATION_RAISED)
-    assert (event.target_id, event.changes["type"]) == (bakery.pk, [None, "appraisal"])
-    assert "Jansen" not in str(event.changes), "what it says about a person stays out of the trail"
+    (recorded,) = Event.objects.filter(verb=Verb.NOTIFICATION_RAISED)
+    assert (recorded.target_id, recorded.changes["type"]) == (bakery.pk, [None, "appraisal"])
+    assert "Jansen" not in str(recorded.changes), "what it says about a person stays out of the trail"
 
 
 def test_users_are_notified_as_many_days_before_as_they_chose(
@@ -267,7 +267,7 @@ def test_invalid_events_are_refused(bakery: Employer, bob: User, charlie: User) 
         with pytest.raises(ValidationError):
             raised(bakery, reference=wrong)
     with pytest.raises(ValueError, match="was_once"):
-        raised(bakery, "was_once")  # type: ignore[arg-type]
+        raised(bakery, "was_once")
     for provider, employer, by in (
         (bakery.provider, theirs, actor()),
         (charlie.provider, bakery, actor()),

@@ -176,7 +176,7 @@ def test_a_worker_that_dies_before_the_mail_loses_and_doubles_nothing(bakery: Em
 
     with time_machine.travel(timezone.now() + timedelta(days=1)):
         with psycopg.connect(**connection.get_connection_params()) as other, looking() as look:
-            other.execute("LOCK TABLE outbox_message IN EXCLUSIVE MODE")  # there it stops, its rows already written
+            other.execute("LOCK TABLE outbox_message IN EXCLUSIVE MODE")  # it stops here, with rows written
             thread = Thread(target=work)
             thread.start()
             until(lambda: look.execute(WAITING, ["%outbox_message%"]).fetchone() is not None)

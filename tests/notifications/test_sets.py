@@ -194,13 +194,13 @@ def test_others_do_not_see_them(
         notifications.sets.apply_set(theirs, bob, by=actor())
     with pytest.raises(PermissionDenied):
         notifications.sets.apply_set(hr, bob, by=actor(bob))
-    for act in (
+    for change in (
         lambda: notifications.sets.create_set(bob.provider, name="X", contents={}, by=actor(charlie)),
         lambda: notifications.sets.update_set(hr, name="X", contents={}, version=1, by=actor(bob)),
         lambda: notifications.sets.delete_set(hr, version=1, by=actor(charlie)),
     ):
         with pytest.raises(PermissionDenied):
-            act()
+            change()
 
 
 def test_the_initial_set_of_a_new_user(alice: User, bob: User, hr: NotificationSet) -> None:

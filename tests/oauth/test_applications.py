@@ -15,7 +15,6 @@ import time_machine
 from django.core.exceptions import PermissionDenied
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
-from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
@@ -29,6 +28,7 @@ from permissions.models import IndividualRight
 from tests.helpers.access_tokens import bearing, token_of
 from tests.helpers.api_client import Program
 from tests.helpers.login_methods import confirmed
+from tests.helpers.responses import ClientResponse
 from tests.helpers.users import actor, confirm_now
 from tests.notifications.test_digests import WAITING, looking, until
 from tests.oauth.test_authorization_code import BACK, SECRET, make_application
@@ -97,7 +97,7 @@ def new_secret(client: Client, program: Application, **change: Any) -> Any:
 
 
 def shown(response: Any) -> str:
-    return re.search(r"<code>([\w-]{43})</code>", response.text)[1]  # type: ignore[index]
+    return re.search(r"<code>([\w-]{43})</code>", response.text)[1]
 
 
 def test_a_secret_is_shown_once_and_two_work_for_a_while(alice: User, program: Application) -> None:
@@ -269,9 +269,9 @@ def test_only_the_operator_creates_a_partner(alice: User, alice_client: Client) 
         call_command("add_partner", "Ander", "http://portaal.example/")
 
 
-def during(removal: Callable[[], None], call: Callable[[], HttpResponse]) -> HttpResponse:
+def during(removal: Callable[[], None], call: Callable[[], ClientResponse]) -> ClientResponse:
     """Return the response to `call`, which starts before `removal` is committed and has to wait for it."""
-    answers: list[HttpResponse] = []
+    answers: list[ClientResponse] = []
 
     def run() -> None:
         answers.append(call())

@@ -51,7 +51,7 @@ def test_a_portal_demands_a_second_factor(bob: User, program: Application, ask: 
     client = mfa.signed_in(bob, mfa.give_app(bob))
     assert told(client.get(URL, asked(program, prompt="none", **ask)))["code"]
     session = client.session
-    session["confirmed_with_factor"] = False  # the password was confirmed since
+    session["confirmed_with_factor"] = False  # the password has been confirmed since
     session.save()
     assert client.get(URL, asked(program, **ask))["Location"].startswith("/bevestigen/?next=")
     error = told(client.get(URL, asked(program, prompt="none", **ask)))["error"]

@@ -212,13 +212,13 @@ def test_the_answer_to_a_refresh_is_stored_readable_with_its_token_only(partner:
     first = partner.fetch(partner.allow())
     second = refresh(partner, first).json()
     used = RefreshToken.objects.exclude(revoked=None).get()
-    assert second["access_token"].encode() not in bytes(used.token_sealed_answer)
+    assert second["access_token"].encode() not in bytes(used.encrypted_response)
     with pytest.raises(encryption.DecryptionError):
-        used.read_answer(second["refresh_token"])
+        used.read_response(second["refresh_token"])
     with time_machine.travel(timezone.now() + timedelta(hours=1, minutes=1)):
         oauth.jobs.delete_expired()
         used.refresh_from_db()
-        assert (bytes(used.token_sealed_answer), used.access_token) == (b"", None)
+        assert (bytes(used.encrypted_response), used.access_token) == (b"", None)
         assert refresh(partner, second).status_code == 200
 
 

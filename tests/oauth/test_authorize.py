@@ -238,10 +238,10 @@ def test_only_tls_and_loopback_uris_are_registered() -> None:
 
 
 def test_a_program_on_the_same_machine_may_choose_its_port(bob_client: Client, alice: User) -> None:
-    details = {"name": "Lokaal", "redirect_uris": ["http://127.0.0.1/terug"], "post_logout_redirect_uris": []}
-    program = applications.register_application(
-        alice.provider, details={**details, "scopes": ["openid"]}, by=build_operator("test")
+    details = applications.ApplicationDetails(
+        name="Lokaal", redirect_uris=["http://127.0.0.1/terug"], post_logout_redirect_uris=[], scopes=["openid"]
     )
+    program = applications.register_application(alice.provider, details=details, by=build_operator("test"))
     page = bob_client.get(URL, asked(program, redirect_uri="http://127.0.0.1:49152/terug"))
     assert "form-action 'self' http://127.0.0.1:49152" in page["Content-Security-Policy"]
     assert bob_client.get(URL, asked(program, redirect_uri="http://127.0.0.1:49152/anders")).status_code == 400

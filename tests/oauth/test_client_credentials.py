@@ -217,7 +217,7 @@ def test_token_takes_six_statements_and_stores_the_event_in_its_transaction(serv
     ]
 
 
-def test_its_event_is_sealed_with_the_key_of_the_person(service: User) -> None:
+def test_its_event_is_encrypted_with_the_key_of_the_user(service: User) -> None:
     ask()
     event, key = Event.objects.get(verb=Verb.SIGNED_IN), UserEncryptionKey.objects.get(user_id=service.pk)
     assert event.key_ids() == {str(key.pk)}
@@ -246,7 +246,7 @@ def test_wrong_passwords_are_throttled(service: User) -> None:
         assert ask().status_code == 200
 
 
-def test_the_login_page_and_this_door_share_their_tries(service: User) -> None:
+def test_the_login_page_and_this_grant_share_their_attempts(service: User) -> None:
     for _try in range(10):
         Client().post("/inloggen/", {"username": "dienst 1", "password": WRONG})
     assert ask().status_code == 429

@@ -251,8 +251,8 @@ def test_what_has_ended_is_forgotten(bob_client: Client, bob: User, program: App
         model.objects.update(expires=long_ago)
     SsoTicket.objects.update(expires_at=long_ago)
     oauth.jobs.delete_expired()
-    for model in (AccessToken, RefreshToken, IDToken, SsoTicket):
-        assert not model.objects.exists(), model
+    for ended in (AccessToken, RefreshToken, IDToken, SsoTicket):
+        assert not ended.objects.exists(), ended
 
 
 def test_a_lost_answer_is_not_given_to_a_request_for_fewer_scopes(bob_client: Client, program: Application) -> None:

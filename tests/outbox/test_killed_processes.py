@@ -109,7 +109,7 @@ class Browser:
 
     def post(self, path: str, data: dict[str, str]) -> str:
         """Return the redirect target."""
-        data["csrfmiddlewaretoken"] = self.session.cookies["csrftoken"]
+        data["csrfmiddlewaretoken"] = str(self.session.cookies["csrftoken"])
         post = self.session.post
         response = self.ask(lambda: post(f"{self.url}{path}", data, allow_redirects=False, timeout=10))
         assert response.status_code == 302, path

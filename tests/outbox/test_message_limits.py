@@ -128,7 +128,7 @@ def test_an_address_counts_for_all_roads_and_senders_and_a_day(office: Provider,
     with time_machine.travel(timezone.now() + timedelta(hours=2)):
         assert until_refused(lambda: users.actions.send_username(user, by=by(other))) == 10
     with time_machine.travel(timezone.now() + timedelta(hours=4)):
-        assert until_refused(lambda: users.actions.send_username(user, by=by(other))) == 3  # 20 a day come back evenly
+        assert until_refused(lambda: users.actions.send_username(user, by=by(other))) == 3  # 20 a day, restored evenly
 
 
 def test_invitations_do_not_use_up_the_password_e_mails_of_an_address(bob: User, charlie: User) -> None:
@@ -185,7 +185,7 @@ def test_a_set_is_counted_in_one_statement(office: Provider, alice: User) -> Non
         for message in asked:
             message_limits.charge_messages([message], by(alice))
     assert len(queries) == 1
-    rest = [("username", f"v{number}@elders.example", office.pk) for number in range(9100)]  # a few may be back
+    rest = [("username", f"v{number}@elders.example", office.pk) for number in range(9100)]  # a few may be restored
     with pytest.raises(MessageLimitReached), transaction.atomic():
         message_limits.charge_messages(rest, by(alice))
     message_limits.charge_messages(rest[:9000], by(alice))

@@ -203,7 +203,7 @@ def test_expired_message_is_not_sent(mail_server: MailServer, sms_gateway: SmsGa
     messages = [queue_mail(expires_at=past), queue_sms(expires_at=past)]
     send_due_messages()
     assert [state(message) for message in messages] == [("expired", 0), ("expired", 0)]
-    assert mail_server.mails == sms_gateway.bodies == []
+    assert (mail_server.mails, sms_gateway.bodies) == ([], [])
 
 
 def test_canceled_message_is_not_sent(mail_server: MailServer) -> None:
@@ -319,7 +319,7 @@ def test_what_may_have_arrived_is_not_sent_again(
     sms_gateway: SmsGateway, settings: Any, silence: Callable[[SmsGateway, Any], None]
 ) -> None:
     silence(sms_gateway, settings)
-    settings.SMS_URL += "&retry=2&wait=0&rto=60"  # the library's own tries
+    settings.SMS_URL += "&retry=2&wait=0&rto=60"  # the library's own attempts
     message = queue_sms()
     send_due_messages()
     assert state(message) == ("no_answer", 1)

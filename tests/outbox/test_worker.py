@@ -88,7 +88,7 @@ def test_notification_wakes_the_worker(mail_server: MailServer, monkeypatch: Any
     found = Worker()
     found.start()
     try:
-        time.sleep(0.5)  # by now it has looked once and found nothing
+        time.sleep(0.5)  # by now it has polled once and found nothing
         message = queue_mail()
         wait_until(lambda: is_sent(message))
     finally:
@@ -184,7 +184,7 @@ def test_worker_stops_on_a_signal(number: int, tmp_path: Path) -> None:
         os.kill(process.pid, number)
         wait_until(lambda: process.poll() is not None)
     except AssertionError:
-        os.kill(process.pid, signal.SIGABRT)  # it says where each of its threads is
+        os.kill(process.pid, signal.SIGABRT)  # it prints the stack of each thread
         process.wait()
         pytest.fail(said.read_text()[-4000:])
     else:

@@ -20,6 +20,7 @@ from core.errors import EditConflict
 from permissions import checks
 from permissions.checks import LastAdministrator, Right
 from permissions.models import AuthorizationSet, Employer, IndividualRight, Team, TeamEmployer, TeamMember, TeamRight
+from permissions.products import Product
 from teams import deviations, employers, initial_access, sets
 from tests.helpers.users import actor, make_user
 
@@ -343,7 +344,7 @@ def test_versions_detect_concurrent_changes(alice: User, office: Provider, other
     by, team = actor(alice), put(office, "Loon")
     made = sets.create_set(office, name="HR", contents=[Right.VIEW_HRM], by=by)
     teams.actions.rename_team(team, name="Lonen", version=1, by=by)
-    employers.update_employer(other, number=3, name="Elders", products=[940], version=1, by=by)
+    employers.update_employer(other, number=3, name="Elders", products=[Product(940)], version=1, by=by)
     sets.update_set(made, name="HR", contents=[Right.VIEW_WAGES], version=1, by=by)
     for change in (
         lambda: teams.actions.rename_team(team, name="Salaris", version=1, by=by),

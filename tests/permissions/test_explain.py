@@ -53,7 +53,7 @@ def everything(
 ) -> list[Plain]:
     """Return every single row change that could matter."""
     key, codes = employer and employer.pk, [str(code) for code in right.granted_by]
-    found = [("own", user.pk, code) for code in codes]
+    found: list[Plain] = [("own", user.pk, code) for code in codes]
     for team in random_office.teams:
         found += [("members", team.pk, user.pk), *(("gives", team.pk, code) for code in codes)]
         if key:

@@ -96,8 +96,8 @@ def test_the_addresses_of_the_tests_are_all_there_are(rows: dict[str, Any]) -> N
     patterns = {re.sub(r"[0-9a-f-]{36}", "<id>", url) for url in every_address(rows)}
     patterns = {re.sub(r"/hulp/[a-z-]+/<id>/", "/hulp/<what>/<id>/", url) for url in patterns}
     patterns = {re.sub(r"^/admin/(accounts|outbox|invitations|oauth)/$", "/admin/<app>/", url) for url in patterns}
-    # The way to the login page, the end of looking along, which is a button, and two of the form of other buttons:
-    # looking along and the page of a partner.
+    # The login page, the button that ends impersonation, and two whose form is that of other buttons: impersonation and
+    # the page of a partner.
     assert len(patterns) == len(ADMIN) - 4
     helps = set(re.findall(r"/hulp/([a-z-]+)/", " ".join(every_address(rows))))
     assert set(SupportAction.values) | {"partner-maken"} == helps
@@ -166,7 +166,7 @@ def test_a_session_without_the_factor_is_redirected_to_it(dora: User, rows: dict
         assert client.get(url)["Location"].startswith("/inloggen/code/")
 
 
-def test_the_door_of_the_admin_is_our_own(dora_client: Client) -> None:
+def test_the_admin_site_has_our_own_login_page(dora_client: Client) -> None:
     assert Client().get("/admin/login/?next=/admin/")["Location"] == "/inloggen/?next=/admin/"
     assert Client().get("/admin/")["Location"] == "/inloggen/?next=%2Fadmin%2F"
     for url in (
@@ -387,7 +387,7 @@ def test_the_queue_says_what_lies_and_that_no_worker_runs(dora_client: Client, a
     def numbers() -> list[str]:
         return re.findall(r"<td>\s*([^<\s]+[^<]*?)\s*</td>", dora_client.get("/admin/wachtrij/").content.decode())
 
-    invite(alice)  # and a mail about the app of dora
+    invite(alice)  # and an e-mail about dora's app
     assert numbers() == ["2", "0", "–", "0", "0", "0"]
     assert "houdt het bij" in dora_client.get("/admin/wachtrij/").content.decode()
     with time_machine.travel(datetime.now(UTC) + timedelta(minutes=2)):

@@ -40,12 +40,12 @@ pytestmark = pytest.mark.django_db
 REASON = "Ziet het team niet, zaak 4712"
 LATER = timedelta(minutes=30, seconds=1)
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
-# With what they are given here there is nothing to do.
+# With these arguments, the action has nothing to do.
 DO_NOTHING = {
     "authentication.actions.authenticate_password", "authentication.mfa.actions.verify_recovery_code",
     "invitations.acceptance.check_code",
 }  # fmt: skip
-# What is done as oneself, and ends the look.
+# Actions as the support user, which end the impersonation.
 ENDS = {"support:stop_impersonation", "authentication:logout"}
 
 
@@ -287,7 +287,7 @@ def test_impersonation_requires_a_recent_second_factor(impersonating_client: Cli
         assert begin(impersonating_client, bob)["Location"].startswith("/bevestigen/")
 
 
-# That nothing comes of it.
+# That nothing has changed.
 
 
 @pytest.fixture
@@ -383,7 +383,7 @@ def test_every_action_refuses_an_impersonating_user(alice: User, action_argument
     )
     before, done = snapshot(), set()
     for name, function in list_actions().items():
-        with suppress(Exception):  # which one differs: some find fault with what they are given first
+        with suppress(Exception):  # which error differs: some reject their arguments first
             with transaction.atomic():
                 call(function, action_arguments, by)
             done.add(name)

@@ -105,11 +105,11 @@ def test_only_support_and_the_operator_create_an_office(alice: User, dora: User,
     )
     for by in (without_factor, by_page, by_alice, actor(alice)):
         with pytest.raises(PermissionDenied):
-            office_setup.set_up_office("Nieuw", administrator=details, mobile_number="+31612345678", by=by)  # type: ignore[arg-type]
+            office_setup.set_up_office("Nieuw", administrator=details, mobile_number="+31612345678", by=by)
     factors.give_app(dora)
     silent = Actor(EventOrigin.SUPPORT, dora.full_name, dora, reason=" ", proof=ReauthenticationLevel.FIVE_MINUTES)
     with pytest.raises(PermissionDenied):
-        office_setup.set_up_office("Nieuw", administrator=details, mobile_number="+31612345678", by=silent)  # type: ignore[arg-type]
+        office_setup.set_up_office("Nieuw", administrator=details, mobile_number="+31612345678", by=silent)
     assert Provider.objects.count() == 1
 
 
@@ -135,7 +135,7 @@ def test_a_double_click_makes_one(dora: User) -> None:
     assert (Provider.objects.count(), Message.objects.filter(kind="invitation").count()) == (1, 1)
 
 
-# Closing and reopening one.
+# Suspending and reactivating an office.
 
 
 def test_support_closes_and_reopens_with_a_count_a_name_and_a_reason(
@@ -205,7 +205,7 @@ def test_the_command_does_the_same(office: Provider, alice: User) -> None:
         call_command("suspend_provider", office.name, "--reason= ")
 
 
-# What it means: every door, shut and open again.
+# What it means: every entry point, closed and open again.
 
 
 def sign_in_from(username: str) -> Any:

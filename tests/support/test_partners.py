@@ -62,7 +62,7 @@ def test_registered_partner_serves_every_office(dora_client: Client, dora: User)
     page = dora_client.get(f"/admin/oauth/application/{partner.pk}/").content.decode()
     for shown in ("Loonportaal", partner.client_id, "https://portaal.example/terug", "elk kantoor"):
         assert shown in page
-    assert add(dora_client)["Location"] == response["Location"]  # the same twice is one
+    assert add(dora_client)["Location"] == response["Location"]  # submitting twice creates one
     assert add(dora_client, scopes=["openid"]).context["form"].has_error("name", "taken")
     assert Application.objects.filter(name="Loonportaal").count() == 1
 

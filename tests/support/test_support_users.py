@@ -90,7 +90,7 @@ def one_of_each(user: User) -> list[Any]:
 
 def fresh(row: Any) -> dict[str, object]:
     """Return values that must be unique in a copy."""
-    unique = {
+    unique: dict[type[Any], dict[str, object]] = {
         PasswordResetToken: {"token_hash": uuid4().hex},
         Passkey: {"credential_id": uuid4().bytes, "credential_id_sha256": uuid4().bytes},
     }

@@ -36,10 +36,10 @@ def applying(made: AuthorizationSet, before: str = "", **changed: object) -> dic
 def test_a_set_is_made_changed_and_deleted(alice_client: Client, office: Provider) -> None:
     alice_client.post(NEW, {"name": "HR", "rights": ["view_hrm"], "version": 0})
     made = AuthorizationSet.objects.get(provider=office)
-    assert (made.name, made.rights) == ("HR", {Right.VIEW_HRM})
+    assert (made.name, made.rights) == ("HR", frozenset({Right.VIEW_HRM}))
     alice_client.post(of(made), {"name": "HR 2", "rights": ["view_wages"], "version": made.version})
     made.refresh_from_db()
-    assert (made.name, made.rights) == ("HR 2", {Right.VIEW_WAGES})
+    assert (made.name, made.rights) == ("HR 2", frozenset({Right.VIEW_WAGES}))
     assert alice_client.get(of(made, "teams:delete_set")).status_code == 200
     assert AuthorizationSet.objects.exists(), "asking deletes nothing"
     assert alice_client.post(of(made, "teams:delete_set")).status_code == 302

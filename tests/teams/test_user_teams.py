@@ -174,6 +174,6 @@ def test_queries_do_not_grow_with_teams(
         page = alice_client.get(url("user_teams", bob))
     assert len(page.context["shown"]) == 50
     assert len(alice_client.get(url("user_teams", bob) + page.context["next_url"]).context["shown"]) == 10
-    with django_assert_num_queries(7):  # besides: what one holds and whether it rests
+    with django_assert_num_queries(7):  # also: the rights held, and whether they are inactive
         assert len(alice_client.get(url("add_teams", bob)).context["rows"]) == 50
     assert len(alice_client.get(url("add_teams", bob), {"q": "t11"}).context["rows"]) == 10

@@ -27,7 +27,7 @@ class Report(NamedTuple):
     packages: int
     vulnerable: list[str] = []
     unchecked: list[str] = []
-    unreached: str = ""  # why the database did not answer at all
+    unreached: str = ""  # why the database did not respond at all
 
 
 def pinned(text: str) -> dict[str, str]:
@@ -50,7 +50,7 @@ def read_pip_audit(file: str, pins: dict[str, str], output: str, errors: str) ->
         for vulnerability in entry.get("vulns", []):
             fixed = ", ".join(vulnerability["fix_versions"]) or "no version yet"
             vulnerable.append(f"{name} {version}: {vulnerability['id']}, fixed in {fixed}")
-    if len(unchecked) == len(pins):  # as behind a mirror, which answers 404 to each
+    if len(unchecked) == len(pins):  # as behind a mirror, which returns 404 for each
         return Report(file, len(pins), unreached=unchecked[0])
     return Report(file, len(pins), vulnerable, unchecked)
 

@@ -1,4 +1,4 @@
-"""Write docs/acts-and-doors.md from the data of the test that tries every cell."""
+"""Write docs/reference/re-authentication.md from the data of the test that tries every cell."""
 
 import os
 

@@ -17,7 +17,7 @@ def main() -> None:
         camera = Camera(browser, demo)
         camera.sign_in(login["Gebruikersnaam"], login["Wachtwoord"])
         camera.go("/gebruikers/")
-        camera.page.screenshot(path=ROOT / "docs" / "people.png")
+        camera.page.screenshot(path=ROOT / "docs" / "user-list.png")
 
 
 if __name__ == "__main__":

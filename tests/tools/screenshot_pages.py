@@ -97,10 +97,10 @@ def two_factor(camera: "Camera", username: str, password: str) -> None:
         camera.page.locator(f"main a[href$='/{page}/']").first.click()
         camera.shoot(f"factor-{page}")
     reset = f"{camera.of('Berg')}twee-factor-resetten/"
-    camera.page.evaluate(SEND, reset)  # a form that was open for long
+    camera.page.evaluate(SEND, reset)  # a form that was open for a long time
     camera.page.wait_for_url("**/bevestigen/?next=*")
     camera.shoot("confirm")
-    camera.send(code=code_at(key, time.time() + 30))  # the code of now has been used
+    camera.send(code=code_at(key, time.time() + 30))  # the current code has been used
     camera.shoot("go-on")
     camera.go(reset)
     camera.shoot("reset-factors")

@@ -51,7 +51,7 @@ class Camera:
             if self.page.evaluate("document.scrollingElement.scrollWidth") > width:
                 print(f"{name} is wider than {width}")  # noqa: T201
             for scheme in ("light", "dark"):
-                self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+                self.page.emulate_media(color_scheme=scheme)
                 faults = Axe().run(self.page, options=RULES)
                 if faults.violations_count:
                     print(f"{name} {width} {scheme}: {faults.generate_snapshot()}")  # noqa: T201
@@ -77,13 +77,13 @@ class Camera:
         self.send(**({"initials": "X.", "last_name": name, "email": email} | details))
         self.send(mobile_number=NUMBER)
         text = self.demo.wait_for("mail", email, after=before)
-        return re.search(r"http\S+/uitnodiging/\S+", text)[0]
+        return first_match(r"http\S+/uitnodiging/\S+", text)
 
     def code(self) -> str:
         """Request a code with the button on the page; return it."""
         before = len(self.demo.mailbox())
         self.send()
-        return re.search(r"\d{6}", self.demo.wait_for("sms", "+31612345678", after=before))[0]
+        return first_match(r"\d{6}", self.demo.wait_for("sms", "+31612345678", after=before))
 
     def of(self, last_name: str) -> str:
         """Return the URL of a user's page."""
@@ -137,7 +137,7 @@ def signing_in(camera: Camera) -> None:
     camera.send(email="m.vermeer@devries.example")
     camera.shoot("forgotten-sent")
     text = camera.demo.wait_for("mail", "m.vermeer@devries.example", after=0)
-    camera.go(re.search(r"http\S+/wachtwoord-vergeten/\S+", text)[0])
+    camera.go(first_match(r"http\S+/wachtwoord-vergeten/\S+", text))
     camera.shoot("reset")
     camera.send(password="kort", password_again="anders")
     camera.shoot("reset-errors")
@@ -254,16 +254,24 @@ def programs(camera: Camera) -> str:
     return client_id
 
 
+def first_match(pattern: str, text: str) -> str:
+    found = re.search(pattern, text)
+    assert found, text
+    return found[0]
+
+
 def allow(camera: Camera) -> None:
     """Give consent on the page, without following the redirect, because nothing listens at its URL."""
-    form = {"csrfmiddlewaretoken": camera.page.locator("main [name=csrfmiddlewaretoken]").first.input_value()}
+    token = camera.page.locator("main [name=csrfmiddlewaretoken]").first.input_value()
+    form: dict[str, str | float | bool] = {"csrfmiddlewaretoken": token}
     answer = camera.page.request.post(camera.page.url, form=form, max_redirects=0)
     assert answer.status == 302, answer.status
 
 
 def from_a_portal(guest: Camera, name: str, password: str) -> None:
     """Sign in with a ticket, as the user of an integration."""
-    form = {"grant_type": "client_credentials", "client_id": name, "client_secret": password}
+    form: dict[str, str | float | bool] = {"grant_type": "client_credentials"}
+    form |= {"client_id": name, "client_secret": password}
     token = guest.page.request.post(f"{guest.demo.url}/oauth/token/", form=form).json()["access_token"]
     headers = {"Authorization": f"Bearer {token}", "Accept": "application/json;version=2018-01-01"}
     response = guest.page.request.post(f"{guest.demo.url}/v2/sso/tickets", data={}, headers=headers)
@@ -504,7 +512,7 @@ def _again(guest: Camera) -> str:
     before = len(guest.demo.mailbox())
     with guest.page.expect_navigation():
         guest.page.locator("form[action$='versturen/'] button").click()
-    return re.search(r"\d{6}", guest.demo.wait_for("sms", "+31612345678", after=before))[0]
+    return first_match(r"\d{6}", guest.demo.wait_for("sms", "+31612345678", after=before))
 
 
 def supporting(camera: Camera, password: str) -> None:

@@ -1,5 +1,6 @@
 """Changing the login method: to Azure AD only, and back to the website."""
 
+from typing import Any
 from unittest.mock import patch
 from uuid import UUID, uuid4
 
@@ -24,6 +25,7 @@ from permissions.models import IndividualRight
 from tests.helpers import audit_events
 from tests.helpers.invited_users import NUMBER, invite, token_of
 from tests.helpers.login_methods import confirmed, make_azure, make_service, tenant_of
+from tests.helpers.responses import ClientResponse, codes
 from tests.helpers.users import actor, make_user, signed_in
 
 pytestmark = pytest.mark.django_db
@@ -41,17 +43,13 @@ def url(person: User, name: str) -> str:
     return reverse(f"users:{name}", args=[person.pk])
 
 
-def to_azure(client: Client, person: User, tenant: ExternalTenant, **values: str) -> object:
+def to_azure(client: Client, person: User, tenant: ExternalTenant, **values: str) -> ClientResponse:
     data = {"external_tenant": str(tenant.pk), "external_user_id": str(OID)}
     return client.post(url(person, "change_to_azure"), data | values)
 
 
-def to_website(client: Client, person: User, number: str = "06 12345678") -> object:
+def to_website(client: Client, person: User, number: str = "06 12345678") -> ClientResponse:
     return client.post(url(person, "change_to_website"), {"mobile_number": number})
-
-
-def codes(response: object, field: str) -> list[str]:
-    return [error.code for error in response.context["form"].errors.as_data().get(field, [])]
 
 
 def changed() -> int:
@@ -272,7 +270,7 @@ def test_it_refuses_what_is_no_mobile_number(alice: User, office: Provider, numb
     assert not changed()
 
 
-def test_only_azure_users_go_to_the_website(alice: User, bob: User, office: Provider, settings: object) -> None:
+def test_only_azure_users_go_to_the_website(alice: User, bob: User, office: Provider, settings: Any) -> None:
     client, service, azure = confirmed(alice), make_service(office), make_azure(office)
     for person in (bob, service):
         assert client.get(url(person, "change_to_website")).status_code == 404

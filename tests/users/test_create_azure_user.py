@@ -13,6 +13,7 @@ from accounts.models import LoginMethod, Provider, User
 from audit.models import Event, Verb
 from outbox.models import Message
 from tests.helpers.login_methods import PERSON, TID, make_azure, make_service, tenant_of
+from tests.helpers.responses import ClientResponse, codes
 from tests.helpers.users import actor, letter
 
 pytestmark = pytest.mark.django_db
@@ -20,7 +21,7 @@ URL = "/gebruikers/nieuw/azure/"
 OID = UUID("2b1e9c04-77ad-4c3b-8d10-5e90f2a4c10a")
 
 
-def send(client: Client, **values: object) -> object:
+def send(client: Client, **values: object) -> ClientResponse:
     form = client.get(URL).context["form"]
     tenants = list(form.fields["external_tenant"].queryset)
     data = PERSON | {
@@ -30,10 +31,6 @@ def send(client: Client, **values: object) -> object:
         "external_user_id": str(OID),
     }
     return client.post(URL, data | values)
-
-
-def codes(response: object, field: str) -> list[str]:
-    return [error.code for error in response.context["form"].errors.as_data().get(field, [])]
 
 
 def test_it_needs_the_right(bob_client: Client, client: Client) -> None:

@@ -27,6 +27,7 @@ from permissions.checks import Right
 from permissions.models import IndividualRight
 from tests.helpers import audit_events
 from tests.helpers.login_methods import GOOD, PERSON, make_service
+from tests.helpers.responses import ClientResponse, codes
 from tests.helpers.users import actor
 from tests.users.test_exports import FORMS, rows
 
@@ -40,12 +41,8 @@ def concept(client: Client) -> str:
     return value
 
 
-def send(client: Client, **values: str) -> object:
+def send(client: Client, **values: str) -> ClientResponse:
     return client.post(URL, SERVICE | {"concept": concept(client)} | values)
-
-
-def codes(response: object, field: str) -> list[str]:
-    return [error.code for error in response.context["form"].errors.as_data().get(field, [])]
 
 
 @pytest.mark.parametrize("url", [URL, GENERATE])

@@ -67,7 +67,7 @@ def test_guessing_the_password_there_is_throttled(bob_client: Client) -> None:
 
 def test_one_cannot_flood_an_address_with_the_right_password(bob_client: Client, bob: User) -> None:
     for _round in range(12):
-        bob_client.post("/bevestigen/", {"current_password": PASSWORD})  # gives the tries of the password back
+        bob_client.post("/bevestigen/", {"current_password": PASSWORD})  # restores the password attempts
         response = bob_client.post(reverse("users:change_email"), {"email": NEW, "current_password": PASSWORD})
     assert response.status_code == 429
     assert Message.objects.filter(recipient=NEW).count() == 10

@@ -16,6 +16,7 @@ from audit.models import Event, Verb
 from permissions.checks import Right
 from permissions.models import IndividualRight
 from tests.helpers.login_methods import GOOD, confirmed, make_azure, make_service
+from tests.helpers.responses import ClientResponse
 from tests.helpers.users import PASSWORD, actor, signed_in
 
 pytestmark = pytest.mark.django_db
@@ -31,7 +32,7 @@ def url(person: User, name: str = "set_password") -> str:
     return reverse(f"users:{name}", args=[person.pk])
 
 
-def send(client: Client, person: User, password: str = GOOD, **values: str) -> object:
+def send(client: Client, person: User, password: str = GOOD, **values: str) -> ClientResponse:
     data = {"password": password, "password_again": password, "before": users.login_methods.get_password_set_at(person)}
     return client.post(url(person), data | values)
 

@@ -12,6 +12,7 @@ import authentication.microsoft.tenants
 from accounts.models import ExternalTenant, Provider, User
 from audit.models import Event, Verb
 from tests.helpers.login_methods import TID, make_azure, tenant_of
+from tests.helpers.responses import ClientResponse, codes
 from tests.helpers.users import actor
 
 pytestmark = pytest.mark.django_db
@@ -22,12 +23,8 @@ def url(tenant: ExternalTenant, name: str) -> str:
     return reverse(f"users:{name}", args=[tenant.pk])
 
 
-def add(client: Client, name: str = "De Vries Groep", tenant_id: object = TID) -> object:
+def add(client: Client, name: str = "De Vries Groep", tenant_id: object = TID) -> ClientResponse:
     return client.post(ADD, {"name": name, "tenant_id": str(tenant_id)})
-
-
-def codes(response: object, field: str) -> list[str]:
-    return [error.code for error in response.context["form"].errors.as_data().get(field, [])]
 
 
 def verbs() -> list[str]:

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 import users.actions
 import users.email_changes
 from core.access import Access, DuringImpersonation, ReauthenticationLevel, page
-from core.middleware import get_client_address
+from core.client_address import get_client_address
 from permissions.access import OfficeRequest
 from permissions.catalog import sort_rights
 from permissions.shortcuts import render_form, show_errors

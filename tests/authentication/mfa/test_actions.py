@@ -108,10 +108,10 @@ def test_repeated_guesses_get_longer_pauses_without_a_lockout(bob: User, guesses
         assert actions.verify_recovery_code(bob, codes[0], by=actor(bob))
         clock.shift(timedelta(hours=1))
         assert actions.verify_totp_code(bob, code_now(secret))
-        assert guess(bob, secret) is None  # a right code gives every try back
+        assert guess(bob, secret) is None  # a correct code restores all attempts
 
 
-def test_the_secret_is_sealed_and_bound_to_its_row(alice: User, bob: User) -> None:
+def test_the_secret_is_encrypted_and_bound_to_its_row(alice: User, bob: User) -> None:
     secret = give_app(bob)
     app = AuthenticatorApp.objects.get()
     assert secret not in bytes(app.encrypted_secret)
@@ -124,13 +124,13 @@ def test_the_secret_is_sealed_and_bound_to_its_row(alice: User, bob: User) -> No
 
 def test_an_offer_works_for_its_own_person_within_the_hour(alice: User, bob: User) -> None:
     offer = TotpEnrollment.generate()
-    sealed = offer.encrypt_for(bob)
-    assert TotpEnrollment.decrypt_for(sealed, bob) == offer
-    assert TotpEnrollment.decrypt_for(sealed, alice) is None
-    for broken in ("", "x", "é", sealed[:-4], "AAAA" + sealed[4:]):
+    encrypted = offer.encrypt_for(bob)
+    assert TotpEnrollment.decrypt_for(encrypted, bob) == offer
+    assert TotpEnrollment.decrypt_for(encrypted, alice) is None
+    for broken in ("", "x", "é", encrypted[:-4], "AAAA" + encrypted[4:]):
         assert TotpEnrollment.decrypt_for(broken, bob) is None
     with time_machine.travel(timezone.now() + timedelta(hours=1, seconds=1)):
-        assert TotpEnrollment.decrypt_for(sealed, bob) is None
+        assert TotpEnrollment.decrypt_for(encrypted, bob) is None
 
 
 def test_the_address_in_the_picture_says_whose_it_is(bob: User) -> None:

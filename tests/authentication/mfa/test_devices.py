@@ -13,6 +13,7 @@ from authentication.mfa import actions
 from authentication.models import AuthenticatorApp
 from core import encryption
 from tests.helpers.mfa import code_now, give_app, secret_of, signed_in, wrong
+from tests.helpers.responses import codes
 from tests.helpers.users import PASSWORD, actor, make_user
 
 pytestmark = pytest.mark.django_db
@@ -40,10 +41,6 @@ def add(client: Client, **change: str) -> tuple[bytes, object]:
     secret = form.enrollment.secret
     data = {"offer": form["offer"].value(), "code": code_now(secret), "name": "Telefoon"} | change
     return secret, client.post(f"{URL}app/", data)
-
-
-def codes(response: object, field: str) -> list[str]:
-    return [error.code for error in response.context["form"].errors.as_data()[field]]
 
 
 def test_device_page_adds_an_app_and_keeps_the_session(bob_logged_in: Client, bob: User) -> None:
@@ -179,8 +176,8 @@ def test_the_pages_of_another_user_do_not_exist(secured: Client, alice_client: C
     device = AuthenticatorApp.objects.get()
     for client, device_id in ((alice_client, device.pk), (secured, uuid4())):
         assert client.get(f"{URL}{device_id}/naam/").status_code == 404
-    sealed = secured.post(f"{URL}herstelcodes/").context["encrypted_codes"]
-    assert alice_client.post(f"{URL}herstelcodes/opslaan/", {"codes": sealed}).status_code == 403
+    encrypted = secured.post(f"{URL}herstelcodes/").context["encrypted_codes"]
+    assert alice_client.post(f"{URL}herstelcodes/opslaan/", {"codes": encrypted}).status_code == 403
     device.refresh_from_db()
     assert device.name == "Telefoon"
 

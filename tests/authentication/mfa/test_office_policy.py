@@ -149,7 +149,7 @@ def test_who_sets_it_up_meanwhile_changes_what_was_shown(office: Provider, alice
 
 def test_another_administrator_was_first(admin: Client, office: Provider) -> None:
     where = address(two_factor_from=in_days(9))
-    page = admin.get(where)  # hers binds herself as well, and what was typed would be looser
+    page = admin.get(where)  # the policy applies to alice too, and the submitted one would be weaker
     Provider.objects.update(two_factor_days=5, two_factor_days_since=in_days(0), version=2)
     response = admin.post(where, {"seen": page.context["impact"].fingerprint})
     form = response.context["form"]

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db
 def open_page(client: Client, user: User | AnonymousUser) -> HttpRequest:
     """Return a request of the session of `client`, as django-otp's middleware leaves it."""
     request = RequestFactory().get("/")
-    request.session, request.user = client.session, user  # type: ignore[assignment]
+    request.session, request.user = client.session, user
     OTPMiddleware(lambda _request: HttpResponse())(request)
     return request
 

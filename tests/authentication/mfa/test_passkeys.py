@@ -95,7 +95,7 @@ def test_many_tabs_do_not_fill_the_session(client: Client, key: SoftKey) -> None
     assert send(client, f"{SHOW}klaar/", key.show(began[2])).status_code == 200
 
 
-def test_passkey_opens_the_door_without_a_password(client: Client, key: SoftKey) -> None:
+def test_passkey_signs_in_without_a_password(client: Client, key: SoftKey) -> None:
     response = show(client, key, "?next=https://evil.example/")
     assert response.json()["redirect_url"] == "/"
     assert client.get("/profiel/").status_code == 200

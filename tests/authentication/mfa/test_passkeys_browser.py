@@ -123,7 +123,7 @@ def test_an_app_from_the_mail_to_the_home_page_after_closing_the_browser(
     browser: Browser, office: Office, guest: Visitor
 ) -> None:
     username = accept(visitor(browser, office.demo.url), guest, office, "Appmans")
-    again = visitor(browser, office.demo.url)  # the first browser was closed half way
+    again = visitor(browser, office.demo.url)  # the first browser was closed halfway
     again.open("/inloggen/")
     again.fill(username=username, password=PASSWORD)
     again.send()

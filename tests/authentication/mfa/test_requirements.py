@@ -122,7 +122,7 @@ def check(user: User, day: date | None, secret: bytes | None) -> None:
 @pytest.mark.parametrize("is_new", [False, True])
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_door_agrees_on_both_sides(
+def test_every_check_agrees_on_both_sides(
     office: Provider, kind: LoginMethod, rule: str, is_new: bool, has_device: bool
 ) -> None:
     with time_machine.travel(NOW, tick=False) as clock:
@@ -221,7 +221,7 @@ def test_the_mail_speaks_of_it_whichever_rule_asks(office: Provider) -> None:
 
 def test_the_first_administrator_sets_it_up_as_a_step_of_accepting(db: None) -> None:
     office = users.actions.create_provider("Nieuw", by=actor())
-    user = invitations.actions.invite_user(office, details=DETAILS, mobile_number=NUMBER, by=actor())  # type: ignore[arg-type]
+    user = invitations.actions.invite_user(office, details=DETAILS, mobile_number=NUMBER, by=actor())
     teams.actions.set_individual_rights(user, [Right.MANAGE_PROVIDER], by=actor())
     invited = Invited(user.invitation, token_of(user.invitation), Client())
     invited.client.get(reverse("invitations:open_link", args=[invited.token]))

@@ -45,7 +45,7 @@ def test_a_password_alone_opens_nothing(bob: User, secret: bytes) -> None:
     assert bob.last_login is None
 
 
-def test_the_code_opens_the_door_and_goes_on_to_the_page(client: Client, bob: User, secret: bytes) -> None:
+def test_the_code_signs_in_and_leads_to_the_page(client: Client, bob: User, secret: bytes) -> None:
     response = client.post("/inloggen/", {"username": "bob", "password": PASSWORD, "next": "/profiel/"})
     assert response["Location"] == f"{URL}?next=%2Fprofiel%2F"
     key = client.session.session_key
@@ -281,7 +281,7 @@ def said(response: HttpResponse) -> str:
     return re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", response.text)
 
 
-def _walk(user: User, open_doors: set[str], way_out: str) -> None:
+def _walk(user: User, allowed: set[str], way_out: str) -> None:
     walked, client = 0, None
     for path in paths(get_resolver()):
         for method in ("get", "post"):
@@ -293,7 +293,7 @@ def _walk(user: User, open_doors: set[str], way_out: str) -> None:
             if address in FOR_ANYBODY or address.startswith("/v2/"):
                 stranger = getattr(Client(), method)(address)
                 assert (response.status_code, said(response)) == (stranger.status_code, said(stranger)), address
-            elif address in open_doors:
+            elif address in allowed:
                 client = None  # logging out is one of them
             else:
                 assert response.status_code == 302, (method, address, response.status_code)

@@ -48,7 +48,7 @@ def test_microsoft_login_proves_the_tenant(
     assert is_proved(unproved)
     event = Event.objects.get()
     assert (event.verb, event.actor_id, event.target_id) == (Verb.TENANT_CONFIRMED, alice.pk, unproved.pk)
-    assert alice_client.session.session_key == key  # she is still herself
+    assert alice_client.session.session_key == key  # the session still belongs to the same user
     assert "De Vries Groep" in alice_client.get(response["Location"]).text
 
 

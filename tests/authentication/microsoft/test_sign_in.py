@@ -75,7 +75,7 @@ def test_the_login_page_offers_it_only_where_it_is_configured(client: Client, db
 
 def test_microsoft_itself_is_called_with_our_own_settings_only(settings: Any) -> None:
     settings.LOKET_ENTRA_CLIENT_ID, settings.LOKET_ENTRA_CLIENT_SECRET = "id", "secret"
-    session = oidc._create_http_client()
+    session: Any = oidc._create_http_client()
     assert session.trust_env is False
     assert session.verify is True
     assert session.request.__wrapped__.keywords == {"timeout": 10}
@@ -111,7 +111,7 @@ def test_microsoft_sign_in_asks_as_it_should(client: Client, entra: Forger) -> N
         assert asked[name] != again[name]
 
 
-def test_the_journey_is_in_a_sealed_cookie_that_goes(client: Client, entra: Forger, dora: User) -> None:
+def test_the_flow_is_in_an_encrypted_cookie_that_is_deleted(client: Client, entra: Forger, dora: User) -> None:
     asked = start_sign_in(client)
     ((name, cookie),) = get_flow_cookies(client).items()
     assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "Lax", "/")
@@ -225,7 +225,7 @@ def test_microsoft_out_of_reach_when_the_code_is_exchanged(client: Client, entra
 def test_no_more_wait_for_microsoft_than_there_are_places(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(oidc, "_CALL_SLOTS", BoundedSemaphore(1))
     monkeypatch.setattr(oidc, "_SLOT_TIMEOUT_SECONDS", 0.01)
-    ask = oidc._limit_concurrency(lambda again: again())  # it holds its place
+    ask = oidc._limit_concurrency(lambda again: again())  # it keeps its slot
     with pytest.raises(TimeoutError, match="earlier"):
         ask(lambda: ask(int))
     assert ask(int) == 0, "the place is free again"

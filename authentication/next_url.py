@@ -1,11 +1,8 @@
-"""The anonymous actor and the `next` page of a request."""
+"""The page to open after signing in (`next`)."""
 
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
-
-from audit.actors import Actor, EventOrigin
-from core.middleware import get_client_address
 
 _MAX_URL_LENGTH = 2000  # OAuth authorization requests have long URLs
 
@@ -17,8 +14,3 @@ def get_next_url(request: HttpRequest) -> str:
         target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
     return target if is_ours and target.startswith("/") and len(target) <= _MAX_URL_LENGTH else reverse("home")
-
-
-def build_anonymous_actor(request: HttpRequest, origin: EventOrigin = EventOrigin.PAGE) -> Actor:
-    correlation_id = getattr(request, "correlation_id", "")
-    return Actor(origin=origin, name="", address=get_client_address(request), correlation_id=correlation_id)

@@ -1,4 +1,4 @@
-"""The same text is the same at every door: page, file, REST, command and support site."""
+"""The same text is the same at every entry point: page, file, REST, command and support site."""
 
 import json
 from io import BytesIO
@@ -94,7 +94,7 @@ def test_the_export_of_an_office_imported_unchanged_plans_nothing(adversarial_of
     ("first", "second"),
     [("Straße", "STRASSE"), ("Caf\u00e9", "Cafe\u0301"), ("Loon Noord", "Loon\u00a0Noord"), ("Loon", "Lo\u200bon")],
 )
-def test_a_team_that_reads_the_same_is_refused_at_every_door(
+def test_a_team_that_reads_the_same_is_refused_everywhere(
     office: Provider, alice: User, first: str, second: str
 ) -> None:
     client, program = confirmed(alice), machine(alice)
@@ -132,7 +132,7 @@ def test_an_id_wins_over_a_name(office: Provider, bob: User) -> None:
 @pytest.mark.parametrize(
     "twin", ["c.smit\u3164", "c.smit\u2800", "c.smit\u034f", "c.smit\ufe0f", "\u0441.smit", "C.SMIT"]
 )
-def test_a_username_that_looks_like_another_is_refused_at_every_door(office: Provider, alice: User, twin: str) -> None:
+def test_a_username_that_looks_like_another_is_refused_everywhere(office: Provider, alice: User, twin: str) -> None:
     make_user(Provider.objects.create(name="Ander kantoor"), username="c.smit")
     client, tenant = confirmed(alice), tenant_of(office)
     values = {
@@ -175,7 +175,7 @@ def test_a_phone_number_gets_its_zero_back(office: Provider, alice: User) -> Non
     applied(office, {"username": "bar", "phone_number": "201234567"})
     user.refresh_from_db()
     assert user.phone_number == "0201234567"
-    assert parse_cell("phone_number", NumberCell("301234567")) == "0301234567"  # of nine digits the zero is sure
+    assert parse_cell("phone_number", NumberCell("301234567")) == "0301234567"  # nine digits: a zero is missing
     with pytest.raises(ValidationError):
         parse_cell("phone_number", NumberCell("3130123456"))
 

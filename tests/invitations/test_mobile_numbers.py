@@ -1,4 +1,4 @@
-"""A foreign number that may be mobile, at every door: pages ask about it once, programs accept it with a warning."""
+"""A foreign number that may be mobile, at every entry point: pages ask about it, programs accept it with a warning."""
 
 from collections.abc import Callable
 from io import StringIO
@@ -21,46 +21,46 @@ from tests.support.test_offices import NEW, REASON
 
 pytestmark = pytest.mark.django_db
 NUMBERS = ["+32612345678", "0032612345678", "00 32 612 34 56 78"]
-Door = tuple[Client, str, dict[str, Any], str]  # browser, URL, the other fields, and the field of the number
+EntryPoint = tuple[Client, str, dict[str, Any], str]  # browser, URL, the other fields, and the field of the number
 
 
-def open_invite(alice: User, dora_client: Client) -> Door:
+def open_invite(alice: User, dora_client: Client) -> EntryPoint:
     client = confirmed(alice)
     return client, MOBILE, {"concept": draft_of(client)}, "mobile_number"
 
 
-def open_resend(alice: User, dora_client: Client) -> Door:
+def open_resend(alice: User, dora_client: Client) -> EntryPoint:
     client, user = confirmed(alice), invite(alice).invitation.user
     url = reverse("users:resend_invitation", args=[user.pk])
     return client, url, {"email": user.email, "sent": client.get(url).context["form"]["sent"].value()}, "mobile_number"
 
 
-def open_change_to_website(alice: User, dora_client: Client) -> Door:
+def open_change_to_website(alice: User, dora_client: Client) -> EntryPoint:
     user = make_azure(alice.office)
     return confirmed(alice), reverse("users:change_to_website", args=[user.pk]), {}, "mobile_number"
 
 
-def open_bulk(alice: User, dora_client: Client) -> Door:
+def open_bulk(alice: User, dora_client: Client) -> EntryPoint:
     user = invite(alice).invitation.user
     return confirmed(alice), f"/gebruikers/meerdere/nummers/?users={user.pk}", {}, f"number-{user.pk}"
 
 
-def open_support_resend(alice: User, dora_client: Client) -> Door:
+def open_support_resend(alice: User, dora_client: Client) -> EntryPoint:
     user = invite(alice).invitation.user
     return dora_client, f"/admin/hulp/opnieuw-versturen/{user.pk}/", {"reason": REASON}, "mobile_number"
 
 
-def open_support_office(alice: User, dora_client: Client) -> Door:
+def open_support_office(alice: User, dora_client: Client) -> EntryPoint:
     return dora_client, "/admin/hulp/kantoor-maken/", dict(NEW), "mobile_number"
 
 
-DOORS = [open_invite, open_resend, open_change_to_website, open_bulk, open_support_resend, open_support_office]
+ENTRY_POINTS = [open_invite, open_resend, open_change_to_website, open_bulk, open_support_resend, open_support_office]
 
 
 @pytest.mark.parametrize("number", NUMBERS)
-@pytest.mark.parametrize("open_door", DOORS)
-def test_pages_ask_once(alice: User, dora_client: Client, open_door: Callable[..., Door], number: str) -> None:
-    client, url, data, field = open_door(alice, dora_client)
+@pytest.mark.parametrize("open_form", ENTRY_POINTS)
+def test_pages_ask_once(alice: User, dora_client: Client, open_form: Callable[..., EntryPoint], number: str) -> None:
+    client, url, data, field = open_form(alice, dora_client)
     before = Message.objects.count()
     asked = client.post(url, data | {field: number})
     assert asked.context["form"].errors.as_data()[field][0].code == "mobile_number_unknown"
@@ -70,11 +70,11 @@ def test_pages_ask_once(alice: User, dora_client: Client, open_door: Callable[..
 
 
 @pytest.mark.parametrize("number", ["020 1234567", "+31201234567", "+31970102", "0031 612345", "+3222345678"])
-@pytest.mark.parametrize("open_door", DOORS)
+@pytest.mark.parametrize("open_form", ENTRY_POINTS)
 def test_pages_refuse_what_is_no_mobile_number(
-    alice: User, dora_client: Client, open_door: Callable[..., Door], number: str
+    alice: User, dora_client: Client, open_form: Callable[..., EntryPoint], number: str
 ) -> None:
-    client, url, data, field = open_door(alice, dora_client)
+    client, url, data, field = open_form(alice, dora_client)
     refused = client.post(url, data | {field: number, f"{field}-questioned": number})
     assert refused.context["form"].errors.as_data()[field][0].code == "mobile_number"
 

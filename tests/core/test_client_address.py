@@ -1,0 +1,35 @@
+"""The network address of the client, behind proxies and without them."""
+
+import pytest
+from django.test import RequestFactory
+from pytest_django import Settings
+
+from core.client_address import get_client_address
+
+
+@pytest.mark.parametrize(
+    ("remote", "forwarded", "expected"),
+    [
+        ("203.0.113.9", "", "203.0.113.9"),
+        ("203.0.113.9", "198.51.100.1", "203.0.113.9"),  # no proxy of ours, so ignored
+        ("10.0.0.1", "198.51.100.1", "198.51.100.1"),
+        ("10.0.0.1", "6.6.6.6, 198.51.100.1", "198.51.100.1"),  # the earlier address is a claim of the client
+        ("10.0.0.1", "6.6.6.6, 198.51.100.1, 10.0.0.2", "198.51.100.1"),
+        ("10.0.0.1", "10.0.0.2", "10.0.0.2"),
+        ("10.0.0.1", "not an address", ""),
+        ("10.0.0.1", "2001:db8::1", "2001:db8::1"),
+        ("", "198.51.100.1", ""),
+    ],
+)
+def test_forwarded_for_counts_from_trusted_proxies_only(
+    settings: Settings, remote: str, forwarded: str, expected: str
+) -> None:
+    settings.LOKET_TRUSTED_PROXIES = ["10.0.0.0/24"]
+    request = RequestFactory().get("/", REMOTE_ADDR=remote, headers={"X-Forwarded-For": forwarded})
+    assert get_client_address(request) == expected
+
+
+def test_without_proxies_forwarded_for_is_ignored(settings: Settings) -> None:
+    settings.LOKET_TRUSTED_PROXIES = []
+    request = RequestFactory().get("/", REMOTE_ADDR="127.0.0.1", headers={"X-Forwarded-For": "6.6.6.6"})
+    assert get_client_address(request) == "127.0.0.1"
