@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from openpyxl.cell.cell import Cell
 
 XLSX_CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-_FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
-_GUARDED_PATTERN = re.compile(r"'*[=+\-@\t\r]")
+# As OWASP lists them; in full width too, which some spreadsheet programs take for the plain ones.
+_FORMULA_PREFIXES = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+_GUARDED_PATTERN = re.compile(f"'*[{re.escape(''.join(_FORMULA_PREFIXES))}]")
 _SEPARATOR = ";"  # between names in one cell
 _BOM = "\ufeff"  # tells Excel that a CSV file is UTF-8
 

@@ -60,7 +60,7 @@ class TeamFileContents:
         self.faults.append(
             PlanFault(
                 row=row.row,
-                column=f"{row.sheet}: {get_column_label(column)}".removesuffix(": "),
+                column=f"{row.sheet}: {get_column_label(column)}",
                 value=shown,
                 what=what,
             )
@@ -82,6 +82,7 @@ def read_team_files(files: NamedFiles, plan: Plan, *, limits: FileLimits = COMMA
             notice = _("“%(name)s” is not about teams, employers or rights and is ignored.")
             plan.notices[notice % {"name": notes.title}] += 1
             continue
+        _refuse_duplicate_columns(header, columns, contents, notes.title)
         lines = _iterate_lines(header, columns, rows, contents, notes)
         if "number" in names:
             _read_table(contents.employers, contents, columns, lines, notes.title)
@@ -103,6 +104,17 @@ def read_team_files(files: NamedFiles, plan: Plan, *, limits: FileLimits = COMMA
     return contents
 
 
+def _refuse_duplicate_columns(
+    header: FileRow, columns: dict[int, str | Right | None], contents: TeamFileContents, sheet: str
+) -> None:
+    seen: set[str | Right | None] = {None}
+    for number, name in columns.items():
+        if name in seen - {None}:
+            row, cell = TeamFileRow(header.number, sheet), header.cells[number]
+            contents.add_fault(row, cell, _("This column appears twice. Keep one."), cell)
+        seen.add(name)
+
+
 def _iterate_lines(
     header: FileRow, columns: dict[int, Any], rows: Iterator[FileRow], contents: TeamFileContents, notes: FileNotes
 ) -> Iterator[FileRow]:
@@ -110,7 +122,7 @@ def _iterate_lines(
     for row in rows:
         headless = notes.find_headless_columns(header, row)
         for column in headless:
-            contents.add_fault(TeamFileRow(row.number, notes.title), "", build_headless_fault(column), "…")
+            contents.add_fault(TeamFileRow(row.number, notes.title), column, build_headless_fault(), "…")
         if headless or not all(_is_default(columns.get(number), cell) for number, cell in enumerate(row.cells)):
             yield row
         else:
@@ -193,9 +205,9 @@ def _read_rights_matrix(
     place = next(number for number, name in columns.items() if name == "team")
     for line in lines:
         team = line.cells[place] if place < len(line.cells) else ""
-        row = TeamFileRow(line.number, sheet, {"team": team.strip()})
-        if isinstance(team, InvalidCell):
-            contents.add_fault(row, "team", team.advice)
+        row = TeamFileRow(line.number, sheet)
+        _parse_cell(row, contents, "team", team)
+        if "team" not in row.values:
             continue
         marks: dict[Right, bool] = {}
         for number, right in columns.items():
@@ -210,6 +222,7 @@ def _read_rights_matrix(
 
 
 def _parse_name(cell: str) -> str:
+    user_columns.validate_as_typed(cell)
     validate_no_control_characters(cell)
     return cell.strip()
 
@@ -247,6 +260,7 @@ _PARSERS: dict[str, Any] = {
     "name": _parse_name,
     "two_factor_required": lambda cell: user_columns.parse_cell("two_factor_required", cell),
     "employers": _parse_numbers,
+    "team": _parse_name,
     "number": _parse_number,
     "products": _parse_products,
     "rights": lambda cell: user_columns.parse_cell("individual_rights", cell),

@@ -19,12 +19,15 @@ tricky = st.text(st.sampled_from("'=+-@\t\r\n_x0041F\ufffe\uffff\x00\x0b;\"a "),
 @example("'=1")
 @example("''+31612345678")
 @example("\r\n")
+@example("＝1+1")
+@example("＠SUM(1)")
+@example("\n=1")
 def test_a_csv_file_gives_every_text_back(value: str) -> None:
     file = b"".join(sheets.iter_csv_lines([[value, "x", value]]))
     assert file.startswith(b"\xef\xbb\xbf")
     (row,) = csv.reader(StringIO(file.decode("utf-8-sig"), newline=""), delimiter=";")
     assert [sheets.decode_csv_cell(cell) for cell in row] == [value, "x", value]
-    assert not row[0].startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert not row[0].startswith(("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"))
 
 
 @settings(deadline=None)
