@@ -40,8 +40,9 @@ def validate_username(username: str) -> None:
 
 
 def validate_email_domain(address: str) -> None:
-    """Raise ValidationError ("invalid") for a domain that cannot be registered, such as one with a symbol (IDNA)."""
-    if not encode_domain(address.rpartition("@")[2]).isascii():
+    """Raise ValidationError ("invalid") for a domain that cannot be registered: one with a symbol, or an IP address."""
+    domain = address.rpartition("@")[2]
+    if domain.startswith("[") or not encode_domain(domain).isascii():
         raise ValidationError(EmailValidator.message, code="invalid")
 
 

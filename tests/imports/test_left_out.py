@@ -111,8 +111,9 @@ def test_other_sheets_are_named(plan: Callable[..., Plan], office: Provider) -> 
 
     content = book(HEADS, ROW, change=change)
     assert dict(plan(content).notices) == {"Alleen het blad “Sheet” wordt gelezen, niet: Meer, Oud.": 1}
-    found = team_plans.plan_team_files(office, [("x.xlsx", BytesIO(content))], by=actor())
-    assert any("Verborgen bladen worden niet gelezen: Oud" in notice for notice in found.notices) is False
+    with pytest.raises(UnreadableFile) as refused:
+        team_plans.plan_team_files(office, [("x.xlsx", BytesIO(content))], by=actor())
+    assert "Verborgen bladen worden niet gelezen: Oud" not in str(refused.value)
     content = book(["Naam"], ["Noord"], change=change)
     found = team_plans.plan_team_files(office, [("x.xlsx", BytesIO(content))], by=actor())
     assert "Sheet: Verborgen bladen worden niet gelezen: Oud." in found.notices
@@ -248,7 +249,7 @@ def test_the_name_of_a_team_may_be_no_date(office: Provider, alice: User) -> Non
     for head in ("Naam", "Team"):
         content = BytesIO(book([head, "Raadplegen teams"], [date(2026, 2, 1), True]))
         found = team_plans.plan_team_files(office, [("x.xlsx", content)], by=actor())
-        assert "kolom tekst" in found.faults[0]["what"]
+        assert [(fault["row"], "kolom tekst" in fault["what"]) for fault in found.faults] == [(2, True)]
 
 
 def test_the_sheet_that_was_read_is_named_when_it_has_no_headings(plan: Callable[..., Plan]) -> None:
@@ -258,3 +259,14 @@ def test_the_sheet_that_was_read_is_named_when_it_has_no_headings(plan: Callable
 
     with pytest.raises(UnreadableFile, match=r"“Toelichting”.*Gebruikers"):
         plan(book(["Zo werkt het"], ["Lees dit eerst"], change=change))
+
+
+def test_a_file_that_is_not_about_teams_says_so(plan_teams: Callable[[str], Plan]) -> None:
+    with pytest.raises(UnreadableFile, match="gaat hier over teams"):
+        plan_teams("Teams van 2026;\nNaam;Werkgevers\nNoord;\n")
+
+
+def test_an_invalid_name_or_number_of_a_team_file_is_one_fault(plan_teams: Callable[[str], Plan]) -> None:
+    assert [column for _row, column, _what in faults(plan_teams("Nummer;Naam\ntwaalf;Bakker\n"))] == ["x.csv: Nummer"]
+    assert [column for _row, column, _what in faults(plan_teams("Naam\nNo\x01ord\n"))] == ["x.csv: Naam"]
+    assert [column for _row, column, _what in faults(plan_teams("Naam;Memo\n;x\nNoord;\n"))] == []

@@ -258,7 +258,7 @@ def test_search_finds_an_address_in_either_form_of_the_domain(
     assert build_event_search(alice, person=q).users == search_users(q) == [user.pk]
 
 
-@pytest.mark.parametrize("address", ["jan@\u2603.example", "jan@\u2192.nl"])
+@pytest.mark.parametrize("address", ["jan@\u2603.example", "jan@\u2192.nl", "jan@[127.0.0.1]"])
 def test_an_address_whose_domain_cannot_exist_is_refused_at_every_door(
     office: Provider, alice: User, address: str
 ) -> None:
