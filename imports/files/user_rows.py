@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Prefetch, QuerySet
 from django.utils.translation import gettext as _
 
-from accounts.models import Provider, User
+from accounts.models import LoginMethod, Provider, User
 from accounts.validators import build_account_taken_error, build_username_taken_error
 from core.keys import compute_email_key, compute_label_key, compute_username_key
 from imports.files import user_columns
@@ -208,6 +208,8 @@ class UserFinder:
             if key == _NO_IDENTITY:
                 continue
             users = by_key.get(key, [])
+            if key[0] == "email" and row.values.get("login_method") == LoginMethod.WEBSITE_SSO:
+                users = [user for user in users if not user.is_webservice_user]  # never becomes a website user
             if len(users) > 1:
                 row.add_problem(key[0], _("Several users match. Add the column Id, or the username."))
             elif users and users[0].provider_id != self._provider.pk:
