@@ -12,8 +12,8 @@ from openpyxl.styles.stylesheet import apply_stylesheet
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet._reader import FORMULA_TAG, VALUE_TAG, WorkSheetParser
 
-from core.sheets import decode_xlsx_cell
-from imports.files.budget import MAX_CELL_CHARACTERS, ReadBudget
+from core.sheets import MAX_CELL_CHARACTERS, decode_xlsx_cell
+from imports.files.budget import ReadBudget
 from imports.files.cells import Cell, ConvertedCell, FileRow, InvalidCell, NumberCell, UnreadableFile
 from imports.files.file_notes import FileNotes, RowNote
 from imports.files.xlsx_scan import ScannedZipFile

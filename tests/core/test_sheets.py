@@ -52,6 +52,14 @@ def test_an_xlsx_cell_is_always_text(value: str) -> None:
     assert bool(cell.quotePrefix) == value.startswith(("=", "+", "-", "@"))
 
 
+def test_a_text_that_does_not_fit_in_a_cell_is_not_cut_off() -> None:
+    file, fits = BytesIO(), "x" * sheets.MAX_CELL_CHARACTERS
+    sheets.write_xlsx(file, "Blad", [["Kop"], [fits], [fits + "x"]], [10])
+    (_head, (kept,), (long,)) = load_workbook(file).active.iter_rows(values_only=True)
+    assert kept == fits
+    assert long == "Te lang voor een cel. Exporteer dit als CSV of JSON-regels."
+
+
 def test_plain_text_is_written_as_it_is() -> None:
     assert sheets.encode_csv_cell("d'Hondt") == sheets.decode_csv_cell("d'Hondt") == "d'Hondt"
     assert sheets.decode_csv_cell("'t Hart") == "'t Hart"

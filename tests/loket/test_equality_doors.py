@@ -84,6 +84,18 @@ def test_the_export_of_teams_imported_unchanged_plans_nothing(
     assert (faults(plan), plan.items) == ([], [])
 
 
+def test_an_exported_workbook_imported_again_removes_no_employer(office: Provider, alice_client: Client) -> None:
+    team = team_of(office, "Alle werkgevers")
+    employers = Employer.objects.bulk_create(
+        Employer(provider=office, number=number, name=f"W{number}") for number in range(100_000, 104_200)
+    )
+    TeamEmployer.objects.bulk_create(TeamEmployer(provider=office, team=team, employer=each) for each in employers)
+    file = BytesIO(download(alice_client, reverse("teams:export_xlsx")))
+    plan = team_plans.plan_team_files(office, [("teams.xlsx", file)], by=actor())
+    assert plan.items == []
+    assert {(row, column) for row, column, _what in faults(plan)} == {(2, "Teams: Werkgevers")}
+
+
 def test_the_export_of_an_office_imported_unchanged_plans_nothing(adversarial_office: Provider, tmp_path: Path) -> None:
     path = tmp_path / "offices.toml"
     assert command("offices", "export", path, provider=[adversarial_office.name.upper()])[0] == 0
