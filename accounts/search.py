@@ -15,9 +15,12 @@ UserQuerySetT = TypeVar("UserQuerySetT", bound=QuerySet[User])
 
 
 def filter_by_search(users: UserQuerySetT, q: str) -> UserQuerySetT:
+    matches = Q()
     for word in split_search_words(q):
-        users = users.filter(search_text__contains=word)
-    return users
+        matches &= Q(search_text__contains=word)
+    if "@" in q:
+        matches |= Q(email_key=compute_email_key(q))  # its domain can be spelled in two ways
+    return users.filter(matches)
 
 
 def list_sort_name_prefixes(text: str) -> Iterable[str]:

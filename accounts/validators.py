@@ -3,11 +3,12 @@
 from datetime import date
 
 from django.core.exceptions import ValidationError
+from django.core.validators import EmailValidator
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import LoginMethod, User
-from core.keys import compute_username_key, is_blank
+from core.keys import compute_username_key, encode_domain, is_blank
 from core.text import validate_no_control_characters
 
 MAX_USERNAME_LENGTH = 50
@@ -43,6 +44,13 @@ def validate_username(username: str) -> None:
     if is_blank(username[0]) or is_blank(username[-1]):
         raise ValidationError(_("Remove the space at the beginning or end."), code="spaces")
     validate_no_control_characters(username)
+
+
+def validate_email_domain(address: str) -> None:
+    """Raise ValidationError ("invalid") for a domain that cannot be registered: one with a symbol, or an IP address."""
+    domain = address.rpartition("@")[2]
+    if domain.startswith("[") or not encode_domain(domain).isascii():
+        raise ValidationError(EmailValidator.message, code="invalid")
 
 
 def build_username_taken_error() -> ValidationError:

@@ -9,13 +9,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import StringIO
 from typing import IO, TYPE_CHECKING
 
+from django.utils.translation import gettext as _
+
 if TYPE_CHECKING:
     from openpyxl import Workbook
     from openpyxl.cell.cell import Cell
 
+MAX_CELL_CHARACTERS = 32_767  # maximum of spreadsheet programs
 XLSX_CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-_FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
-_GUARDED_PATTERN = re.compile(r"'*[=+\-@\t\r]")
+# As OWASP lists them; in full width too, which some spreadsheet programs take for the plain ones.
+_FORMULA_PREFIXES = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+_GUARDED_PATTERN = re.compile(f"'*[{re.escape(''.join(_FORMULA_PREFIXES))}]")
 _SEPARATOR = ";"  # between names in one cell
 _BOM = "\ufeff"  # tells Excel that a CSV file is UTF-8
 
@@ -96,12 +100,17 @@ def _add_sheet(book: "Workbook", title: str, rows: Iterable[Sequence[str]], widt
         sheet.column_dimensions[get_column_letter(number)].width = width
     sheet.freeze_panes = "A2"
     for number, row in enumerate(rows):
-        cells = [WriteOnlyCell(sheet, encode_xlsx_cell(text)) for text in row]
+        cells = [WriteOnlyCell(sheet, _replace_long_cell(encode_xlsx_cell(text))) for text in row]
         for cell in cells:
             force_text_cell(cell)
             if not number:
                 cell.font = Font(bold=True)
         sheet.append(cells)
+
+
+def _replace_long_cell(text: str) -> str:
+    """Return `text`, or why it is not there: openpyxl would cut it off, and an import would remove the rest."""
+    return text if len(text) <= MAX_CELL_CHARACTERS else _("Too long for a cell. Export this as CSV or JSON lines.")
 
 
 def join_names(values: Iterable[str]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, TypedDict
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -63,6 +64,7 @@ class OfficeOutcome:
     )  # number of each that is not in the file and left alone
     refusal: str = ""
     send_forecast: BulkProgress | None = None
+    provider_id: UUID | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -92,6 +94,7 @@ class _OfficeReconciler:
 
     def run(self) -> None:
         self._provider = self._reconcile_office()
+        self._outcome.provider_id = self._provider.pk
         self._reconcile_settings()
         self._reconcile_tenants()
         self._reconcile_sets()
@@ -319,9 +322,21 @@ def reconcile_offices(
     """Plan every office, and with `commit` reconcile each if no office has faults; return the outcomes."""
     declared = list(offices)
     planned = [reconcile_office(office, secrets, by=by, commit=False) for office in declared]
+    _refuse_same_office(planned)
     if not commit or any(outcome.faults for outcome in planned):
         return planned
     return [
         outcome if outcome.is_empty or outcome.refusal else reconcile_office(office, secrets, by=by, commit=True)
         for office, outcome in zip(declared, planned, strict=True)
     ]
+
+
+def _refuse_same_office(outcomes: Iterable[OfficeOutcome]) -> None:
+    """Add a fault to each outcome about the office of an earlier one: one by its name, the other by its ID."""
+    seen: set[UUID | None] = set()
+    for outcome in outcomes:
+        if outcome.provider_id in seen - {None}:
+            name, what = outcome.name, _("This is in the file twice. Keep one.")
+            fault = OfficeFault(office=name, table="office", number=outcome.number, key="name", value=name, what=what)
+            outcome.faults.append(fault)
+        seen.add(outcome.provider_id)

@@ -1,11 +1,13 @@
 """Render the outcome of reconciling offices as text or JSON."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.utils.translation import gettext as _
 
 from imports.declarative.reconcile import MissingSecret, OfficeOutcome
 from imports.declarative.schema import OfficeFault
+from imports.files.wording import format_row_numbers
 from imports.plans import rendering
 from imports.plans.plan import PlanItem
 from permissions.catalog import rights_from_codes
@@ -31,7 +33,7 @@ def render_outcome(outcome: OfficeOutcome, *, done: bool) -> list[str]:
     lines = [f"{outcome.name or '[[office]] ' + str(outcome.number)}: {labels[get_status(outcome, done=done)]}"]
     for item in sorted(outcome.items, key=lambda item: not item.get("has_losses")):
         lines += [f"    {_render_title(item)}", *(f"        {line}" for line in _render_details(item))]
-    lines += [f"    {render_fault(fault)}" for fault in outcome.faults]
+    lines += [f"    {line}" for line in render_faults(outcome.faults)]
     lines += [f"    {_render_missing_secret(secret)}" for secret in outcome.missing_secrets]
     lines += [f"    {line}" for line in rendering.render_send_forecast(outcome.send_forecast)]
     if outcome.not_in_file_counts:
@@ -40,11 +42,13 @@ def render_outcome(outcome: OfficeOutcome, *, done: bool) -> list[str]:
     return lines
 
 
-def render_fault(fault: OfficeFault) -> str:
-    """Return a fault with its place in the file."""
-    table = fault["table"]
-    name = {"office": "[[office]]", "secrets": "--secrets"}.get(table, f"[[office.{table}]]")
-    return f"{name} {fault['number']}, {fault['key']}: “{fault['value']}”: {fault['what']}"
+def render_faults(faults: Iterable[OfficeFault]) -> Iterator[str]:
+    """Yield the faults with their places in the file; those of the same kind are one line."""
+    for group in rendering.group_by_advice(faults, "table", "key"):
+        table, count = group[0]["table"], f" ({len(group)}×)" if len(group) > 1 else ""
+        name = {"office": "[[office]]", "secrets": "--secrets"}.get(table, f"[[office.{table}]]")
+        place = f"{name} {format_row_numbers(fault['number'] for fault in group)}{count}, {group[0]['key']}"
+        yield f"{place}: “{rendering.render_values(group)}”: {group[0]['what']}"
 
 
 def _render_title(item: PlanItem) -> str:

@@ -105,7 +105,7 @@ def _is_list_of_tables(value: object) -> bool:
 def _refuse_duplicate_offices(offices: Iterable[DeclaredOffice]) -> None:
     seen: set[str] = set()
     for office in offices:
-        key = str(office.values.get("id", office.name))
+        key = str(office.values.get("id") or compute_name_key(office.name))
         if office.name and key in seen:
             office.add_fault("office", office.number, "name", office.name, _("This is in the file twice. Keep one."))
         seen.add(key)

@@ -8,11 +8,11 @@ from typing import TypeVar
 
 from django.utils.translation import gettext as _
 
+from core.sheets import MAX_CELL_CHARACTERS
 from imports.files.cells import Cell, UnreadableFile
 
 Result = TypeVar("Result")
 MAX_COLUMNS = 256  # exports have a few dozen
-MAX_CELL_CHARACTERS = 32_767  # maximum of spreadsheet programs
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,12 @@ class NumberCell(str):
     __slots__ = ()
 
 
+class ConvertedCell(str):
+    """A cell that holds a date, a time, or yes or no: what a spreadsheet program makes of such text."""
+
+    __slots__ = ()
+
+
 class InvalidCell(str):
     """An unusable cell, as displayed, "" when nothing is; `advice` says what to do about it."""
 
@@ -39,6 +45,11 @@ def is_blank(text: str) -> bool:
         keys.is_blank(char) or keys.is_ignorable(char) or unicodedata.category(char) in _UNSEEN_CATEGORIES
         for char in text
     )
+
+
+def join_surrogates(text: str) -> str:
+    """Return `text` with surrogate pairs joined, and lone surrogates, which cannot be encoded, as U+FFFD."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 class FileRow(NamedTuple):

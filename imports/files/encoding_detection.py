@@ -34,6 +34,7 @@ _ENCODED_WORD = re.compile(rb"[A-Za-z]*(?:[\x80-\xff][A-Za-z]*)+")
 _WORD = re.compile(r"[A-Za-z]*(?:[^\x00-\x7f]+[A-Za-z]*)+")
 _MAYBE_UTF8 = re.compile(r"[^\x00-\x7f]{2}|[a-z][^\x00-\x7f]$")  # see _decode_again
 _NON_ASCII_RUN = re.compile(r"[^\x00-\x7f]+")
+_NO_BREAK_SPACE = re.compile(r"(?<![ÃÅĂĹ])\xa0+")  # after these it can be part of a damaged à or Š
 
 
 class DecodedText(NamedTuple):
@@ -105,7 +106,7 @@ def _is_likelier_as_utf8(word: bytes, encoding: str) -> bool:
 @lru_cache(maxsize=16384)
 def is_damaged(text: str) -> bool:
     """Return whether letters of `text` were lost, or decoded with another encoding than they were written in."""
-    return "\ufffd" in text or any(_is_damaged_word(word) for word in _WORD.findall(text))
+    return "\ufffd" in text or any(_is_damaged_word(word) for word in _WORD.findall(_NO_BREAK_SPACE.sub(" ", text)))
 
 
 def _is_damaged_word(word: str) -> bool:

@@ -22,6 +22,10 @@ class RowNote(Enum):
     DEFAULTS_ONLY = auto()
     HIDDEN = auto()
     UNKNOWN_MOBILE_NUMBER = auto()
+    EXAMPLE = auto()
+    NO_ACCESS = auto()
+    NO_INVITATION = auto()
+    SAME_EMAIL = auto()
 
 
 @dataclass
@@ -67,13 +71,12 @@ class FileNotes:
         yield from (f"{self.title}: {line}" if self.title else line for line in lines)
 
 
-def build_headless_fault(column: str) -> str:
+def build_headless_fault() -> str:
     """Return what to do about a cell in a column without a heading."""
-    message = _(
-        "Column %(column)s has no heading, so this cell would be lost. Give the column a heading or empty the cell. Put"
-        " a value that contains the separator between quotation marks."
+    return _(
+        "This column has no heading, so this cell would be lost. Give the column a heading or empty the cell. Put a"
+        " value that contains the separator between quotation marks."
     )
-    return message % {"column": column}
 
 
 _ROW_TEXTS = {
@@ -98,6 +101,32 @@ _ROW_TEXTS = {
     RowNote.UNKNOWN_MOBILE_NUMBER: ngettext_lazy(
         "We do not know %(count)d number as a mobile number. Check row %(rows)s.",
         "We do not know %(count)d numbers as mobile numbers. Check rows %(rows)s.",
+        "count",
+    ),
+    RowNote.EXAMPLE: ngettext_lazy(
+        "%(count)d example row of the template is skipped: row %(rows)s.",
+        "%(count)d example rows of the template are skipped: rows %(rows)s.",
+        "count",
+    ),
+    RowNote.NO_ACCESS: ngettext_lazy(
+        "%(count)d user is blocked or past the last day of access, and stays so: row %(rows)s. To give access again,"
+        " select the user in the list and choose “Unblock” or “Set end date”.",
+        "%(count)d users are blocked or past the last day of access, and stay so: rows %(rows)s. To give access again,"
+        " select the users in the list and choose “Unblock” or “Set end date”.",
+        "count",
+    ),
+    RowNote.NO_INVITATION: ngettext_lazy(
+        "%(count)d invited user has no open invitation, and is not invited again: row %(rows)s. To do so, select the"
+        " user in the list and choose “Resend invitation”.",
+        "%(count)d invited users have no open invitation, and are not invited again: rows %(rows)s. To do so, select"
+        " the users in the list and choose “Resend invitation”.",
+        "count",
+    ),
+    RowNote.SAME_EMAIL: ngettext_lazy(
+        "%(count)d new user has the e-mail address of another user: row %(rows)s. Check that the same colleague is"
+        " not added twice.",
+        "%(count)d new users have the e-mail address of another user: rows %(rows)s. Check that the same colleague is"
+        " not added twice.",
         "count",
     ),
 }

@@ -15,10 +15,20 @@ from django.utils.translation import gettext as _
 from core.sheets import decode_csv_cell, join_names
 from imports.files import encoding_detection
 from imports.files.budget import COMMAND_LIMITS, MAX_COLUMNS, ReadBudget, build_too_wide_error
-from imports.files.cells import Cell, FileRow, InvalidCell, NumberCell, UnreadableFile, is_blank
+from imports.files.cells import (
+    Cell,
+    ConvertedCell,
+    FileRow,
+    InvalidCell,
+    NumberCell,
+    UnreadableFile,
+    is_blank,
+    join_surrogates,
+)
 from imports.files.file_notes import FileNotes, RowNote
 
 _MAX_LINE_CHARACTERS = 2**20  # characters
+csv.field_size_limit(_MAX_LINE_CHARACTERS)  # longer than the cells that are accepted, so that these say so themselves
 _OLE_SIGNATURE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
@@ -64,6 +74,7 @@ def _clean_cell(cell: Cell) -> Cell:
         return cell
     if is_blank(cell):
         return ""
+    cell = join_surrogates(cell)
     return InvalidCell(cell, build_damage_message()) if encoding_detection.is_damaged(cell) else cell
 
 
@@ -136,23 +147,33 @@ def _read_lines(file: IO[bytes], notes: FileNotes) -> Iterator[str]:
 
 
 def _read_csv(lines: Iterator[str]) -> Iterator[list[Cell]]:
-    first = next(lines, "")
+    first, first_number = next(lines, ""), 1
     declaration = first.strip('\r\n "')
     if declaration.lower().startswith("sep=") and len(declaration) == 5:  # delimiter declaration for Excel
         delimiter = declaration[-1]
         yield []  # counts in the row numbers
-        reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        first, first_number = next(lines, ""), 2
     else:
-        reader = csv.reader(chain([first], lines), delimiter=_detect_delimiter(first), strict=True)
+        delimiter = _detect_delimiter(first)
+    is_spaced = first.count(delimiter) == first.count(f"{delimiter} ") > 0  # "Naam, E-mail"
+    reader = csv.reader(chain([first], lines), delimiter=delimiter, skipinitialspace=is_spaced, strict=True)
+    start = first_number  # the line on which the row starts: without a closing quotation mark it has no end
     try:
         for cells in reader:
-            yield [decode_csv_cell(cell) if cell else "" for cell in cells]
+            start = first_number + reader.line_num
+            yield [_decode_csv_cell(cell) if cell else "" for cell in cells]
     except csv.Error:
         message = _(
             "Line %(number)s: a quotation mark is misplaced or missing. Put values that contain one between quotation"
             " marks, and double it."
         )
-        raise UnreadableFile(message % {"number": reader.line_num}) from None
+        raise UnreadableFile(message % {"number": start}) from None
+
+
+def _decode_csv_cell(cell: str) -> Cell:
+    if cell[0] == " " and cell.lstrip().startswith('"'):  # its quotation marks would become part of the value
+        return InvalidCell(cell, _("Remove the space before the quotation mark."))
+    return decode_csv_cell(cell)
 
 
 def _detect_delimiter(head: str) -> str:
@@ -168,13 +189,16 @@ def _read_json_lines(lines: Iterator[str]) -> Iterator[list[Cell]]:
         if not line.strip():
             continue
         try:
-            value = json.loads(line)
+            pairs = json.loads(line, object_pairs_hook=tuple)
         except (ValueError, RecursionError):
-            value = None
-        if not isinstance(value, dict):
+            pairs = None
+        if not isinstance(pairs, tuple):
             raise UnreadableFile(_("Line %(number)s is not a JSON object.") % {"number": number})
+        value = {join_surrogates(name): item for name, item in pairs}
         if len(value) > MAX_COLUMNS:
             raise build_too_wide_error(number, len(value))
+        if len(value) < len(pairs):
+            raise UnreadableFile(_("Line %(number)s has the same name twice. Keep one.") % {"number": number})
         if not names:
             names = list(value)
             yield [*names]
@@ -190,12 +214,12 @@ def _convert_json_value(value: Any) -> Cell:
     if value is None:
         return ""
     if isinstance(value, bool):
-        return "true" if value else "false"
+        return ConvertedCell("true" if value else "false")
     if isinstance(value, str):
         return value
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return join_names(value)
     if isinstance(value, int):
         return NumberCell(value)
-    shown = "[…]" if isinstance(value, list) else "{…}" if isinstance(value, dict) else str(value)[:50]
+    shown = "[…]" if isinstance(value, list) else "{…}" if isinstance(value, tuple) else str(value)[:50]
     return InvalidCell(shown, _("This is not a string. Put it between quotation marks."))

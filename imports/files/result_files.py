@@ -44,7 +44,7 @@ def iterate_faulty_rows(plan: Plan, file: IO[bytes], *, limits: FileLimits) -> I
     """Yield the header of `file` and the rows that have faults, with the faults in a last column."""
     wrong: dict[int, list[str]] = defaultdict(list)
     for fault in plan.faults:
-        wrong[fault["row"]].append(f"{fault['column']}: {fault['what']}" if fault["column"] else fault["what"])
+        wrong[fault["row"]].append(f"{fault['column']}: {fault['what']}")
     file.seek(0)
     rows = readers.read_rows(file, budget=ReadBudget(limits))
     header = next(rows)

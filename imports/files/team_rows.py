@@ -15,7 +15,7 @@ from core.sheets import split_names
 from core.text import validate_no_control_characters
 from imports.files import user_columns
 from imports.files.budget import COMMAND_LIMITS, FileLimits, ReadBudget
-from imports.files.cells import FileRow, InvalidCell
+from imports.files.cells import FileRow, InvalidCell, UnreadableFile
 from imports.files.file_notes import FileNotes, RowNote, build_headless_fault
 from imports.files.readers import is_zip, read_rows
 from imports.files.wording import format_value, suggest_name
@@ -39,11 +39,12 @@ NamedFiles = Iterable[tuple[str, IO[bytes]]]
 
 @dataclass
 class TeamFileRow:
-    """A row about a team or an employer: parsed `values` by column name."""
+    """A row about a team or an employer: parsed `values` by column name, without `invalid_columns`."""
 
     row: int
     sheet: str
     values: dict[str, Any] = field(default_factory=dict)
+    invalid_columns: set[str] = field(default_factory=set)
 
 
 @dataclass
@@ -60,11 +61,16 @@ class TeamFileContents:
         self.faults.append(
             PlanFault(
                 row=row.row,
-                column=f"{row.sheet}: {get_column_label(column)}".removesuffix(": "),
+                column=f"{row.sheet}: {get_column_label(column)}",
                 value=shown,
                 what=what,
             )
         )
+
+    def require_value(self, row: TeamFileRow, column: str, what: str) -> None:
+        """Add a fault when a column has no value, unless its value was invalid."""
+        if row.values.get(column) in (None, "") and column not in row.invalid_columns:
+            self.add_fault(row, column, what)
 
 
 def get_column_label(column: str) -> str:
@@ -73,7 +79,7 @@ def get_column_label(column: str) -> str:
 
 def read_team_files(files: NamedFiles, plan: Plan, *, limits: FileLimits = COMMAND_LIMITS) -> TeamFileContents:
     """Return the contents of `files`: a workbook with sheets, or several CSV files. Raises UnreadableFile."""
-    contents, is_empty = TeamFileContents(), False
+    contents, is_empty, is_known = TeamFileContents(), False, False
     for notes, rows in _iterate_sheets(files, ReadBudget(limits)):
         header = next(rows)
         columns = {number: _parse_header_cell(cell) for number, cell in enumerate(header.cells) if cell.strip()}
@@ -82,6 +88,8 @@ def read_team_files(files: NamedFiles, plan: Plan, *, limits: FileLimits = COMMA
             notice = _("“%(name)s” is not about teams, employers or rights and is ignored.")
             plan.notices[notice % {"name": notes.title}] += 1
             continue
+        is_known = True
+        _refuse_duplicate_columns(header, columns, contents, notes.title)
         lines = _iterate_lines(header, columns, rows, contents, notes)
         if "number" in names:
             _read_table(contents.employers, contents, columns, lines, notes.title)
@@ -98,9 +106,23 @@ def read_team_files(files: NamedFiles, plan: Plan, *, limits: FileLimits = COMMA
                 notes.add_sample(str(row.values.get("name") or row.values.get("team") or ""))
         plan.notices.update(notes.render())
         is_empty = not (contents.teams or contents.employers or contents.rights)
+    if not is_known:
+        message = _("Nothing here is about teams, employers or rights. Add headings such as Name, Number or Team.")
+        raise UnreadableFile(message)
     if is_empty:
         plan.notices[_("There are no rows below the column headings.")] += 1
     return contents
+
+
+def _refuse_duplicate_columns(
+    header: FileRow, columns: dict[int, str | Right | None], contents: TeamFileContents, sheet: str
+) -> None:
+    seen: set[str | Right | None] = {None}
+    for number, name in columns.items():
+        if name in seen - {None}:
+            row, cell = TeamFileRow(header.number, sheet), header.cells[number]
+            contents.add_fault(row, cell, _("This column appears twice. Keep one."), cell)
+        seen.add(name)
 
 
 def _iterate_lines(
@@ -110,7 +132,7 @@ def _iterate_lines(
     for row in rows:
         headless = notes.find_headless_columns(header, row)
         for column in headless:
-            contents.add_fault(TeamFileRow(row.number, notes.title), "", build_headless_fault(column), "…")
+            contents.add_fault(TeamFileRow(row.number, notes.title), column, build_headless_fault(), "…")
         if headless or not all(_is_default(columns.get(number), cell) for number, cell in enumerate(row.cells)):
             yield row
         else:
@@ -185,6 +207,7 @@ def _parse_cell(row: TeamFileRow, contents: TeamFileContents, name: str, cell: s
     except (ValidationError, ValueError) as error:
         text = " ".join(error.messages) if isinstance(error, ValidationError) else _("This file cannot be read.")
         contents.add_fault(row, name, text, cell)
+        row.invalid_columns.add(name)
 
 
 def _read_rights_matrix(
@@ -193,9 +216,9 @@ def _read_rights_matrix(
     place = next(number for number, name in columns.items() if name == "team")
     for line in lines:
         team = line.cells[place] if place < len(line.cells) else ""
-        row = TeamFileRow(line.number, sheet, {"team": team.strip()})
-        if isinstance(team, InvalidCell):
-            contents.add_fault(row, "team", team.advice)
+        row = TeamFileRow(line.number, sheet)
+        _parse_cell(row, contents, "team", team)
+        if "team" not in row.values:
             continue
         marks: dict[Right, bool] = {}
         for number, right in columns.items():
@@ -210,6 +233,7 @@ def _read_rights_matrix(
 
 
 def _parse_name(cell: str) -> str:
+    user_columns.validate_as_typed(cell)
     validate_no_control_characters(cell)
     return cell.strip()
 
@@ -247,6 +271,7 @@ _PARSERS: dict[str, Any] = {
     "name": _parse_name,
     "two_factor_required": lambda cell: user_columns.parse_cell("two_factor_required", cell),
     "employers": _parse_numbers,
+    "team": _parse_name,
     "number": _parse_number,
     "products": _parse_products,
     "rights": lambda cell: user_columns.parse_cell("individual_rights", cell),

@@ -17,7 +17,7 @@ from accounts.validators import validate_username
 from core.ids import parse_uuid
 from core.keys import compute_label_key
 from core.sheets import split_names
-from imports.files.cells import Cell, InvalidCell, NumberCell
+from imports.files.cells import Cell, ConvertedCell, InvalidCell, NumberCell
 from imports.files.wording import suggest_name
 from invitations.phone_numbers import parse_mobile_number
 from notifications.preference_text import parse_overrides as read_signals
@@ -38,8 +38,10 @@ IGNORED_COLUMNS = frozenset({"status", "two_factor", "created_at", "last_login",
 USER_COLUMN_LABELS["fault"] = gettext_lazy("error")
 _HEADER_ALIASES = {
     "email": ["e-mail", "e-mailadres", "mail"],
-    "mobile_number": ["mobiel", "mobiele telefoon", "mobile", "mobile phone"],
-    "prefix": ["tussenvoegsel"],
+    "mobile_number": ["mobiel", "mobiele telefoon", "mobile", "mobile phone", "gsm"],
+    "first_name": ["given name", "roepnaam"],
+    "prefix": ["tussenvoegsel", "tussenvoegsels", "voorvoegsels"],
+    "last_name": ["surname", "family name", "familienaam"],
     "phone_number": ["telefoon", "phone"],
     "access_until": ["einddatum", "end date"],
     "external_tenant": ["azure ad tenant", "tenant"],
@@ -57,7 +59,7 @@ _SCIENTIFIC_NOTATION = re.compile(r"[+-]?\d+(?:[.,]\d+)?E\+?\d+", re.I)
 
 
 class CellProblem(NamedTuple):
-    """What is wrong in a column: the value, masked if it is secret, and what to do."""
+    """What is wrong in a column, its letter if it has no heading: the value, masked if secret, and what to do."""
 
     column: str
     value: str
@@ -100,11 +102,25 @@ def parse_cell(column: str, cell: Cell) -> Any:
                 " again."
             )
         )
+    if column not in _CONVERTED_COLUMNS:
+        validate_as_typed(cell)
     return _PARSERS[column](cell)
+
+
+def validate_as_typed(cell: Cell) -> None:
+    """Raise ValidationError for a cell of text that is no longer as it was typed, such as 1-2 that became a date."""
+    if isinstance(cell, ConvertedCell):
+        raise ValidationError(
+            _(
+                "Your spreadsheet program changed this value into a date, a time, or yes or no. Format the column as"
+                " text and enter it again."
+            )
+        )
 
 
 _WITHOUT_ZERO = re.compile(r"[1-9][0-9]{8}")  # a Dutch number of which a spreadsheet removed the zero
 _TEXT_ONLY_COLUMNS = frozenset({"username", "password", "phone_number"})
+_CONVERTED_COLUMNS = frozenset({"has_access_to_test_years", "two_factor_required", "blocked", "access_until"})
 
 
 def _parse_boolean(cell: str) -> bool:

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Prefetch, QuerySet
 from django.utils.translation import gettext as _
 
-from accounts.models import Provider, User
+from accounts.models import LoginMethod, Provider, User
 from accounts.validators import build_account_taken_error, build_username_taken_error
 from core.keys import compute_email_key, compute_label_key, compute_username_key
 from imports.files import user_columns
@@ -130,7 +130,10 @@ def read_user_rows(
     """
     notes = notes or FileNotes()
     file_rows = read_rows(file, budget=ReadBudget(limits), notes=notes)
-    header = parse_header(next(file_rows))
+    try:
+        header = parse_header(next(file_rows))
+    except UnreadableFile as error:  # perhaps of another sheet than the one with users
+        raise UnreadableFile(" ".join([str(error), *notes.sentences])) from None
     file_rows = require_rows(file_rows)
 
     def iterate_batches() -> Iterator[list[UserRow]]:
@@ -145,10 +148,11 @@ def _parse_row(header: FileHeader, file_row: FileRow, notes: FileNotes) -> UserR
     """Return the row, None when it is the example of the template or is about no user."""
     cells = dict(zip(header.names, file_row.cells, strict=False))
     if cells.get("email", "").strip() == TEMPLATE_EXAMPLE["email"]:
+        notes.add_row(RowNote.EXAMPLE, file_row.number)
         return None
     row = UserRow(file_row.number, {})
     for column in notes.find_headless_columns(header.row, file_row):
-        row.problems.append(CellProblem("", "…", build_headless_fault(column)))
+        row.problems.append(CellProblem(column, "…", build_headless_fault()))
     if not row.problems and {name for name, cell in cells.items() if cell} <= _DEFAULT_COLUMNS | IGNORED_COLUMNS | {""}:
         notes.add_row(RowNote.DEFAULTS_ONLY, file_row.number)
         return None
@@ -204,6 +208,8 @@ class UserFinder:
             if key == _NO_IDENTITY:
                 continue
             users = by_key.get(key, [])
+            if key[0] == "email" and row.values.get("login_method") == LoginMethod.WEBSITE_SSO:
+                users = [user for user in users if not user.is_webservice_user]  # never becomes a website user
             if len(users) > 1:
                 row.add_problem(key[0], _("Several users match. Add the column Id, or the username."))
             elif users and users[0].provider_id != self._provider.pk:

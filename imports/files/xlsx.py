@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import IO, Any, NamedTuple
 
 from django.utils.translation import gettext as _
@@ -12,9 +12,9 @@ from openpyxl.styles.stylesheet import apply_stylesheet
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet._reader import FORMULA_TAG, VALUE_TAG, WorkSheetParser
 
-from core.sheets import decode_xlsx_cell
-from imports.files.budget import MAX_CELL_CHARACTERS, ReadBudget
-from imports.files.cells import Cell, FileRow, InvalidCell, NumberCell, UnreadableFile
+from core.sheets import MAX_CELL_CHARACTERS, decode_xlsx_cell
+from imports.files.budget import ReadBudget
+from imports.files.cells import Cell, ConvertedCell, FileRow, InvalidCell, NumberCell, UnreadableFile
 from imports.files.file_notes import FileNotes, RowNote
 from imports.files.xlsx_scan import ScannedZipFile
 
@@ -152,11 +152,11 @@ def _convert_value(value: Any, kind: str) -> Cell:
     if kind == "e":
         return InvalidCell(str(value)[:50], _("This formula has an error. Enter the value itself."))
     if isinstance(value, bool):
-        return "true" if value else "false"
+        return ConvertedCell("true" if value else "false")
     if isinstance(value, datetime):
-        return value.date().isoformat() if value.time() == time() else value.isoformat(" ")
-    if isinstance(value, date):
-        return value.isoformat()
+        return ConvertedCell(value.date() if value.time() == time() else value)
+    if isinstance(value, date | time | timedelta):
+        return ConvertedCell(value)
     if isinstance(value, int | float):
         return (
             NumberCell(int(value) if value == int(value) else value)

@@ -27,6 +27,7 @@ from audit.actors import Actor
 from audit.changes import Changes
 from core.errors import EditConflict
 from core.throttle import Throttled
+from imports.files.file_notes import FileNotes
 from invitations.actions import InvitationNotOpen
 from outbox import message_limits
 from outbox.message_limits import BulkProgress
@@ -58,7 +59,7 @@ def refuse_on_error() -> Iterator[None]:
 
 
 class PlanFault(TypedDict):
-    """What is wrong in a row, and what to do; `column` is its header, or empty for the whole row."""
+    """What is wrong in a row, and what to do; `column` is its header, or its letter without one."""
 
     row: int
     column: str
@@ -118,6 +119,7 @@ class Plan:
         self.steps: list[PlanStep] = []
         self.faults: list[PlanFault] = []
         self.notices: Counter[str] = Counter()
+        self.notes = FileNotes()  # on its rows, which become notices once all are read
         self.mails: Counter[str] = Counter()
         self.counts: Counter[str] = Counter()
         self.refusal = ""

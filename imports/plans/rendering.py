@@ -1,8 +1,8 @@
 """Render a plan as text, for both the terminal and the browser."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from typing import Any, TypedDict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypedDict, TypeVar
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -19,6 +19,7 @@ from permissions.catalog import Right, rights_from_codes, sort_rights
 from permissions.effective import InactiveReason
 from permissions.products import Product
 
+FaultT = TypeVar("FaultT", bound=Mapping[str, Any])
 _MAX_VALUES = 3  # of a group of faults
 
 
@@ -74,15 +75,21 @@ class FaultGroup(TypedDict):
 
 
 def group_faults(faults: Iterable[PlanFault]) -> list[FaultGroup]:
-    """Return the faults by column and advice, those of most rows first, then in file order."""
-    groups: dict[tuple[str, str], list[PlanFault]] = defaultdict(list)
-    for fault in faults:
-        groups[fault["column"], fault["what"]].append(fault)
-    found = sorted(groups.items(), key=lambda group: -len(group[1]))
+    """Return the faults by column and advice, see `group_by_advice`."""
     return [
-        FaultGroup(rows=_render_rows(group), column=column, value=_render_values(group), what=what)
-        for (column, what), group in found
+        FaultGroup(
+            rows=_render_rows(group), column=group[0]["column"], value=render_values(group), what=group[0]["what"]
+        )
+        for group in group_by_advice(faults, "column")
     ]
+
+
+def group_by_advice(faults: Iterable[FaultT], *place: str) -> list[list[FaultT]]:
+    """Return groups of faults with the same advice in the same `place`, the largest first, then in file order."""
+    groups: dict[tuple[Any, ...], list[FaultT]] = defaultdict(list)
+    for fault in faults:
+        groups[tuple(fault[name] for name in (*place, "what"))].append(fault)
+    return sorted(groups.values(), key=len, reverse=True)
 
 
 def _render_rows(faults: list[PlanFault]) -> str:
@@ -91,14 +98,15 @@ def _render_rows(faults: list[PlanFault]) -> str:
     return text % {"count": len(rows), "rows": format_row_numbers(rows)}
 
 
-def _render_values(faults: list[PlanFault]) -> str:
+def render_values(faults: Iterable[Mapping[str, Any]]) -> str:
+    """Return some of the values that are wrong."""
     values = list(dict.fromkeys(fault["value"] for fault in faults if fault["value"]))
     return ", ".join(values[:_MAX_VALUES]) + (", …" if len(values) > _MAX_VALUES else "")
 
 
 def render_fault_group(group: FaultGroup) -> str:
     """Return a line with the place, the value and what to do."""
-    place = _("%(rows)s, column %(column)s") % group if group["column"] else group["rows"]
+    place = _("%(rows)s, column %(column)s") % group
     return ": ".join(filter(None, [place, f"“{group['value']}”" if group["value"] else "", group["what"]]))
 
 

@@ -106,11 +106,11 @@ def _build_employer_items(contents: TeamFileContents, office: OfficeLookup) -> l
     for row in contents.employers:
         number, name = row.values.get("number"), row.values.get("name", "")
         if number is None:
-            contents.add_fault(row, "number", _("Enter the employer number."))
+            contents.require_value(row, "number", _("Enter the employer number."))
         elif number in seen:
             contents.add_fault(row, "number", _("This is in the file twice. Keep one."))
         elif number not in office.employers and not name:
-            contents.add_fault(row, "name", _("Enter a name."))
+            contents.require_value(row, "name", _("Enter a name."))
         elif len(name) > 70:
             contents.add_fault(row, "name", _("Use at most %(count)d characters.") % {"count": 70})
         else:
@@ -174,7 +174,7 @@ def _find_team(row: TeamFileRow, contents: TeamFileContents, office: OfficeLooku
             contents.add_fault(row, "name", _("A team with this name already exists. Choose another name."))
         return team
     if not name:
-        contents.add_fault(row, "name", _("Enter a name."))
+        contents.require_value(row, "name", _("Enter a name."))
     elif len(name) > 50:
         contents.add_fault(row, "name", _("Use at most %(count)d characters.") % {"count": 50})
     return office.teams.get(compute_name_key(name))

@@ -11,6 +11,7 @@ from audit.changes import Changes
 from core.keys import compute_email_key, compute_username_key, is_same_value
 from imports.files.user_rows import IDENTITY_COLUMNS, UserRow, UserWithAccess
 from imports.plans.plan import Plan, PlanItem
+from imports.plans.row_notes import note_missing_access
 from invitations.phone_numbers import compute_phone_key
 from notifications import preferences
 from notifications.preference_text import serialize_overrides
@@ -123,6 +124,7 @@ def plan_existing_user(row: UserRow, user: UserWithAccess, plan: Plan) -> PlanIt
         mails.append("blocked" if row.values["blocked"] else "unblocked")
     _change_rights(row, user, changes)
     changes |= _diff_notifications(row, preferences.load_overrides(user.setting_rows))
+    note_missing_access(row, user, changes, plan)
     if row.has_value("password"):
         plan.notices[_("Passwords of existing users are ignored.")] += 1
     return PlanItem(row=row.row, id=str(user.pk), name=user.list_name, is_new=False, changes=changes, mails=mails)

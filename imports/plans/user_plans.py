@@ -15,7 +15,6 @@ from audit.actors import Actor
 from audit.changes import Changes
 from core.keys import compute_name_key
 from imports.files.budget import COMMAND_LIMITS, FileLimits
-from imports.files.file_notes import FileNotes
 from imports.files.user_columns import USER_COLUMN_LABELS
 from imports.files.user_rows import UserFinder, UserRow, UserWithAccess, read_user_rows
 from imports.files.wording import suggest_name
@@ -23,6 +22,7 @@ from imports.plans import user_commands
 from imports.plans.impact import compute_access, compute_impact
 from imports.plans.office_lookup import OfficeLookup
 from imports.plans.plan import Plan, PlanFault, PlanItem, PlanStep, ProgressCallback, ignore_progress
+from imports.plans.row_notes import note_shared_addresses
 from imports.plans.user_commands import ExistingUserCommand, UserCommand
 from imports.plans.user_diff import DETAIL_FIELDS, NOTIFICATION_FIELDS, plan_existing_user, plan_new_user
 from outbox import message_limits
@@ -58,8 +58,8 @@ def plan_user_file(
 
     `progress` is called after each batch with its number of rows. Raises UnreadableFile.
     """
-    plan, notes = Plan(provider.pk, "users", invite=invite), FileNotes()
-    header, batches = read_user_rows(file, limits=limits, notes=notes)
+    plan = Plan(provider.pk, "users", invite=invite)
+    header, batches = read_user_rows(file, limits=limits, notes=plan.notes)
     for name in header.unknown:
         notice = _("Unknown column “%(head)s” is ignored.") % {"head": name[:60]}
         plan.notices[notice + suggest_name(name, USER_COLUMN_LABELS.values())] += 1
@@ -68,7 +68,7 @@ def plan_user_file(
         planner.plan_rows(batch)
         progress(len(batch))
     planner.check_whole_plan()
-    plan.notices.update(notes.render())
+    plan.notices.update(plan.notes.render())
     return plan
 
 
@@ -79,8 +79,7 @@ class UserPlanner:
         self.office = OfficeLookup(provider)
         self._by, self._plan, self._finder = by, plan, UserFinder(provider)
         self._manages = checks.holds_every_right(by)
-        self._changed_user_ids: set[UUID] = set()
-        self._gains_administrator = False
+        self._changed_user_ids, self._gains_administrator = set[UUID](), False
 
     def plan_rows(self, rows: list[UserRow]) -> None:
         for row in rows:
@@ -94,6 +93,7 @@ class UserPlanner:
                 changes.append(self.build_change(row, plan_existing_user(row, user, self._plan), user))
             elif not is_misidentified and not row.has_problem("id"):
                 changes.append(self.build_change(row, plan_new_user(row, self._plan, self.office.provider), None))
+        note_shared_addresses([each.row for each in changes if each.item["is_new"]], self._plan)
         self.add_changes([change for change in changes if change.item["changes"]], rows)
 
     def build_change(
@@ -114,7 +114,7 @@ class UserPlanner:
         for change in changes:
             self._add_impact_and_check(change, impacts[change.before, change.after], access[change.after])
         faults = [
-            PlanFault(row=row.row, column=str(USER_COLUMN_LABELS.get(column, "")), value=value, what=what)
+            PlanFault(row=row.row, column=str(USER_COLUMN_LABELS.get(column, column)), value=value, what=what)
             for row in rows
             for column, value, what in row.problems
         ]
@@ -273,13 +273,12 @@ def _build_creation(
 
 
 def _build_access_commands(changes: Changes, office: OfficeLookup) -> list[ExistingUserCommand]:
-    commands: list[ExistingUserCommand] = []
     old_teams, new_teams = (set(names or []) for names in changes.get("teams", [None, None]))
     joined, left = (
         [office.teams[compute_name_key(name)] for name in sorted(names)]
         for names in (new_teams - old_teams, old_teams - new_teams)
     )
-    commands += [user_commands.AddToTeam(team) for team in joined]
+    commands: list[ExistingUserCommand] = [user_commands.AddToTeam(team) for team in joined]
     commands += [user_commands.RemoveFromTeam(team) for team in left]
     old_rights, new_rights = (
         rights_from_codes(codes or []) for codes in changes.get("individual_rights", [None, None])

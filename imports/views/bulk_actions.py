@@ -1,6 +1,7 @@
 """Pages for bulk actions: choose the action, and enter mobile numbers for sending invitations again."""
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from django.contrib import messages
@@ -25,6 +26,8 @@ from permissions.access import OfficeRequest
 from permissions.checks import Right
 from users.filters import filter_users
 from users.forms.users import UserFilterForm
+
+_FETCH_SIZE = 200  # fetched at a time
 
 
 def _get_selected_users(request: OfficeRequest) -> QuerySet[User]:
@@ -75,8 +78,8 @@ def choose_bulk_action(request: OfficeRequest) -> HttpResponse:
 def enter_mobile_numbers(request: OfficeRequest) -> HttpResponse:
     """Enter the mobile numbers of users who can be invited again, at most one page full, and plan that."""
     users = _get_selected_users(request).select_related("invitation", "provider")
-    pending = [user for user in users.filter(accepted_at=None)[: 2 * PAGE_SIZE] if not get_resend_refusal(user)]
-    total, invitable = users.count(), pending[:PAGE_SIZE]
+    pending = (user for user in users.filter(accepted_at=None).iterator(_FETCH_SIZE) if not get_resend_refusal(user))
+    total, invitable = users.count(), list(islice(pending, PAGE_SIZE))
     if not total:
         return _redirect_without_selection(request)
     form = MobileNumbersForm(request.POST or None, users=invitable)
@@ -84,7 +87,7 @@ def enter_mobile_numbers(request: OfficeRequest) -> HttpResponse:
         "form": form,
         "total": total,
         "invitable": len(invitable),
-        "more": len(pending) > PAGE_SIZE,
+        "more": next(pending, None) is not None,
     }
 
     def render_form() -> HttpResponse:

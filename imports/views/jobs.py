@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.contrib import messages
+from django.db.models.functions import Coalesce
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -204,7 +205,7 @@ def _build_item(job: ImportJob, item: PlanItem) -> dict[str, Any]:
 
 
 def list_recent_jobs(request: OfficeRequest, *, about_teams: bool) -> list[tuple[ImportJob, str, str]]:
-    """Return the recent jobs of the user, newest first, each with title and URL."""
-    own = ImportJob.objects.visible_to(request.user).exclude(state=ImportJob.State.PLANNED)
-    jobs = [job for job in own.order_by("-asked_at")[:50] if job.is_about_teams is about_teams]
+    """Return the recent jobs of the user, newest first, each with title and URL; plans that await them included."""
+    own = ImportJob.objects.visible_to(request.user).annotate(since=Coalesce("asked_at", "created_at"))
+    jobs = [job for job in own.order_by("-since")[:50] if job.is_about_teams is about_teams]
     return [(job, _get_title(job), get_job_links(job)["plan"]) for job in jobs[:10]]

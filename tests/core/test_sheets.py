@@ -19,12 +19,15 @@ tricky = st.text(st.sampled_from("'=+-@\t\r\n_x0041F\ufffe\uffff\x00\x0b;\"a "),
 @example("'=1")
 @example("''+31612345678")
 @example("\r\n")
+@example("＝1+1")
+@example("＠SUM(1)")
+@example("\n=1")
 def test_a_csv_file_gives_every_text_back(value: str) -> None:
     file = b"".join(sheets.iter_csv_lines([[value, "x", value]]))
     assert file.startswith(b"\xef\xbb\xbf")
     (row,) = csv.reader(StringIO(file.decode("utf-8-sig"), newline=""), delimiter=";")
     assert [sheets.decode_csv_cell(cell) for cell in row] == [value, "x", value]
-    assert not row[0].startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert not row[0].startswith(("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"))
 
 
 @settings(deadline=None)
@@ -47,6 +50,14 @@ def test_an_xlsx_cell_is_always_text(value: str) -> None:
     cell = load_workbook(file).active["A2"]
     assert (cell.data_type, cell.value) == ("s", value)
     assert bool(cell.quotePrefix) == value.startswith(("=", "+", "-", "@"))
+
+
+def test_a_text_that_does_not_fit_in_a_cell_is_not_cut_off() -> None:
+    file, fits = BytesIO(), "x" * sheets.MAX_CELL_CHARACTERS
+    sheets.write_xlsx(file, "Blad", [["Kop"], [fits], [fits + "x"]], [10])
+    (_head, (kept,), (long,)) = load_workbook(file).active.iter_rows(values_only=True)
+    assert kept == fits
+    assert long == "Te lang voor een cel. Exporteer dit als CSV of JSON-regels."
 
 
 def test_plain_text_is_written_as_it_is() -> None:

@@ -287,6 +287,20 @@ def test_invitations_are_sent_again_with_the_number_given_again(office: Provider
     assert plan.encrypted_input is None
 
 
+def test_invitations_behind_many_that_cannot_be_sent_again_are_offered(office: Provider, alice: User) -> None:
+    fields = {"accepted_at": None, "blocked_at": timezone.now(), "username": None}
+    User.objects.bulk_create(
+        User(provider=office, login_method="website_sso", initials="A.", last_name=f"A{number:03}", password="!",
+             email=f"a{number}@x.example", **fields)
+        for number in range(2 * PAGE_SIZE)
+    )  # fmt: skip
+    guests = [invite(alice, last_name=f"Z{number:02}", email=f"z{number}@x.example") for number in range(2)]
+    client = confirmed(alice)
+    context = client.get(address(name="bulk_action_numbers", all="1")).context
+    assert [*context["form"].fields] == [f"number-{guest.invitation.user_id}" for guest in guests]
+    assert (context["invitable"], context["more"]) == (2, False)
+
+
 def test_numbers_are_checked_and_stored_encrypted(office: Provider, alice: User) -> None:
     client = confirmed(alice)
     person = invite(alice).invitation.user

@@ -460,3 +460,31 @@ def test_two_at_once_make_one_office(guide: tuple[Path, Path]) -> None:
     assert sorted(Provider.objects.values_list("name", flat=True)) == ["Kantoor Jansen", "Kantoor Smit"]
     assert (User.objects.count(), Team.objects.count()) == (3, 3)
     assert Event.objects.filter(verb=Verb.PROVIDER_CREATED).count() == 2
+
+
+def test_faults_of_the_same_kind_are_one_line(write: Write) -> None:
+    users = "".join(
+        f'[[office.user]]\nlogin_method = "website_sso"\ninitials = "A."\nlast_name = "B"\n'
+        f'email = "u{number}@x.example"\nteams = ["{team}"]\n'
+        for number, team in enumerate(["Loon", "Weg", *["Loon"] * 20])
+    )
+    path = write(f'[[office]]\nname = "Kantoor"\n{users}')
+    code, said = apply(path, "--plan")
+    assert code == 1
+    loon, weg = (line.strip() for line in said if "teams:" in line)
+    assert loon.startswith("[[office.user]] 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, … (21×), teams: “Loon”: Er is geen team")
+    assert weg.startswith("[[office.user]] 2, teams: “Weg”: Er is geen team")
+    assert len(faults(path)) == 22, "programs get every fault"
+
+
+@pytest.mark.parametrize("second", ["kantoor\u00a0jansen", "KANTOOR JANSEN", "Kantoor Jansen"])
+def test_an_office_that_is_in_the_file_twice_is_a_fault(write: Write, second: str) -> None:
+    text = f'[[office]]\nname = "Kantoor Jansen"\n[[office]]\nname = "{second}"\ninvitation_days = 3\n'
+    assert faults(write(text)) == [("office", 2, "name")]
+    known = Provider.objects.create(name="Kantoor Jansen")
+    assert faults(write(text)) == [("office", 2, "name")]
+    by_id = text.replace('Jansen"\n', f'Jansen"\nid = "{known.pk}"\n', 1)
+    assert faults(write(by_id)) == [("office", 2, "name")], "once by its ID, once by its name"
+    other = Provider.objects.create(name="Kantoor Jansen", suspended_at=None)
+    both = by_id + f'id = "{other.pk}"\n'
+    assert outcomes(write(both), "--plan")[0] == 0, "two offices may have one name"

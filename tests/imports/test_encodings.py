@@ -50,6 +50,7 @@ TWICE_DECODED = [
 UNDAMAGED = [
     "ANDRÉ’S", "d’Étienne", "’t Hart", "d´Hondt", "O´Brien", "Škoda", "McÉvoy", "Loon Noord – Zuid", "€ 50", "Café®",
     "Nº 5", "“Loon”", "Team «A»", "Å.", "É.", "Þór", "Иванов", "Γιώργος", "山田", "ÇELİK", "ÖZDEMİR", "½ dag", "☎",
+    "info@devries.example\xa0", "Jan\xa0 de Boer", "\xa0Loon\xa0Noord\xa0\xa0", "Zoë\xa0de Vries",
 ]  # fmt: skip
 
 

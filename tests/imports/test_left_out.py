@@ -3,6 +3,7 @@
 import json
 import zipfile
 from collections.abc import Callable
+from datetime import date, time, timedelta
 from io import BytesIO
 from pathlib import Path
 
@@ -50,8 +51,8 @@ def test_a_second_team_without_quotation_marks_is_a_fault(plan: Callable[..., Pl
     team_of(office, "Loon Noord")
     team_of(office, "Loon Zuid")
     found = plan(csv(HEADS, [*ROW[:-1], "Loon Noord", "Loon Zuid"]))
-    assert [(row, column) for row, column, _what in faults(found)] == [(2, "")]
-    assert "Kolom H heeft geen kop" in found.faults[0]["what"]
+    assert [(row, column) for row, column, _what in faults(found)] == [(2, "H")]
+    assert "Deze kolom heeft geen kop" in found.faults[0]["what"]
     assert found.notices["1 cel zonder kop: regel 2."] == 1
     assert found.is_empty
 
@@ -67,7 +68,7 @@ def test_cells_without_a_heading_are_counted(plan: Callable[..., Plan]) -> None:
 
 def test_a_filled_column_without_a_heading_is_a_fault(plan: Callable[..., Plan]) -> None:
     found = plan(book(["", *HEADS], ["1", *ROW]))
-    assert "Kolom A heeft geen kop" in found.faults[0]["what"]
+    assert [(fault["column"], "geen kop" in fault["what"]) for fault in found.faults] == [("A", True)]
     assert plan(book(["", *HEADS, " "], [None, *ROW, "\u200b"])).faults == []
 
 
@@ -110,8 +111,9 @@ def test_other_sheets_are_named(plan: Callable[..., Plan], office: Provider) -> 
 
     content = book(HEADS, ROW, change=change)
     assert dict(plan(content).notices) == {"Alleen het blad “Sheet” wordt gelezen, niet: Meer, Oud.": 1}
-    found = team_plans.plan_team_files(office, [("x.xlsx", BytesIO(content))], by=actor())
-    assert any("Verborgen bladen worden niet gelezen: Oud" in notice for notice in found.notices) is False
+    with pytest.raises(UnreadableFile) as refused:
+        team_plans.plan_team_files(office, [("x.xlsx", BytesIO(content))], by=actor())
+    assert "Verborgen bladen worden niet gelezen: Oud" not in str(refused.value)
     content = book(["Naam"], ["Noord"], change=change)
     found = team_plans.plan_team_files(office, [("x.xlsx", BytesIO(content))], by=actor())
     assert "Sheet: Verborgen bladen worden niet gelezen: Oud." in found.notices
@@ -203,7 +205,7 @@ def test_teams_are_read_as_completely(plan_teams: Callable[[str], Plan]) -> None
     assert "x.csv: 1 cel zonder kop: regel 5." in found.notices
     assert "x.csv: 1 regel zonder zichtbare inhoud wordt overgeslagen: regel 4." in found.notices
     assert "x.csv: 1 regel met alleen standaardwaarden wordt overgeslagen: regel 3." in found.notices
-    assert [(fault["row"], fault["column"]) for fault in found.faults] == [(5, "x.csv")]
+    assert [(fault["row"], fault["column"]) for fault in found.faults] == [(5, "x.csv: C")]
     found = plan_teams("Team;Raadplegen teams\n;FALSE\n;TRUE\n")
     assert [fault["row"] for fault in found.faults] == [3]
 
@@ -213,3 +215,58 @@ def test_a_file_with_headings_and_no_rows_says_so(plan: Callable[..., Plan], pla
         with pytest.raises(UnreadableFile, match="geen regels"):
             plan(content)
     assert list(plan_teams("Naam\n").notices) == ["Er staan geen regels onder de kolomkoppen."]
+
+
+def test_a_team_column_that_appears_twice_is_a_fault(plan_teams: Callable[[str], Plan]) -> None:
+    found = plan_teams("Naam;Werkgevers;Name\nNoord;;Zuid\n")
+    assert [(row, column, what) for row, column, what in faults(found)] == [
+        (1, "x.csv: Name", "Deze kolom staat er twee keer in. Houd er een over.")
+    ]
+    found = plan_teams("Team;Raadplegen teams;view_teams;Beheer teams\nNoord;x;;\n")
+    assert (1, "x.csv: view_teams") in [(row, column) for row, column, _what in faults(found)]
+    assert faults(plan_teams("Naam;Memo;Memo 2\nNoord;;\n")) == []
+
+
+@pytest.mark.parametrize("value", [date(2026, 2, 1), True, time(1, 30), timedelta(hours=30)])
+@pytest.mark.parametrize("column", ["last_name", "place_of_employment", "teams"])
+def test_text_that_a_spreadsheet_program_changed_is_a_fault(
+    plan: Callable[..., Plan], column: str, value: object
+) -> None:
+    row = {name: text or None for name, text in zip(HEADS, ROW, strict=True)} | {column: value}
+    (found,) = plan(book([*row], [*row.values()])).faults
+    assert (found["row"], "kolom tekst" in found["what"]) == (2, True)
+
+
+def test_a_date_or_a_choice_may_be_one(plan: Callable[..., Plan]) -> None:
+    heads, row = [*HEADS, "access_until", "blocked"], [*ROW, date(2035, 2, 1), False]
+    (item,) = plan(book(heads, row)).items
+    assert item["changes"]["access_until"] == [None, "2035-02-01"]
+    content = dict(zip(HEADS, ROW, strict=True)) | {"last_name": True}
+    assert "kolom tekst" in plan(json.dumps(content)).faults[0]["what"]
+
+
+def test_the_name_of_a_team_may_be_no_date(office: Provider, alice: User) -> None:
+    for head in ("Naam", "Team"):
+        content = BytesIO(book([head, "Raadplegen teams"], [date(2026, 2, 1), True]))
+        found = team_plans.plan_team_files(office, [("x.xlsx", content)], by=actor())
+        assert [(fault["row"], "kolom tekst" in fault["what"]) for fault in found.faults] == [(2, True)]
+
+
+def test_the_sheet_that_was_read_is_named_when_it_has_no_headings(plan: Callable[..., Plan]) -> None:
+    def change(made: Workbook) -> None:
+        made.active.title = "Toelichting"
+        made.create_sheet("Gebruikers").append(HEADS)
+
+    with pytest.raises(UnreadableFile, match=r"“Toelichting”.*Gebruikers"):
+        plan(book(["Zo werkt het"], ["Lees dit eerst"], change=change))
+
+
+def test_a_file_that_is_not_about_teams_says_so(plan_teams: Callable[[str], Plan]) -> None:
+    with pytest.raises(UnreadableFile, match="gaat hier over teams"):
+        plan_teams("Teams van 2026;\nNaam;Werkgevers\nNoord;\n")
+
+
+def test_an_invalid_name_or_number_of_a_team_file_is_one_fault(plan_teams: Callable[[str], Plan]) -> None:
+    assert [column for _row, column, _what in faults(plan_teams("Nummer;Naam\ntwaalf;Bakker\n"))] == ["x.csv: Nummer"]
+    assert [column for _row, column, _what in faults(plan_teams("Naam\nNo\x01ord\n"))] == ["x.csv: Naam"]
+    assert [column for _row, column, _what in faults(plan_teams("Naam;Memo\n;x\nNoord;\n"))] == []

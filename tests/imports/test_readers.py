@@ -99,6 +99,43 @@ def test_json_lines_are_read() -> None:
     assert "Regel 2" in fault('{"a": ""}\n' + "[" * 100_000)
 
 
+def test_a_name_twice_in_a_json_line_is_refused() -> None:
+    assert "Regel 2" in fault('{"a": "x", "b": ""}\n{"a": "x", "b": "", "a": "y"}\n')
+    assert "Regel 1" in fault('{"\\ud800": "x", "\\ufffd": "y"}\n')
+
+
+def test_surrogates_are_joined_or_damaged() -> None:
+    ((pair, lone, high),) = cells(book(["x"], ["_xD83D__xDE00_", "a_xD800_", "_xDC00_b"]))[1:]
+    assert pair == "😀"
+    assert (isinstance(lone, InvalidCell), lone) == (True, "a\ufffd")
+    assert isinstance(high, InvalidCell)
+    (head, (cell,)) = cells('{"\\ud800": "\\udfff"}')
+    assert isinstance(cell, InvalidCell)
+    assert (head, cell) == (["\ufffd"], "\ufffd")
+    assert "“\ufffd”" in fault('{"a": ""}\n{"\\ud800": ""}\n')
+
+
+def test_a_quotation_mark_that_is_never_closed_is_found_where_it_opens() -> None:
+    rows = "".join(f"{number};x\r\n" for number in range(2, 5000))
+    for content in (f'Naam;E-mail\r\n1;x\r\n"2;y\r\n{rows}', f'Naam;E-mail\r\n1;x\r\n"2;y\r\n{rows}"z";q\r\n'):
+        assert "Regel 3:" in fault(content)
+        assert "Regel 4:" in fault("sep=;\r\n" + content)
+    assert "Regel 5:" in fault('Naam;E-mail\r\n"1\r\n\r\n";x\r\n"2"3;y\r\n')
+
+
+def test_spaces_after_the_separators_of_all_headings_are_style() -> None:
+    table = [["Naam", "E-mail"], ["Jansen, Smit", "x"], ["", " y"]]
+    assert cells('Naam, E-mail\r\n"Jansen, Smit", "x"\r\n," y"\r\n') == table
+    assert cells("Naam; E-mail\r\nBoer;  x\r\n") == [["Naam", "E-mail"], ["Boer", "x"]]
+    assert cells("Naam;E-mail\r\n geheim; x\r\n") == [["Naam", "E-mail"], [" geheim", " x"]]
+
+
+def test_a_space_before_a_quotation_mark_is_a_fault() -> None:
+    ((name, email),) = cells('Naam;E-mail\r\nBoer; "x"\r\n')[1:]
+    assert (name, isinstance(email, InvalidCell)) == ("Boer", True)
+    assert "spatie" in email.advice
+
+
 @given(st.lists(text.map(str.strip).filter(bool), max_size=5))
 def test_several_names_fit_in_a_cell(names: list[str]) -> None:
     assert split_names(join_names(names)) == names
@@ -155,6 +192,7 @@ def test_hidden_sheets_are_left_aside() -> None:
         (b'Naam;E-mail\n"nooit dicht;x\n' + b"y;z\n" * 100, "aanhalingsteken"),
         (b'Naam;E-mail\n"a"b;x\n', "Regel 2"),
         (b"x" * 2_000_000, "Regel 1"),
+        (b"Naam;E-mail\n" + b"x" * 200_000 + b";y\n", "200000 tekens"),
         (";".join(map(str, range(1000))).encode(), "1000 kolommen"),
     ],
 )

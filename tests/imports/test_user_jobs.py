@@ -80,6 +80,23 @@ def test_a_file_becomes_a_plan_and_then_people(office: Provider, alice: User) ->
     assert client.get(reverse("imports:faulty_rows", args=[upload.pk])).status_code == 404
 
 
+def test_a_plan_that_awaits_is_listed(office: Provider, alice: User, bob: User) -> None:
+    client, upload_url = confirmed(alice), reverse("imports:upload_users")
+    upload = send(client, SERVICE)
+    url = reverse("imports:plan", args=[upload.pk])
+    shown = client.get(upload_url).text
+    assert (url in shown, "Plan van de import" in shown) == (True, True)
+    assert client.get(reverse("imports:upload_teams")).text.count(url) == 0
+    client.post(f"{reverse('imports:bulk_action')}?users={bob.pk}", {"act": "block"})
+    action = ImportJob.objects.latest("created_at")
+    shown = client.get(upload_url).text
+    assert shown.index(str(action.pk)) < shown.index(str(upload.pk)), "the newest comes first"
+    for job in (upload, action):
+        client.post(reverse("imports:discard", args=[job.pk]))
+    shown = client.get(upload_url).text
+    assert not any(str(job.pk) in shown for job in (upload, action))
+
+
 def test_what_is_stored_is_encrypted(office: Provider, alice: User) -> None:
     upload = send(confirmed(alice), INVITED, SERVICE | {"password": "Geheim-1234x", "username": "x"})
     parts = [upload.encrypted_input, upload.encrypted_summary, *upload.pages.values_list("encrypted_values", flat=True)]

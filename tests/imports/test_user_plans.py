@@ -163,6 +163,17 @@ def test_a_row_belongs_to_a_user_by_id_then_username_then_account_then_address(
     ]
 
 
+def test_an_account_of_a_program_does_not_stand_for_its_administrator(office: Provider, alice: User) -> None:
+    """A website user is never an SSO/Webservice user, whose address may be that of a colleague."""
+    machine = make_service(office, email=INVITED["email"])
+    _plan, (made,) = applied(office, INVITED)
+    assert (made["is_new"], made["id"] != str(machine.pk)) == (True, True)
+    (changed,) = planned(office, INVITED | {"first_name": "Piet"}).items
+    assert changed["id"] == made["id"]
+    row = {name: value for name, value in INVITED.items() if name != "login_method"} | {"first_name": "Piet"}
+    assert [column for _row, column, _what in faults(planned(office, row))] == ["Email"], "either of the two"
+
+
 def test_another_office_does_not_exist(office: Provider, alice: User, charlie: User, tenant: object) -> None:
     other = make_azure(charlie.provider, username="ver", tenant=tenant_of(charlie.provider, name="Elders"))
     rows = [

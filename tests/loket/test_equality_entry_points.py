@@ -26,9 +26,10 @@ from outbox.models import Message
 from permissions.models import AuthorizationSet, Employer, Team, TeamEmployer, TeamMember
 from support.search import search_offices, search_users
 from tests.helpers.api_client import machine
-from tests.helpers.import_files import applied, azure, command, faults, file_of, planned, team_of
+from tests.helpers.import_files import SERVICE, applied, azure, command, faults, file_of, planned, team_of
 from tests.helpers.login_methods import confirmed, make_azure, make_service, tenant_of
 from tests.helpers.users import PASSWORD, actor, make_user
+from users.forms.office import RetentionForm
 
 pytestmark = pytest.mark.django_db
 FORMS = ("csv", "xlsx", "jsonl")
@@ -81,6 +82,18 @@ def test_the_export_of_teams_imported_unchanged_plans_nothing(
     file = BytesIO(download(alice_client, reverse(f"teams:export_{form}")))
     plan = team_plans.plan_team_files(adversarial_office, [(f"teams.{form}", file)], by=actor())
     assert (faults(plan), plan.items) == ([], [])
+
+
+def test_an_exported_workbook_imported_again_removes_no_employer(office: Provider, alice_client: Client) -> None:
+    team = team_of(office, "Alle werkgevers")
+    employers = Employer.objects.bulk_create(
+        Employer(provider=office, number=number, name=f"W{number}") for number in range(100_000, 104_200)
+    )
+    TeamEmployer.objects.bulk_create(TeamEmployer(provider=office, team=team, employer=each) for each in employers)
+    file = BytesIO(download(alice_client, reverse("teams:export_xlsx")))
+    plan = team_plans.plan_team_files(office, [("teams.xlsx", file)], by=actor())
+    assert plan.items == []
+    assert {(row, column) for row, column, _what in faults(plan)} == {(2, "Teams: Werkgevers")}
 
 
 def test_the_export_of_an_office_imported_unchanged_plans_nothing(adversarial_office: Provider, tmp_path: Path) -> None:
@@ -243,6 +256,44 @@ def test_search_finds_a_name_with_the_letters_of_a_plain_keyboard_everywhere(
     assert [pk for pk, _label in shown] == [user.pk]
     assert build_event_search(alice, person=q).users == [user.pk]
     assert search_users(q) == [user.pk]
+
+
+@pytest.mark.parametrize("q", ["x@m\u00fcller.example", "X@XN--MLLER-KVA.example", " x@mu\u0308ller.EXAMPLE"])
+@pytest.mark.parametrize("stored", ["x@m\u00fcller.example", "x@xn--mller-kva.example"])
+def test_search_finds_an_address_in_either_form_of_the_domain(
+    office: Provider, alice: User, q: str, stored: str
+) -> None:
+    user, team, client = make_user(office, username="y", email=stored), team_of(office, "Loon"), confirmed(alice)
+    assert [row[0] for row in client.get(reverse("users:user_list"), {"q": q}).context["rows"]] == [user]
+    shown = client.get(reverse("teams:add_users", args=[team.pk]), {"q": q}).context["shown"]
+    assert [pk for pk, _label in shown] == [user.pk]
+    assert build_event_search(alice, person=q).users == search_users(q) == [user.pk]
+
+
+@pytest.mark.parametrize("address", ["jan@\u2603.example", "jan@\u2192.nl", "jan@[127.0.0.1]"])
+def test_an_address_whose_domain_cannot_exist_is_refused_at_every_door(
+    office: Provider, alice: User, address: str
+) -> None:
+    client, program = confirmed(alice), machine(alice)
+    form = client.post(reverse("users:create_webservice_user"), {"email": address}).context["form"]
+    assert form.errors["email"] == ["Voer een geldig e-mailadres in."]
+    assert [column for _row, column, _what in faults(planned(office, SERVICE | {"email": address}))] == ["Email"]
+    body = {
+        "personalDetails": {"initials": "J.", "lastName": "Boer"}, "contactInformation": {"emailAddress": address},
+        "destinationForSecret": "+31612345678",
+    }  # fmt: skip
+    answer = program.call("POST", f"/providers/{office.pk}/users/invite", body)
+    assert answer.status_code == 400
+    assert "emailAddress" in answer.content.decode()
+    settings = {"erase_after_months": "0", "checkpoint_addresses": address}
+    assert RetentionForm(settings).errors["checkpoint_addresses"]
+    assert RetentionForm(settings | {"checkpoint_addresses": "jan@m\u00fcller.example"}).is_valid()
+
+
+def test_one_recipient_of_checkpoints_in_two_spellings_counts_once() -> None:
+    form = RetentionForm({"erase_after_months": "0", "checkpoint_addresses": "A@x.example a@X.EXAMPLE b@x.example"})
+    assert form.is_valid()
+    assert form.cleaned_data["checkpoint_addresses"].split() == ["A@x.example", "b@x.example"]
 
 
 def test_the_best_matches_come_first(office: Provider, alice: User) -> None:

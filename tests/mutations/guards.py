@@ -991,7 +991,8 @@ GUARDS = [
     ),
     Guard(
         0, "a secret in a column without a heading", "imports/files/user_rows.py",
-        'CellProblem("", "…", build', 'CellProblem("", " ".join(file_row.cells), build', ("imports/test_left_out.py",),
+        'CellProblem(column, "…", build', 'CellProblem(column, " ".join(file_row.cells), build',
+        ("imports/test_left_out.py",),
     ),
     Guard(
         0, "columns of a workbook", "imports/files/xlsx_scan.py", "if self._widest > MAX_COLUMNS:", "if False:",

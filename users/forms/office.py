@@ -10,7 +10,9 @@ from django.core.validators import validate_email
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import ExternalTenant, Provider
+from accounts.validators import validate_email_domain
 from core.forms import PLAIN_TEXT_VALIDATORS, VersionedForm
+from core.keys import compute_email_key
 
 # The tenant of all personal Microsoft accounts, which belong to no office.
 _PERSONAL_ACCOUNTS_TENANT = UUID("9188040d-6c67-4c5b-b112-36a304b66dad")
@@ -88,12 +90,15 @@ class RetentionForm(forms.Form):
     )
 
     def clean_checkpoint_addresses(self) -> str:
-        addresses = list(dict.fromkeys(self.cleaned_data["checkpoint_addresses"].split()))
+        addresses: dict[str, str] = {}
+        for address in self.cleaned_data["checkpoint_addresses"].split():
+            addresses.setdefault(compute_email_key(address), address)
         if len(addresses) > 5:
             raise ValidationError(_("Enter at most five addresses."), code="many")
-        for address in addresses:
+        for address in addresses.values():
             validate_email(address)
-        return "\n".join(addresses)
+            validate_email_domain(address)
+        return "\n".join(addresses.values())
 
 
 class RenameTenantForm(forms.Form):

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import LoginMethod, User
 from accounts.user_details import UserDetails
-from accounts.validators import validate_access_until
+from accounts.validators import validate_access_until, validate_email_domain
 from authentication.forms import CurrentPasswordForm
 from authentication.mfa.status import TwoFactorStatus
 from core.forms import PLAIN_TEXT_VALIDATORS, FilterForm, VersionedForm
@@ -30,6 +30,8 @@ def build_user_field(name: str, **options: Any) -> Any:
     field = cast(Any, User._meta.get_field(name)).formfield(**options)
     if isinstance(field, forms.CharField):
         field.validators = [*field.validators, *PLAIN_TEXT_VALIDATORS]
+    if isinstance(field, forms.EmailField):
+        field.validators.append(validate_email_domain)
     if name in _REQUIRED_MESSAGES:
         field.error_messages["required"] = _REQUIRED_MESSAGES[name]
     return field

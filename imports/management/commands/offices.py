@@ -73,8 +73,8 @@ class Command(LocalizedCommand):
             for value in values:
                 self.stdout.write(json.dumps(value, ensure_ascii=False))
             return
-        for fault in faults:
-            self.stdout.write(rendering.render_fault(fault))
+        for line in rendering.render_faults(faults):
+            self.stdout.write(line)
         for outcome in outcomes:
             for line in rendering.render_outcome(outcome, done=done):
                 self.stdout.write(line)
