@@ -1,10 +1,12 @@
 """Middleware for every request: its language and the size limit of its body. Also finds the client address."""
 
+import re
 import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from ipaddress import ip_address, ip_network
+from http import HTTPStatus
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
 import structlog
@@ -12,14 +14,18 @@ from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.core.signals import got_request_exception
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.http.response import HttpResponseBase
+from django.middleware.common import CommonMiddleware
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import translation
 
+from core.access import SAFE
 from core.db_errors import is_database_unavailable
 
 _CHUNK_BYTES, _MAX_CHUNKS = 64 * 1024, 128  # bytes, and maximum number of reads
 MAX_DISCARDED_BYTES = _CHUNK_BYTES * _MAX_CHUNKS  # bytes read from a rejected body: 8 MB
+_ADDRESS_WITH_PORT = re.compile(r"\[([^\]]*)\](?::\d+)?|([\d.]+):\d+")
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
@@ -28,23 +34,30 @@ def get_client_address(request: HttpRequest) -> str:
 
     A hop of `X-Forwarded-For` is trusted only if the hop that reported it is one of LOKET_TRUSTED_PROXIES.
     """
-    address = str(request.META.get("REMOTE_ADDR") or "")
-    hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
+    address = _parse_address(str(request.META.get("REMOTE_ADDR") or ""))
+    hops = [hop for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
     while hops and _is_trusted(address):
-        address = hops.pop()
-    return address if _is_address(address) else ""
+        address = _parse_address(hops.pop())
+    return address
 
 
-def _is_address(text: str) -> bool:
+def _parse_address(text: str) -> str:
+    """Return an address without port, brackets and zone, or "" for anything else.
+
+    Some proxies add the port (Azure Application Gateway), and a socket of both protocols shows IPv4 mapped to IPv6.
+    """
+    host = text.strip()
+    if with_port := _ADDRESS_WITH_PORT.fullmatch(host):
+        host = with_port[1] or with_port[2]
     try:
-        ip_address(text)
+        address = ip_address(host.partition("%")[0])
     except ValueError:
-        return False
-    return True
+        return ""
+    return str(address.ipv4_mapped or address) if isinstance(address, IPv6Address) else str(address)
 
 
 def _is_trusted(address: str) -> bool:
-    if not _is_address(address):
+    if not address:
         return False
     return any(ip_address(address) in ip_network(proxy, strict=False) for proxy in settings.LOKET_TRUSTED_PROXIES)
 
@@ -62,6 +75,19 @@ def language_middleware(get_response: GetResponse) -> GetResponse:
         return response
 
     return middleware
+
+
+class SlashMiddleware(CommonMiddleware):
+    """Add a missing slash at the end of a URL, and keep the method and body of a request that has one.
+
+    A client repeats a POST as a GET after Django's own 301, so that it would seem to have succeeded (RFC 9110, 15.4).
+    """
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        response = super().process_response(request, response)
+        if response.status_code == HTTPStatus.MOVED_PERMANENTLY and request.method not in SAFE:
+            response.status_code = HTTPStatus.PERMANENT_REDIRECT
+        return response
 
 
 def body_limit_middleware(get_response: GetResponse) -> GetResponse:

@@ -13,8 +13,10 @@ from django.test import Client, RequestFactory
 from pytest_django import Settings
 
 from accounts.models import User
+from authentication.models import UserSession
 from core import logs, middleware
 from permissions.access import AccessMiddleware
+from tests.helpers.users import PASSWORD
 
 
 @pytest.mark.django_db
@@ -148,6 +150,16 @@ def test_no_cache_keeps_a_page(alice_client: Client, bob: User) -> None:
         ("10.0.0.1", "not an address", ""),
         ("10.0.0.1", "2001:db8::1", "2001:db8::1"),
         ("", "198.51.100.1", ""),
+        ("10.0.0.1", "6.6.6.6, 198.51.100.1:50123", "198.51.100.1"),  # as Azure Application Gateway writes it
+        ("10.0.0.1", "198.51.100.1:50123, 10.0.0.2:443", "198.51.100.1"),
+        ("10.0.0.1", "[2001:db8::1]:50123", "2001:db8::1"),
+        ("10.0.0.1", "[2001:db8::1]", "2001:db8::1"),
+        ("10.0.0.1", "fe80::1%eth0", "fe80::1"),
+        ("10.0.0.1", "198.51.100.1:x", ""),
+        ("10.0.0.1", "[198.51.100.1", ""),
+        ("::ffff:10.0.0.1", "198.51.100.1", "198.51.100.1"),  # of a socket for IPv4 and IPv6
+        ("::ffff:203.0.113.9", "198.51.100.1", "203.0.113.9"),
+        ("fe80::1%eth0", "", "fe80::1"),
     ],
 )
 def test_forwarded_for_counts_from_trusted_proxies_only(
@@ -203,3 +215,31 @@ def test_page_without_a_policy_does_not_open(rf: RequestFactory) -> None:
 
     with pytest.raises(ImproperlyConfigured, match="unmarked does not say who may open it"):
         AccessMiddleware(unmarked).process_view(rf.get("/"), unmarked, (), {})
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", ["198.51.100.1:50123", "[2001:db8::1]:50123", "fe80::1%eth0"])
+def test_users_sign_in_behind_any_proxy(settings: Settings, alice: User, address: str) -> None:
+    settings.LOKET_TRUSTED_PROXIES = ["127.0.0.1"]
+    headers = {"X-Forwarded-For": address}
+    data = {"username": "alice", "password": PASSWORD}
+    assert Client().post("/inloggen/", data, headers=headers).status_code == 302
+    assert UserSession.objects.get().address in address
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/oauth/token", "/oauth/revoke", "/uitloggen", "/inloggen"])
+def test_a_missing_slash_makes_no_get_of_a_post(alice_client: Client, path: str) -> None:
+    response = alice_client.post(path, {"grant_type": "client_credentials"})
+    assert (response.status_code, response["Location"]) == (308, f"{path}/")
+    assert alice_client.get(path).status_code == 301
+    assert alice_client.post("/er-is-niets").status_code == 404
+
+
+@pytest.mark.django_db
+def test_the_address_of_a_button_explains_itself(alice_client: Client, bob: User) -> None:
+    """Such as after reloading in the address bar, or choosing the language on an error page."""
+    response = alice_client.get(f"/gebruikers/{bob.pk}/deblokkeren/")
+    assert (response.status_code, response["Allow"]) == (405, "POST")
+    assert "Alleen een knop op een andere pagina" in response.text
+    assert 'href="/"' in response.text
