@@ -260,8 +260,8 @@ GUARDS = [
     ),
     Guard(
         4, "a second factor before the session", "authentication/views/passwords.py",
-        "if user.second_factor_at is not None:\n        session_state.start_second_step",
-        "if False:\n        session_state.start_second_step",
+        "if user.second_factor_at is not None:\n        step = session_state.start_second_step",
+        "if False:\n        step = session_state.start_second_step",
         ("authentication/mfa/test_second_step.py",),
     ),
     Guard(
@@ -680,8 +680,7 @@ GUARDS = [
     ),
     Guard(
         0, "a page of another user after logging in", "authentication/request_utils.py",
-        'return target if is_ours and target.startswith("/") and len(target) <= _MAX_URL_LENGTH',
-        "return target if target",
+        'if not (is_ours and target.startswith("/") and', "if not (",
         ("authentication/test_login.py",),
     ),
     Guard(
