@@ -183,7 +183,6 @@ def change_password(user: User, *, password: str, by: Actor) -> User:
     if locked.password != user.password:
         raise EditConflict
     _set_password(locked, password, by)
-    throttle.reset_attempts(rate_limits.CURRENT_PASSWORD_LIMIT, str(locked.pk))
     return locked
 
 

@@ -14,6 +14,7 @@ from accounts.validators import MAX_USERNAME_LENGTH
 from authentication.models import PasswordResetToken
 from authentication.rate_limits import CURRENT_PASSWORD_LIMIT
 from core import throttle
+from core.forms import ThrottledError
 from core.throttle import Throttled
 
 
@@ -102,9 +103,10 @@ class CurrentPasswordForm(_UserForm):
         try:
             throttle.consume_attempt(CURRENT_PASSWORD_LIMIT, str(self.user.pk))
         except Throttled as error:
-            raise ValidationError(str(error), code="throttled") from None
+            raise ThrottledError(error) from None
         if not passwords.verify_password(current, self.user.password):
             raise ValidationError(_("This is not your current password."), code="wrong")
+        throttle.reset_attempts(CURRENT_PASSWORD_LIMIT, str(self.user.pk))  # also if another field is wrong
         return current
 
 

@@ -18,8 +18,9 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts.models import User
+from authentication.next_url import LONG_URLS_KEY
 from authentication.session_timeouts import ENDED_KEY
-from core import cookies, encryption
+from core import clock_skew, cookies, encryption
 from core.ids import uuid7
 
 FORM_CONTENT_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
@@ -85,7 +86,9 @@ def set_form_cookie(response: HttpResponse, saved: SavedForm | None) -> HttpResp
 def get_pending_form(request: HttpRequest, user: User, form_id: str, path: str) -> PendingForm | None:
     """Return the form that `user` sent to `path` from this browser in the last 30 minutes, or None."""
     stored = _load_forms(request).get(form_id)
-    if not stored or stored.user_id != str(user.pk) or not 0 <= time.time() - stored.saved_at < FORM_LIFETIME_SECONDS:
+    if not stored or stored.user_id != str(user.pk):
+        return None
+    if not clock_skew.is_recent(stored.saved_at, within=FORM_LIFETIME_SECONDS):
         return None
     key = _get_browser_key(request)
     if encryption.hash_token(key) != stored.key_hash:  # sent by another browser with the same session
@@ -116,9 +119,10 @@ def delete_forms_of_other_users(request: HttpRequest, user: User) -> None:
 
 
 def flush_session_except_forms(request: HttpRequest, user: User) -> None:
-    """Flush the session except for the stored forms of `user` and the record of an ended session."""
+    """Flush the session except for the stored forms of `user`, the record of an ended session and long addresses."""
     delete_forms_of_other_users(request, user)
-    carried = {name: request.session[name] for name in (_SESSION_KEY, ENDED_KEY) if name in request.session}
+    names = (_SESSION_KEY, ENDED_KEY, LONG_URLS_KEY)
+    carried = {name: request.session[name] for name in names if name in request.session}
     request.session.flush()
     request.session.update(carried)
 

@@ -14,4 +14,5 @@ NETWORK_LIMIT = RateLimit("sign-in network", burst=50, every=timedelta(seconds=1
 RESET_NETWORK_LIMIT = RateLimit("forgotten network", burst=10, every=timedelta(minutes=1))
 RESET_EMAIL_LIMIT = RateLimit("forgotten address", burst=3, every=timedelta(minutes=20))
 RESET_USER_LIMIT = RateLimit("forgotten mail", burst=3, every=timedelta(minutes=20))  # by user
+LONG_URL_LIMIT = RateLimit("long address", burst=60, every=timedelta(seconds=5))  # kept, by network address
 LATE_FORM_LIMIT = RateLimit("late form", burst=20, every=timedelta(minutes=5))  # kept without a session, by user

@@ -19,8 +19,8 @@ from accounts.models import User
 from authentication import pending_forms
 from authentication.mfa import session_state
 from authentication.session_timeouts import BY_SSO_KEY
+from core import clock_skew
 from core.access import ReauthenticationLevel
-from core.clock_skew import MAX_CLOCK_SKEW
 from permissions.access import OfficeRequest
 
 LEVEL_MAX_AGE_SECONDS = {ReauthenticationLevel.HALF_HOUR: 30 * 60, ReauthenticationLevel.FIVE_MINUTES: 5 * 60}
@@ -48,7 +48,7 @@ def is_unconfirmed_sso_session(request: HttpRequest) -> bool:
 
 def was_reauthenticated_within(request: HttpRequest, seconds: float) -> bool:
     confirmed_at = request.session.get(_CONFIRMED_AT_KEY)
-    return type(confirmed_at) is int and -MAX_CLOCK_SKEW.total_seconds() <= time.time() - confirmed_at < seconds
+    return type(confirmed_at) is int and clock_skew.is_recent(confirmed_at, within=seconds)
 
 
 def get_last_reauthentication(request: HttpRequest) -> tuple[datetime | None, bool]:

@@ -13,11 +13,12 @@ from django.utils.safestring import SafeString, mark_safe
 from django_otp.oath import hotp
 
 from accounts.models import User
-from core import encryption
+from core import clock_skew, encryption
 from core.ids import uuid7
 
 STEP_SECONDS = 30
 _ALLOWED_DRIFT_STEPS = 1  # steps by which a clock may differ, either way
+_MAX_STEPS_AHEAD = _ALLOWED_DRIFT_STEPS + int(clock_skew.MAX_CLOCK_SKEW.total_seconds()) // STEP_SECONDS
 _SECRET_BYTES = 20  # as long as the hash (RFC 4226, section 4)
 _ENROLLMENT_SECONDS = 3600
 
@@ -29,9 +30,11 @@ def get_current_step() -> int:
 def find_matching_step(secret: bytes, code: str, *, after: int) -> int | None:
     """Return the time step of `code` among the current and adjacent ones later than `after`, or None.
 
-    Unlike the library's own, it compares in constant time and takes the last step of two with the same code.
+    Unlike the library's own, it compares in constant time and takes the last step of two with the same code. An `after`
+    that only a wrong clock can have written is ignored: the user would be kept out until then.
     """
     now, found = get_current_step(), None
+    after = after if after <= now + _MAX_STEPS_AHEAD else 0
     for step in range(now - _ALLOWED_DRIFT_STEPS, now + _ALLOWED_DRIFT_STEPS + 1):
         if hmac.compare_digest(f"{hotp(secret, step):06d}", code) and step > after:
             found = step
@@ -58,7 +61,7 @@ class TotpEnrollment:
         except encryption.DecryptionError:
             return None
         id_, created_at, secret = json.loads(data)
-        in_time = 0 <= time.time() - created_at < _ENROLLMENT_SECONDS
+        in_time = clock_skew.is_recent(created_at, within=_ENROLLMENT_SECONDS)
         return cls(UUID(id_), created_at, bytes.fromhex(secret)) if in_time else None
 
     def encrypt_for(self, user: User) -> str:

@@ -10,7 +10,8 @@ from core import cookies, encryption
 from core.keys import compute_username_key
 
 _COOKIE_MAX_AGE_SECONDS = 180 * 24 * 3600  # seconds
-_COOKIE_PURPOSE = "signin device"
+_COOKIE_NAME, _COOKIE_PURPOSE = "device", "signin device"
+_MAX_CHARACTERS = 1500  # of the cookies of twelve accounts, on a shared computer
 
 
 def get_device_id(request: HttpRequest, username: str) -> str:
@@ -23,7 +24,8 @@ def get_device_id(request: HttpRequest, username: str) -> str:
     )
 
 
-def trust_device(response: HttpResponse, user: User) -> None:
+def trust_device(request: HttpRequest, response: HttpResponse, user: User) -> None:
+    """Trust this browser for the account of `user`, and no longer for those that used it the longest ago."""
     cookies.set_signed_cookie(
         response,
         _build_cookie_name(user.username_key or ""),
@@ -31,8 +33,9 @@ def trust_device(response: HttpResponse, user: User) -> None:
         salt=_COOKIE_PURPOSE,
         max_age=_COOKIE_MAX_AGE_SECONDS,
     )
+    cookies.delete_oldest_cookies(response, request, _COOKIE_NAME, most=_MAX_CHARACTERS)
 
 
 def _build_cookie_name(key: str) -> str:
     """Return the cookie name for one account; it does not reveal the username."""
-    return "device-" + encryption.compute_keyed_hash(key, purpose=_COOKIE_PURPOSE)[:16]
+    return f"{_COOKIE_NAME}-" + encryption.compute_keyed_hash(key, purpose=_COOKIE_PURPOSE)[:16]

@@ -20,6 +20,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("inloggen/hulp/", passwords.login_help, name="login_help"),
     path("inloggen/code/", second_step.enter_totp_code, name="second_step"),
     path("inloggen/herstelcode/", second_step.enter_recovery_code, name="enter_recovery_code"),
+    path("inloggen/verder/<slug:name>/", passwords.follow_long_url, name="long_url"),
     path("inloggen/passkey/begin/", passkeys.begin_authentication, name="passkey_authentication_begin"),
     path("inloggen/passkey/klaar/", passkeys.complete_authentication, name="passkey_authentication_complete"),
     path("inloggen/passkey/teksten.js", passkeys.passkey_translations, name="passkey_translations"),

@@ -4,6 +4,7 @@ The clock of a server may run ahead for a while, and the clocks of two servers d
 than its own limit allows was written by a wrong clock and is ignored.
 """
 
+import time
 from datetime import datetime, timedelta
 
 from django.utils import timezone
@@ -20,3 +21,8 @@ def is_still_valid(moment: datetime, *, within: timedelta = timedelta(0)) -> boo
 def is_in_future(moment: datetime) -> bool:
     """Return whether `moment`, in the past by the clock that wrote it, is more than `MAX_CLOCK_SKEW` in the future."""
     return moment > timezone.now() + MAX_CLOCK_SKEW
+
+
+def is_recent(seconds: float, *, within: float) -> bool:
+    """Return whether a past time in seconds since 1970, by whichever clock, is less than `within` seconds ago."""
+    return -MAX_CLOCK_SKEW.total_seconds() <= time.time() - seconds < within

@@ -58,13 +58,15 @@ def build_flow_name(cookie: str, state: str) -> str:
     return f"{cookie}-{encryption.hash_token(state)[:16]}"
 
 
-def delete_oldest_flows(response: HttpResponse, request: HttpRequest, cookie: str) -> None:
-    """Make room for the flow that `response` starts: delete the oldest that together are too long for a request."""
-    prefix = settings.LOKET_COOKIE_PREFIX
-    flows = [(name, text) for name, text in request.COOKIES.items() if name.startswith(f"{prefix}{cookie}-")]
+def delete_oldest_cookies(
+    response: HttpResponse, request: HttpRequest, cookie: str, *, most: int = _MAX_FLOW_CHARACTERS
+) -> None:
+    """Make room for what `response` sets: delete the oldest `cookie`-… cookies beyond `most` characters together."""
+    prefix, others = settings.LOKET_COOKIE_PREFIX, request.COOKIES.keys() - response.cookies.keys()
+    flows = [(name, request.COOKIES[name]) for name in others if name.startswith(f"{prefix}{cookie}-")]
     length = sum(len(name) + len(morsel.value) for name, morsel in response.cookies.items())
     # Each ends in the time of its signature and the signature; base 62 sorts as text.
     for name, text in sorted(flows, key=lambda flow: flow[1].rsplit(":", 2)[1:2], reverse=True):
         length += len(name) + len(text)
-        if length > _MAX_FLOW_CHARACTERS:
+        if length > most:
             delete_cookie(response, name.removeprefix(prefix))

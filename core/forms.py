@@ -9,6 +9,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from core.text import validate_no_control_characters, validate_no_direction_marks
+from core.throttle import Throttled
 
 PLAIN_TEXT_VALIDATORS = [validate_no_control_characters, validate_no_direction_marks]
 
@@ -38,6 +39,14 @@ class OneTimeCodeField(forms.CharField):
         if not re.fullmatch("[0-9]{6}", code):
             raise ValidationError(_("The code has six digits, for example 482 913."), code="six_digits")
         return code
+
+
+class ThrottledError(ValidationError):
+    """The message of a Throttled in a form; `seconds` is for the header Retry-After."""
+
+    def __init__(self, error: Throttled) -> None:
+        super().__init__(str(error), code="throttled")
+        self.seconds = error.seconds
 
 
 class Versioned(Protocol):

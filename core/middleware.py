@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -10,10 +11,13 @@ from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.core.signals import got_request_exception
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.http.response import HttpResponseBase
+from django.middleware.common import CommonMiddleware
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import translation
 
+from core.access import SAFE
 from core.db_errors import is_database_unavailable
 from core.logs import format_traceback
 
@@ -35,6 +39,19 @@ def language_middleware(get_response: GetResponse) -> GetResponse:
         return response
 
     return middleware
+
+
+class SlashMiddleware(CommonMiddleware):
+    """Add a missing slash at the end of a URL, and keep the method and body of a request that has one.
+
+    A client repeats a POST as a GET after Django's own 301, so that it would seem to have succeeded (RFC 9110, 15.4).
+    """
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        response = super().process_response(request, response)
+        if response.status_code == HTTPStatus.MOVED_PERMANENTLY and request.method not in SAFE:
+            response.status_code = HTTPStatus.PERMANENT_REDIRECT
+        return response
 
 
 def body_limit_middleware(get_response: GetResponse) -> GetResponse:

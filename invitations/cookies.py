@@ -29,6 +29,11 @@ class InvitationSession:
     invitation: Invitation
 
 
+def has_link(request: HttpRequest) -> bool:
+    """Return whether a link was opened in this browser, known or not, whose invitation was not accepted since."""
+    return bool(_read_cookie(request)[0])
+
+
 def find_invitation(token: str) -> Invitation | None:
     if not _TOKEN_PATTERN.fullmatch(token):
         return None

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 from django.utils.deprecation import MiddlewareMixin
@@ -49,7 +50,8 @@ class AccessMiddleware(MiddlewareMixin):
                 return HttpResponseRedirect(f"{reverse('authentication:login')}?{query}".rstrip("?"))
             _require_access(cast(OfficeRequest, request), user, policy.access)
         if policy.methods is not None and request.method not in policy.methods:
-            return HttpResponseNotAllowed(policy.methods)
+            content = b"" if policy.access == Access.TOKEN else render_to_string("405.html", request=request)
+            return HttpResponseNotAllowed(policy.methods, content)
         if policy.website_users_only and not (isinstance(request.user, User) and request.user.is_website_user):
             raise Http404
         return None

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User, build_office_filter
 from core.errors import EditConflict
-from core.forms import Versioned, VersionedForm
+from core.forms import ThrottledError, Versioned, VersionedForm
 from core.throttle import Throttled
 from permissions import checks
 from permissions.access import OfficeRequest
@@ -44,7 +45,7 @@ def show_errors(form: Form, field: str | None = None, *, saved: Versioned | None
     except LastAdministrator as error:
         form.add_error(None, str(error))
     except Throttled as error:
-        form.add_error(field, ValidationError(str(error), code="throttled"))
+        form.add_error(field, ThrottledError(error))
     except EditConflict:
         if saved is None or not isinstance(form, VersionedForm):
             raise
@@ -64,9 +65,16 @@ def report_refusal(request: HttpRequest, conflict: str = "") -> Iterator[None]:
 
 
 def render_form(request: HttpRequest, template: str, form: Form, **context: Any) -> HttpResponse:
-    return render(request, template, {"form": form, **context}, status=get_form_status(form))
+    response = render(request, template, {"form": form, **context}, status=get_form_status(form))
+    if seconds := _list_waits(form):
+        response["Retry-After"] = str(max(seconds))
+    return response
 
 
 def get_form_status(form: Form) -> int:
-    codes = {error.code for errors in form.errors.as_data().values() for error in errors} if form.is_bound else set()
-    return 429 if "throttled" in codes else 200
+    return 429 if _list_waits(form) else 200
+
+
+def _list_waits(form: Form) -> list[int]:
+    errors = chain.from_iterable(form.errors.as_data().values()) if form.is_bound else ()
+    return [error.seconds for error in errors if isinstance(error, ThrottledError)]

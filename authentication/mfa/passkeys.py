@@ -17,9 +17,11 @@ from webauthn.helpers import base64url_to_bytes
 from webauthn.helpers.exceptions import WebAuthnException
 
 from accounts.models import User
+from authentication.mfa import session_state
 from authentication.models import Passkey
 from authentication.next_url import get_next_url
 from authentication.session_timeouts import BY_SSO_KEY
+from core import clock_skew
 
 _CEREMONY_SECONDS, _MAX_CEREMONIES = 600, 5
 # Raised by the libraries for malformed responses, such as a number instead of an object.
@@ -67,7 +69,7 @@ class Ceremony:
         stored = request.session.get(_build_session_key(purpose), {}).pop(_read_challenge(credential), None)
         request.session.save()  # no challenge works twice, whatever happens next
         is_theirs = stored and stored["user"] == _format_user_id(user)
-        if not (is_theirs and 0 <= time.time() - stored["at"] < _CEREMONY_SECONDS):
+        if not (is_theirs and clock_skew.is_recent(stored["at"], within=_CEREMONY_SECONDS)):
             raise PasskeyRejected("no ceremony was begun here, or too long ago")
         return cls(request, stored["state"])
 
@@ -86,16 +88,18 @@ class Ceremony:
         return passkey
 
 
-def build_script_settings(request: HttpRequest) -> dict[str, Any]:
+def build_script_settings(request: HttpRequest, *, step: str = "") -> dict[str, Any]:
+    """Return the settings of the library's scripts; `step` is the name of the second step, or ANY_USER."""
     target = urlencode({"next": get_next_url(request)})
+    query = f"?{urlencode({session_state.STEP_PARAMETER: step})}" if step else ""
     return {
         "csrfToken": get_token(request),
         "nextFieldSelector": "main input[name='next']",
         "autocompleteLoginFieldSelector": None,
         "beginRegistrationUrl": reverse("authentication:passkey_registration_begin"),
         "completeRegistrationUrl": f"{reverse('authentication:passkey_registration_complete')}?{target}",
-        "beginAuthenticationUrl": reverse("authentication:passkey_authentication_begin"),
-        "completeAuthenticationUrl": reverse("authentication:passkey_authentication_complete"),
+        "beginAuthenticationUrl": f"{reverse('authentication:passkey_authentication_begin')}{query}",
+        "completeAuthenticationUrl": f"{reverse('authentication:passkey_authentication_complete')}{query}",
     }
 
 

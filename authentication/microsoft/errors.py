@@ -22,6 +22,14 @@ class ErrorPage(Enum):
         _("You canceled the Microsoft login"),
         _("Nothing has changed. You can log in at any time."),
     )
+    REFUSED_THERE = (
+        403,
+        _("Microsoft does not allow this login"),
+        _(
+            "The settings of your organization at Microsoft do not allow it: consent may be required, or this account"
+            " has no access to Loket there. Tell an administrator of your office."
+        ),
+    )
     START_AGAIN = (
         400,
         _("Start again"),

@@ -7,6 +7,7 @@ decides what the result gives access to.
 import hashlib
 import hmac
 import json
+import re
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -46,6 +47,9 @@ _SLOT_TIMEOUT_SECONDS = 1  # for a place
 _ENCRYPTION_CONTEXT = "journey to microsoft"
 _EXPIRED_CODE_ERRORS = frozenset({"invalid_grant"})
 _CLIENT_ERRORS = frozenset({"invalid_client", "unauthorized_client"})
+# By the settings of the organization there, such as required consent or an account without access to the app.
+_REFUSALS = frozenset({"access_denied", "consent_required", "interaction_required"})
+_AADSTS_NUMBER = re.compile(r"AADSTS(\d{1,9})\b", re.ASCII)
 log = structlog.get_logger("loket.signin")
 _http_cache: dict[str, Any] = {}  # msal's metadata of the authority; it holds no tokens
 _key_caches: dict[str, SigningKeyCache] = {}
@@ -120,10 +124,9 @@ def finish_flow(cookie: str, response: Mapping[str, str]) -> FlowResult:
     The caller checks that the cookie is at most FLOW_MINUTES old. Call this outside a transaction: a rollback would
     allow the flow a second time. Raises MicrosoftSignInError.
     """
-    try:
-        state = json.loads(encryption.decrypt_text(cookie, context=_ENCRYPTION_CONTEXT))
-    except encryption.DecryptionError:
-        raise MicrosoftSignInError(ErrorPage.START_AGAIN, "no_journey") from None
+    state = _decrypt_state(cookie)
+    if state is None:
+        raise MicrosoftSignInError(ErrorPage.START_AGAIN, "no_journey")
     flow: dict[str, Any] = state["flow"]
     if not hmac.compare_digest(str(flow["state"]).encode(), response.get("state", "").encode()):
         raise MicrosoftSignInError(ErrorPage.START_AGAIN, "state")
@@ -138,12 +141,29 @@ def finish_flow(cookie: str, response: Mapping[str, str]) -> FlowResult:
     return FlowResult(flow_context, _validate_identity(token, flow["nonce"]), state["started_at"])
 
 
+def get_flow_target(cookie: str) -> str:
+    """Return the page to continue on of the flow in the cookie, "" without one."""
+    state = _decrypt_state(cookie)
+    return FlowContext(**state["flow_context"]).next if state else ""
+
+
+def _decrypt_state(cookie: str) -> dict[str, Any] | None:
+    try:
+        state: dict[str, Any] = json.loads(encryption.decrypt_text(cookie, context=_ENCRYPTION_CONTEXT))
+    except encryption.DecryptionError:
+        return None
+    return state
+
+
 def _build_authorization_error(response: Mapping[str, str]) -> MicrosoftSignInError:
-    error = response.get("error", "")
-    if error == "access_denied":
+    error, number = response.get("error", ""), _AADSTS_NUMBER.match(response.get("error_description", ""))
+    log.warning("microsoft_error", error=error[:50], aadsts=[int(number[1])] if number else [])
+    if error == "access_denied" and (response.get("error_subcode") == "cancel" or number is None):
         return MicrosoftSignInError(ErrorPage.CANCELLED, "cancelled")
     if error in _CLIENT_ERRORS:
         return MicrosoftSignInError(ErrorPage.OUR_SECRET, "client")
+    if error in _REFUSALS:
+        return MicrosoftSignInError(ErrorPage.REFUSED_THERE, "refused_at_microsoft")
     return MicrosoftSignInError(ErrorPage.UNREACHABLE, "error_at_microsoft")
 
 

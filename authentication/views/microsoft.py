@@ -1,5 +1,6 @@
 """Redirects to Microsoft and the callback: sign-in, re-authentication and confirmation of a tenant."""
 
+from urllib.parse import urlencode
 from uuid import UUID
 
 import structlog
@@ -25,6 +26,7 @@ from permissions.access import OfficeRequest
 from permissions.checks import Right
 
 _COOKIE_NAME, _COOKIE_SALT, _COOKIE_SECONDS = "microsoft", "signin microsoft", oidc.FLOW_MINUTES * 60
+_RESPONSE_PARAMETERS = ("code", "state", "error", "error_subcode", "error_description")
 log = structlog.get_logger("loket.signin")
 
 
@@ -62,26 +64,27 @@ def microsoft_callback(request: HttpRequest) -> HttpResponse:
     _require_configured()
     if request.method == "HEAD":  # from a link checker: the flow must still be completed
         return HttpResponse()
-    parameters = {name: request.GET[name] for name in ("code", "state", "error") if name in request.GET}
+    parameters = {name: request.GET[name] for name in _RESPONSE_PARAMETERS if name in request.GET}
     name = cookies.build_flow_name(_COOKIE_NAME, parameters.get("state", ""))
     cookie = cookies.get_signed_cookie(request, name, salt=_COOKIE_SALT, max_age=_COOKIE_SECONDS)
     throttle.consume_attempt(MICROSOFT_LIMIT, throttle.build_network_key(get_client_address(request)))
     try:
         response = _complete_flow(request, oidc.finish_flow(cookie, parameters))
     except MicrosoftSignInError as refusal:
-        response = _redirect_to_error(request, refusal)
+        response = _redirect_to_error(request, refusal, target=oidc.get_flow_target(cookie))
     cookies.delete_cookie(response, name)  # flows of other tabs stay
     return response
 
 
 @page(Access.PUBLIC, methods=SAFE)
 def microsoft_error(request: HttpRequest, error: str) -> HttpResponse:
-    """Show the error page; the URL holds the error and the correlation ID, signed."""
+    """Show the error page; the URL holds the error, the correlation ID and the page to continue on, signed."""
     try:
-        name, correlation_id = signing.loads(error, salt=_COOKIE_SALT)
+        name, correlation_id, target = signing.loads(error, salt=_COOKIE_SALT)
     except signing.BadSignature:
         raise Http404 from None
-    context = {"page": ErrorPage[name], "correlation_id": correlation_id}
+    query = f"?{urlencode({'next': target})}" if target else ""
+    context = {"page": ErrorPage[name], "correlation_id": correlation_id, "query": query}
     return render(request, "authentication/microsoft_error.html", context, status=context["page"].status)
 
 
@@ -92,11 +95,11 @@ def _redirect_to_microsoft(request: HttpRequest, flow_context: FlowContext) -> H
     try:
         address, state, cookie = oidc.start_flow(flow_context)
     except MicrosoftSignInError as refusal:
-        return _redirect_to_error(request, refusal)
+        return _redirect_to_error(request, refusal, target=flow_context.next)
     response = HttpResponseRedirect(address)
     name = cookies.build_flow_name(_COOKIE_NAME, state)
     cookies.set_signed_cookie(response, name, cookie, salt=_COOKIE_SALT, max_age=_COOKIE_SECONDS)
-    cookies.delete_oldest_flows(response, request, _COOKIE_NAME)
+    cookies.delete_oldest_cookies(response, request, _COOKIE_NAME)
     return response
 
 
@@ -119,15 +122,14 @@ def _complete_flow(request: HttpRequest, arrival: FlowResult) -> HttpResponse:
     return HttpResponseRedirect(arrival.flow_context.next)
 
 
-def _redirect_to_error(request: HttpRequest, refusal: MicrosoftSignInError) -> HttpResponse:
+def _redirect_to_error(request: HttpRequest, refusal: MicrosoftSignInError, *, target: str) -> HttpResponse:
     """Record the error and redirect to its page, whose URL has no code and state."""
     by = build_page_actor(request, request.user) if isinstance(request.user, User) else build_anonymous_actor(request)
     actions.record_failed_sign_in(refusal.user, refusal.reason, by=by)
     write = log.error if refusal.page == ErrorPage.OUR_SECRET else log.warning
     write("microsoft_refused", reason=refusal.reason)
-    return redirect(
-        "authentication:microsoft_error", signing.dumps([refusal.page.name, by.correlation_id], salt=_COOKIE_SALT)
-    )
+    about = [refusal.page.name, by.correlation_id, target]
+    return redirect("authentication:microsoft_error", signing.dumps(about, salt=_COOKIE_SALT))
 
 
 def _require_configured() -> None:

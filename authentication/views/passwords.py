@@ -19,7 +19,7 @@ from authentication.mfa import session_state
 from authentication.mfa.passkeys import build_script_settings
 from authentication.microsoft import oidc
 from authentication.models import RESET_LINK_MINUTES, PasswordResetToken
-from authentication.next_url import get_next_url
+from authentication.next_url import get_long_url, get_next_url
 from authentication.rate_limits import LINK_LIMIT
 from core import cookies, encryption, throttle
 from core.access import SAFE, Access, DuringImpersonation, ReauthenticationLevel, page
@@ -50,19 +50,24 @@ def login(request: HttpRequest) -> HttpResponse:
         "next": target,
         "query": urlencode({"next": target}),
         "with_microsoft": oidc.is_configured(),
-        "passkey": build_script_settings(request),
+        "passkey": build_script_settings(request, step=session_state.ANY_USER),
     }
     return render_form(request, "authentication/login.html", form, **context)
 
 
 def _complete_login(request: HttpRequest, user: User, target: str) -> HttpResponse:
     if user.second_factor_at is not None:
-        session_state.start_second_step(request, user)
-        return redirect(f"{reverse('authentication:second_step')}?{urlencode({'next': target})}")
+        step = session_state.start_second_step(request, user)
+        return redirect(f"{reverse('authentication:second_step')}?{urlencode({'next': target, **step})}")
     sessions.start_session(request, user)
     response = HttpResponseRedirect(target)
-    trusted_devices.trust_device(response, user)
+    trusted_devices.trust_device(request, response, user)
     return response
+
+
+@page(Access.PUBLIC, methods=SAFE, before_second_factor=True, during_enrollment=True)
+def follow_long_url(request: HttpRequest, name: str) -> HttpResponse:
+    return HttpResponseRedirect(get_long_url(request, name))
 
 
 @page(Access.PUBLIC, methods=SAFE, before_second_factor=True, during_enrollment=True)
@@ -125,7 +130,7 @@ def reset_password(request: HttpRequest) -> HttpResponse:
     messages.success(request, _("Your password has been changed. Log in with your new password."))
     used = hashes[reset.token_hash]
     response = _set_tokens(redirect("authentication:login"), [token for token in hashes.values() if token != used])
-    trusted_devices.trust_device(response, user)  # the user has proved access to the mailbox
+    trusted_devices.trust_device(request, response, user)  # the user has proved access to the mailbox
     return response
 
 

@@ -12,14 +12,13 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from authentication import pending_forms, reauthentication
+from authentication.form_summary import summarize_fields
 from authentication.forms import CurrentPasswordForm
 from authentication.mfa import actions, session_state
 from authentication.mfa.forms import PasswordAndTotpCodeForm, TotpCodeForm
 from authentication.mfa.passkeys import build_script_settings
 from authentication.models import MfaDevice
 from authentication.next_url import get_next_url
-from authentication.rate_limits import CURRENT_PASSWORD_LIMIT
-from core import throttle
 from core.access import SAFE, Access, page
 from permissions.access import OfficeRequest
 from permissions.shortcuts import render_form, show_errors
@@ -42,7 +41,6 @@ def reauthenticate(request: OfficeRequest) -> HttpResponse:
         return _reauthenticate_with_factor(request, context)
     form = CurrentPasswordForm(request.POST or None, user=request.user)
     if form.is_valid():
-        throttle.reset_attempts(CURRENT_PASSWORD_LIMIT, str(request.user.pk))
         return complete_reauthentication(request, None)
     _autofocus_first_field(form)
     return render_form(request, "authentication/reauthenticate.html", form, **context)
@@ -66,7 +64,6 @@ def _reauthenticate_with_factor(request: OfficeRequest, context: dict[str, Any])
     if form.is_valid():
         with show_errors(form, "code"):
             if app := actions.verify_totp_code(user, form.cleaned_data["code"]):
-                throttle.reset_attempts(CURRENT_PASSWORD_LIMIT, str(user.pk))
                 return complete_reauthentication(request, app)
             form.add_error(
                 "code", ValidationError(_("This is not the code that your app currently shows."), code="wrong")
@@ -98,4 +95,5 @@ def resubmit_form(request: OfficeRequest) -> HttpResponse:
         messages.warning(request, _("Your entries were not kept. Enter them again."))
         return HttpResponseRedirect(reverse("home"))
     pairs = [(name, value) for name, values in form.fields.items() for value in values]
-    return render(request, "authentication/resume_form.html", {"target": target, "pairs": pairs, "pending_form": form})
+    context = {"target": target, "pairs": pairs, "typed": summarize_fields(form.fields), "pending_form": form}
+    return render(request, "authentication/resume_form.html", context)

@@ -20,6 +20,7 @@ from authentication.actions import record_failed_sign_in
 from authentication.mfa import actions, session_state
 from authentication.mfa.forms import RecoveryCodeForm, TotpCodeForm
 from authentication.mfa.passkeys import build_script_settings
+from authentication.mfa.session_state import STEP_PARAMETER
 from authentication.models import MfaDevice, RecoveryCodes
 from authentication.next_url import get_next_url
 from core.access import Access, page
@@ -35,7 +36,8 @@ def enter_totp_code(request: HttpRequest) -> HttpResponse:
     wrong = _("This is not the code that your app currently shows.")
     if response := _check_code(request, form, user, partial(actions.verify_totp_code, user), wrong):
         return response
-    context = {"has_app": has_app, "has_passkey": user.passkeys.exists(), "passkey": build_script_settings(request)}
+    passkey = build_script_settings(request, step=session_state.get_step_name(request))
+    context = {"has_app": has_app, "has_passkey": user.passkeys.exists(), "passkey": passkey}
     return _render_form(request, "authentication/mfa/second_step.html", form, user, context)
 
 
@@ -67,8 +69,8 @@ def _check_code(
 def _render_form(
     request: HttpRequest, template: str, form: Form, user: User, context: dict[str, object]
 ) -> HttpResponse:
-    target = get_next_url(request)
-    context |= {"next": target, "query": urlencode({"next": target}), "office_name": user.office_name}
+    target = {"next": get_next_url(request), STEP_PARAMETER: session_state.get_step_name(request)}
+    context |= {**target, "query": urlencode(target), "owner": user, "office_name": user.office_name}
     return render_form(request, template, form, **context)
 
 
@@ -76,7 +78,7 @@ def complete_login(request: HttpRequest, user: User, device: MfaDevice) -> HttpR
     target = get_next_url(request)
     sessions.start_session(request, user, device=device)
     response = HttpResponseRedirect(target)
-    trusted_devices.trust_device(response, user)
+    trusted_devices.trust_device(request, response, user)
     if isinstance(device, RecoveryCodes):
         messages.warning(request, _format_codes_left(len(device.code_hashes)))
     return response

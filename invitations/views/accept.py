@@ -85,6 +85,8 @@ def require_invitation(page: InvitationView) -> Callable[[HttpRequest], HttpResp
 
 
 def _render_closed(request: HttpRequest, session: InvitationSession | None) -> HttpResponse:
+    if session is None and isinstance(request.user, User) and not cookies.has_link(request):
+        return redirect("home")  # Back, after accepting
     if session is None:
         return render(request, "invitations/unavailable.html", {"reason": "unknown"}, status=404)
     invitation = session.invitation
@@ -204,7 +206,7 @@ def create_account(request: HttpRequest, session: InvitationSession) -> HttpResp
             messages.success(request, _("Welcome, %(name)s. Your account is ready.") % {"name": user.full_name})
             response = redirect("home")
             cookies.delete_from_invitation_cookie(response, request, session.token)
-            trusted_devices.trust_device(response, user)
+            trusted_devices.trust_device(request, response, user)
             return response
     return render(request, "invitations/account.html", _build_context(request, session) | {"form": form})
 

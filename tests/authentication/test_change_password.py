@@ -136,6 +136,16 @@ def test_password_change_is_throttled_before_anything_is_verified(
     assert send(charlie_client).status_code == 302
 
 
+def test_a_weak_new_password_uses_up_no_attempts(alice_client: Client) -> None:
+    for _ in range(15):
+        response = send(alice_client, password="zwak")
+        assert (response.status_code, "current_password" in response.context["form"].errors) == (200, False)
+    for _ in range(10):
+        assert send(alice_client, "Verkeerd-1", "zwak").status_code == 200
+    response = send(alice_client, "Verkeerd-1")
+    assert (response.status_code, int(response["Retry-After"]) > 0) == (429, True)
+
+
 def test_a_change_in_another_window_wins(alice_client: Client, alice: User) -> None:
     stale = User.objects.get(pk=alice.pk)
     send(alice_client)

@@ -1,5 +1,7 @@
 """Forms sent after the session is gone, in one tab or several: kept for their user, and resubmitted by that user."""
 
+import html
+import re
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -240,3 +242,63 @@ def test_every_tab_of_a_sign_in_ends_well(alice: User) -> None:
     late = client.post("/inloggen/herstelcode/", {"code": "x", "next": "/", "csrfmiddlewaretoken": tokens[0]})
     assert (late.status_code, late["Location"]) == (302, "/")
     assert client.post("/inloggen/", login)["Location"] == "/profiel/"
+
+
+def shown_values(page: Any) -> dict[str, str]:
+    """Return the values that the page shows, by label."""
+    pairs = re.findall(r"<dt>(.*?)</dt>\s*<dd>(.*?)</dd>", page.text, re.DOTALL)
+    return {label: html.unescape(value) for label, value in pairs}
+
+
+def send_late(client: Client, path: str, data: dict[str, Any]) -> Any:
+    """Send a form after the session ended, and sign in again; return the page that offers it."""
+    client.post("/uitloggen/")
+    target = next_of(client.post(path, data))
+    sign_in(client, "alice", target)
+    return client.get(target)
+
+
+def test_the_page_shows_what_was_typed(alice: User, bob: User) -> None:
+    values = {
+        "last_name": "Nieuw<b>naam",
+        "access_until": "2027-01-31",
+        "two_factor_required": "on",
+        "password": "x-9Geheim",
+    }
+    page = send_late(sign_in_from("alice"), edit_url(bob), edited(bob, **values))
+    assert shown_values(page) == {
+        "Voorletters": bob.initials,
+        "Achternaam": "Nieuw<b>naam",
+        "Email": bob.email,
+        "Toegang tot en met": "2027-01-31",
+        "Two-factor verplicht": "ja",
+    }
+    assert "x-9Geheim" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("path", "data", "shown"),
+    [
+        ("/teams/nieuw/", {"name": "Loon Noord"}, {"Loon Noord"}),
+        (
+            "/gebruikers/nieuw/website/",
+            {"initials": "P.", "last_name": "Boer", "body": "Een\r\ntwee"},
+            {"P.", "Boer", "Een<br>twee"},
+        ),
+        ("/werkgevers/nieuw/", {"name": "Bakkerij"}, {"Bakkerij"}),
+        ("/gebruikers/meerdere/", {"users": "x", "act": "block"}, set()),
+    ],
+)
+def test_every_form_shows_what_was_typed(alice: User, path: str, data: dict[str, Any], shown: set[str]) -> None:
+    page = send_late(sign_in_from("alice"), path, data)
+    assert page.status_code == 200
+    assert shown <= set(shown_values(page).values())
+
+
+def test_the_page_after_confirming_shows_it_too(alice: User, bob: User) -> None:
+    client = sign_in_from("alice")
+    with time_machine.travel(timezone.now() + timedelta(minutes=31), tick=False):
+        asked = client.post("/gebruikers/nieuw/azure/", {"initials": "P.", "last_name": "Boer", "username": "pboer"})
+        target = parse_qs(urlsplit(asked["Location"]).query)["next"][0]
+        client.post("/bevestigen/", {"current_password": PASSWORD, "next": target})
+        assert {"P.", "Boer", "pboer"} <= set(shown_values(client.get(target)).values())

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from time import process_time
 from typing import Any
 from unittest.mock import patch
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import pytest
@@ -22,8 +23,10 @@ from accounts import passwords
 from accounts.models import ExternalTenant, LoginMethod, Provider, User
 from audit.actors import build_operator
 from audit.models import Event, Verb
+from authentication import trusted_devices
 from authentication.session_store import SessionStore
 from tests.helpers import audit_events
+from tests.helpers.mfa import code_now, give_app
 from tests.helpers.users import PASSWORD, make_user
 
 pytestmark = pytest.mark.django_db
@@ -150,6 +153,9 @@ def test_login_redirects_signed_in_users_home(alice_client: Client, bob: User) -
         ("home", "/"),
         ("\x00", "/"),
         ("/" + "a" * 5000, "/"),
+        ("//evil.example/" + "a" * 3000, "/"),
+        ("https://evil.example/" + "a" * 3000, "/"),
+        ("//" + "a" * 3000 + ".example/", "/"),
         ("", "/"),
     ],
 )
@@ -339,3 +345,68 @@ def test_no_password_is_kept(client: Client, alice: User) -> None:
     kept = audit_events.read_history_text() + str([row.get_decoded() for row in Session.objects.all()])
     assert WRONG not in kept
     assert PASSWORD not in kept
+
+
+LONG = "/gebruikers/?" + urlencode({"q": "é" * 300, "sort": "x" * 1500})
+
+
+def arrive(client: Client, response: Any) -> str:
+    """Follow the redirect to the address that the session keeps; return where it leads."""
+    assert len(response["Location"]) < 100
+    return str(client.get(response["Location"])["Location"])
+
+
+def test_login_leads_to_a_long_address_as_well(client: Client, alice: User) -> None:
+    page = client.get(URL, {"next": LONG})
+    for link in ("/inloggen/microsoft/", "/wachtwoord-vergeten/"):
+        assert all(len(found) < 200 for found in re.findall(rf'href="({link}[^"]*)"', page.text))
+    assert arrive(client, sign_in(client, password=PASSWORD, next=page.context["next"])) == LONG
+    assert arrive(client, client.get(URL, {"next": LONG})) == LONG, "signed in already"
+    assert client.get("/inloggen/verder/onbekend/")["Location"] == "/"
+    assert Client().get(client.get(URL, {"next": LONG})["Location"])["Location"] == "/", "in this browser only"
+
+
+def test_the_second_step_leads_to_a_long_address_as_well(client: Client, alice: User) -> None:
+    secret = give_app(alice)
+    page = client.get(sign_in(client, next=LONG)["Location"])
+    assert (
+        arrive(client, client.post("/inloggen/code/", {"code": code_now(secret), "next": page.context["next"]})) == LONG
+    )
+
+
+def test_long_addresses_do_not_fill_the_table_of_sessions(db: None) -> None:
+    for _visit in range(70):
+        Client().get(URL, {"next": LONG})
+    assert sum("long_urls" in session.get_decoded() for session in Session.objects.all()) == 60
+
+
+def test_a_browser_keeps_the_long_addresses_of_five_tabs(client: Client, db: None) -> None:
+    for number in range(7):
+        client.get(URL, {"next": LONG + str(number)})
+    assert [url[-1] for url in client.session["long_urls"].values()] == ["2", "3", "4", "5", "6"]
+
+
+def test_a_refusal_says_when_to_try_again_to_programs_as_well(client: Client, alice: User) -> None:
+    with time_machine.travel(datetime(2026, 3, 1, 12, tzinfo=UTC), tick=False):
+        lock(lambda: sign_in(client, password=WRONG))
+        assert sign_in(client)["Retry-After"] == "60"
+
+
+def test_a_shared_computer_forgets_the_accounts_used_longest_ago(office: Provider) -> None:
+    """The cookies of all accounts together fit into a request."""
+    client = Client()
+    with time_machine.travel(datetime(2026, 3, 1, 12, tzinfo=UTC), tick=False) as clock:
+        for number in range(30):
+            make_user(office, username=f"user{number}")
+            clock.shift(60)
+            sign_in(client, f"user{number}")
+            client.post(reverse("authentication:logout"))
+        kept = {name: cookie for name, cookie in client.cookies.items() if name.startswith("device-") and cookie.value}
+        assert sum(len(name) + len(cookie.value) for name, cookie in kept.items()) <= 1500
+        names = [
+            f"user{number}"
+            for number in range(30)
+            if any(trusted_devices._build_cookie_name(f"user{number}") == name for name in kept)
+        ]
+        assert names == [f"user{number}" for number in range(30 - len(kept), 30)]
+        assert len(names) >= 10

@@ -1,10 +1,13 @@
 """The network address of the client, behind proxies and without them."""
 
 import pytest
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 from pytest_django import Settings
 
+from accounts.models import User
+from authentication.models import UserSession
 from core.client_address import get_client_address
+from tests.helpers.users import PASSWORD
 
 
 @pytest.mark.parametrize(
@@ -19,6 +22,16 @@ from core.client_address import get_client_address
         ("10.0.0.1", "not an address", ""),
         ("10.0.0.1", "2001:db8::1", "2001:db8::1"),
         ("", "198.51.100.1", ""),
+        ("10.0.0.1", "6.6.6.6, 198.51.100.1:50123", "198.51.100.1"),  # as Azure Application Gateway writes it
+        ("10.0.0.1", "198.51.100.1:50123, 10.0.0.2:443", "198.51.100.1"),
+        ("10.0.0.1", "[2001:db8::1]:50123", "2001:db8::1"),
+        ("10.0.0.1", "[2001:db8::1]", "2001:db8::1"),
+        ("10.0.0.1", "fe80::1%eth0", "fe80::1"),
+        ("10.0.0.1", "198.51.100.1:x", ""),
+        ("10.0.0.1", "[198.51.100.1", ""),
+        ("::ffff:10.0.0.1", "198.51.100.1", "198.51.100.1"),  # of a socket for IPv4 and IPv6
+        ("::ffff:203.0.113.9", "198.51.100.1", "203.0.113.9"),
+        ("fe80::1%eth0", "", "fe80::1"),
     ],
 )
 def test_forwarded_for_counts_from_trusted_proxies_only(
@@ -33,3 +46,13 @@ def test_without_proxies_forwarded_for_is_ignored(settings: Settings) -> None:
     settings.LOKET_TRUSTED_PROXIES = []
     request = RequestFactory().get("/", REMOTE_ADDR="127.0.0.1", headers={"X-Forwarded-For": "6.6.6.6"})
     assert get_client_address(request) == "127.0.0.1"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", ["198.51.100.1:50123", "[2001:db8::1]:50123", "fe80::1%eth0"])
+def test_users_sign_in_behind_any_proxy(settings: Settings, alice: User, address: str) -> None:
+    settings.LOKET_TRUSTED_PROXIES = ["127.0.0.1"]
+    headers = {"X-Forwarded-For": address}
+    data = {"username": "alice", "password": PASSWORD}
+    assert Client().post("/inloggen/", data, headers=headers).status_code == 302
+    assert UserSession.objects.get().address in address

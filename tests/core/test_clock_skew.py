@@ -1,17 +1,23 @@
 """A clock that ran an hour ahead and was corrected; two servers whose clocks differ by minutes."""
 
+import base64
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import time_machine
+from django.http import HttpRequest
+from django.test import Client
 from django.utils import timezone
 
 import outbox.actions
 from accounts.models import User
+from authentication.mfa.passkeys import Ceremony
 from authentication.models import PasswordResetToken
 from authentication.rate_limits import NETWORK_LIMIT
+from authentication.totp import TotpEnrollment
 from core import throttle
 from core.clock_skew import MAX_CLOCK_SKEW
 from core.models import WorkerHeartbeat
@@ -21,12 +27,15 @@ from monitoring import health
 from oauth.tokens import Caller, MissingEvidence
 from outbox.models import Message
 from outbox.worker import send_due_messages
+from tests.authentication.test_session_expiry import next_of, resumed
 from tests.authentication.test_sessions import is_signed_in, sign_in_from
 from tests.core.test_throttle import tries
 from tests.helpers.invited_users import invite
+from tests.helpers.mfa import code_now, give_app, make_half_signed_in_client
 from tests.helpers.servers import MailServer, SmsGateway
-from tests.helpers.users import signed_in
+from tests.helpers.users import PASSWORD, signed_in
 from tests.outbox.test_sending import queue_mail, queue_sms, state
+from tests.users.test_user_detail import edited
 
 pytestmark = pytest.mark.django_db
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
@@ -149,3 +158,61 @@ def test_a_worker_that_died_is_missed(clock: Clock, alice: User) -> None:
     assert [row.pk for row in WorkerHeartbeat.objects.all()] == [there]
     clock.shift(health.WORKER_SILENT_AFTER + MINUTE)
     assert health.check_components()["worker"] != health.STATUS_OK
+
+
+@pytest.mark.parametrize("ahead", [timedelta(seconds=2), 4 * MINUTE])
+def test_signing_in_goes_on_at_a_server_with_a_slower_clock(bob: User, clock: Clock, ahead: timedelta) -> None:
+    """What the first server begins, the second finishes: the second step, its passkey, a new app and a kept form."""
+    secret = give_app(bob)
+    half = make_half_signed_in_client(bob)
+    begun = half.post("/inloggen/passkey/begin/")
+    clock.shift(-ahead)
+    assert half.get("/inloggen/code/").status_code == 200
+    challenge = begun.json()["challenge"]
+    answer = {"response": {"clientDataJSON": _encode({"challenge": challenge})}}
+    assert Ceremony.pop_pending(_request_of(half), "show", bob, answer)
+    assert half.post("/inloggen/code/", {"code": code_now(secret)}).status_code == 302
+    clock.shift(ahead)
+    offer = TotpEnrollment.generate().encrypt_for(bob)
+    clock.shift(-ahead)
+    assert TotpEnrollment.decrypt_for(offer, bob)
+
+
+def test_a_form_is_kept_for_a_server_with_a_slower_clock(alice: User, bob: User, clock: Clock) -> None:
+    client = sign_in_from("alice")
+    client.post("/uitloggen/")
+    target = next_of(client.post(f"/gebruikers/{bob.pk}/bewerken/", edited(bob, last_name="Nieuwenaam")))
+    clock.shift(-4 * MINUTE)
+    client.post("/inloggen/", {"username": "alice", "password": PASSWORD})
+    assert resumed(client, target)["last_name"] == "Nieuwenaam"
+
+
+def test_a_corrected_clock_takes_the_codes_of_an_app_again(bob: User, clock: Clock) -> None:
+    secret = give_app(bob)
+    assert make_half_signed_in_client(bob).post("/inloggen/code/", {"code": code_now(secret)}).status_code == 302
+    clock.shift(-HOUR)
+    code = code_now(secret)
+    assert make_half_signed_in_client(bob).post("/inloggen/code/", {"code": code}).status_code == 302
+    assert make_half_signed_in_client(bob).post("/inloggen/code/", {"code": code}).status_code == 200, "used"
+
+
+def test_nor_does_the_slower_server_take_a_used_code(bob: User, clock: Clock) -> None:
+    secret = give_app(bob)
+    later = code_now(secret)
+    clock.shift(-4 * MINUTE)
+    code = code_now(secret)
+    assert make_half_signed_in_client(bob).post("/inloggen/code/", {"code": code}).status_code == 302
+    clock.shift(4 * MINUTE)
+    assert make_half_signed_in_client(bob).post("/inloggen/code/", {"code": later}).status_code == 302
+    clock.shift(-4 * MINUTE)
+    assert make_half_signed_in_client(bob).post("/inloggen/code/", {"code": code}).status_code == 200
+
+
+def _encode(data: dict[str, str]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(data).encode()).decode()
+
+
+def _request_of(client: Client) -> HttpRequest:
+    request = HttpRequest()
+    request.session = client.session
+    return request

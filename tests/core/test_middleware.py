@@ -176,3 +176,21 @@ def test_page_without_a_policy_does_not_open(rf: RequestFactory) -> None:
 
     with pytest.raises(ImproperlyConfigured, match="unmarked does not say who may open it"):
         AccessMiddleware(unmarked).process_view(rf.get("/"), unmarked, (), {})
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/oauth/token", "/oauth/revoke", "/uitloggen", "/inloggen"])
+def test_a_missing_slash_makes_no_get_of_a_post(alice_client: Client, path: str) -> None:
+    response = alice_client.post(path, {"grant_type": "client_credentials"})
+    assert (response.status_code, response["Location"]) == (308, f"{path}/")
+    assert alice_client.get(path).status_code == 301
+    assert alice_client.post("/er-is-niets").status_code == 404
+
+
+@pytest.mark.django_db
+def test_the_address_of_a_button_explains_itself(alice_client: Client, bob: User) -> None:
+    """Such as after reloading in the address bar, or choosing the language on an error page."""
+    response = alice_client.get(f"/gebruikers/{bob.pk}/deblokkeren/")
+    assert (response.status_code, response["Allow"]) == (405, "POST")
+    assert "Alleen een knop op een andere pagina" in response.text
+    assert 'href="/"' in response.text

@@ -212,3 +212,12 @@ def test_it_establishes_the_office_with_its_first_administrator(db: None) -> Non
 def test_it_asks_no_session_before(invited: Invited) -> None:
     assert not Session.objects.exists()
     assert "sessionid" not in invited.client.cookies
+
+
+@pytest.mark.parametrize("path", ["", "account/", "code/"])
+def test_back_after_accepting_leads_home(invited: Invited, bob_client: Client, path: str) -> None:
+    send(invited)
+    assert invited.client.get(f"/uitnodiging/{path}")["Location"] == "/"
+    bob_client.get("/uitnodiging/onbekend/")
+    assert bob_client.get("/uitnodiging/").status_code == 404, "a broken link is told"
+    assert Client().get(f"/uitnodiging/{path}").status_code == 404

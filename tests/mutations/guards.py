@@ -265,8 +265,8 @@ GUARDS = [
     ),
     Guard(
         4, "a second factor before the session", "authentication/views/passwords.py",
-        "if user.second_factor_at is not None:\n        session_state.start_second_step",
-        "if False:\n        session_state.start_second_step",
+        "if user.second_factor_at is not None:\n        step = session_state.start_second_step",
+        "if False:\n        step = session_state.start_second_step",
         ("authentication/mfa/test_second_step.py",),
     ),
     Guard(
@@ -685,8 +685,7 @@ GUARDS = [
     ),
     Guard(
         0, "a page of another user after logging in", "authentication/next_url.py",
-        'return target if is_ours and target.startswith("/") and len(target) <= _MAX_URL_LENGTH',
-        "return target if target",
+        'if not (is_ours and target.startswith("/") and', "if not (",
         ("authentication/test_login.py",),
     ),
     Guard(
@@ -709,7 +708,7 @@ GUARDS = [
     ),
     Guard(
         0, "recent re-authentication", "authentication/reauthentication.py",
-        "return type(confirmed_at) is int and -MAX_CLOCK_SKEW.total_seconds() <= time.time() - confirmed_at < seconds",
+        "return type(confirmed_at) is int and clock_skew.is_recent(confirmed_at, within=seconds)",
         "return True",
         ("authentication/test_reauthentication.py",),
     ),
@@ -908,6 +907,26 @@ GUARDS = [
         0, "cookies of sign-ins that fill a request", "core/cookies.py",
         "length = sum(len(name) + len(morsel.value) for name, morsel in response.cookies.items())", "length = 0",
         ("authentication/microsoft/test_sign_in.py",),
+    ),
+    Guard(
+        0, "cookies of trusted browsers that fill a request", "authentication/trusted_devices.py",
+        "cookies.delete_oldest_cookies(response, request, _COOKIE_NAME, most=_MAX_CHARACTERS)", "pass",
+        ("authentication/test_login.py",),
+    ),
+    Guard(
+        0, "long addresses without end", "authentication/next_url.py",
+        "throttle.consume_attempt(LONG_URL_LIMIT, throttle.build_network_key(get_client_address(request)))", "pass",
+        ("authentication/test_login.py",),
+    ),
+    Guard(
+        8, "a used code of the app at a slower server", "authentication/totp.py",
+        "after if after <= now + _MAX_STEPS_AHEAD else 0", "after if after <= now + 1 else 0",
+        ("core/test_clock_skew.py",),
+    ),
+    Guard(
+        0, "a second step of another tab", "authentication/mfa/session_state.py",
+        'return name if name in steps else ""', 'return next(reversed(steps), "")',
+        ("authentication/mfa/test_second_step.py",),
     ),
     Guard(
         0, "late forms without end", "authentication/ended_sessions.py",

@@ -1,6 +1,7 @@
 """Passkeys without a browser: everything that a browser would not send."""
 
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -228,3 +229,30 @@ def test_the_csrf_token_is_wanted(bob: User) -> None:
     for path in (f"{ADD}begin/", f"{ADD}klaar/", f"{SHOW}begin/", f"{SHOW}klaar/"):
         assert send(client, path).status_code == 403
         assert client.get(path).status_code in (403, 405)
+
+
+def settings_of(page: Any) -> dict[str, str]:
+    """Return the settings that the page gives to the script."""
+    found = re.search(r'<script id="otp_webauthn_config" type="application/json">(.*?)</script>', page.text)
+    assert found is not None
+    return dict(json.loads(found[1]))
+
+
+def test_a_tab_at_the_login_page_is_not_about_the_account_of_another(alice: User, key: SoftKey, bob: User) -> None:
+    give_app(alice)
+    client = make_half_signed_in_client(alice)
+    urls = settings_of(client.get("/inloggen/"))
+    options = send(client, urls["beginAuthenticationUrl"]).json()
+    assert not options.get("allowCredentials")
+    assert send(client, urls["completeAuthenticationUrl"], key.show(options)).status_code == 200
+    assert client.session["_auth_user_id"] == str(bob.pk)
+
+
+def test_a_passkey_in_the_second_of_two_tabs(alice: User, key: SoftKey, bob: User) -> None:
+    give_app(alice)
+    client = make_half_signed_in_client(alice)
+    response = client.post("/inloggen/", {"username": "bob", "password": PASSWORD})
+    urls = settings_of(client.get(response["Location"]))
+    options = send(client, urls["beginAuthenticationUrl"]).json()
+    assert send(client, urls["completeAuthenticationUrl"], key.show(options)).status_code == 200
+    assert client.session["_auth_user_id"] == str(bob.pk)

@@ -331,3 +331,65 @@ def test_second_step_redirects_to_the_requested_page(office: Provider) -> None:
     assert len(response.context["codes"]) == 10
     assert client.get("/profiel/?a=1").status_code == 200
     assert signed_in(user, offer.secret).get("/profiel/").status_code == 200
+
+
+def enter_password(client: Client, user: User, **more: str) -> HttpResponse:
+    """Enter the password in a tab of the browser and return the page that follows."""
+    response = client.post("/inloggen/", {"username": user.username, "password": PASSWORD, **more})
+    return client.get(response["Location"])
+
+
+def fields_of(page: HttpResponse) -> dict[str, str]:
+    return dict(re.findall(r'<input type="hidden" name="(next|step)" value="([^"]*)">', page.text))
+
+
+@pytest.mark.parametrize("turn", ["first", "second"])
+@pytest.mark.parametrize("path", [URL, RECOVERY])
+def test_two_accounts_in_two_tabs(client: Client, alice: User, bob: User, turn: str, path: str) -> None:
+    """Each form is about the user who entered the password in its tab, whichever came last."""
+    secrets = {user.pk: give_app(user) for user in (alice, bob)}
+    codes = {user.pk: actions.generate_recovery_codes(user, by=actor(user)) for user in (alice, bob)}
+    tabs = {"first": enter_password(client, alice, next="/profiel/"), "second": enter_password(client, bob)}
+    user, other = (alice, bob) if turn == "first" else (bob, alice)
+    page = tabs[turn]
+    assert f"<strong>{user.username}</strong>" in page.text
+    link = re.search(rf'href="({RECOVERY}[^"]*)"', page.text)
+    assert link is not None
+    if path == RECOVERY:
+        page = client.get(link[1].replace("&amp;", "&"))
+        assert f"<strong>{user.username}</strong>" in page.text
+    wrong_one = code_now(secrets[other.pk]) if path == URL else codes[other.pk][0]
+    assert client.post(path, {"code": wrong_one, **fields_of(page)}).status_code == 200
+    right_one = code_now(secrets[user.pk]) if path == URL else codes[user.pk][0]
+    response = client.post(path, {"code": right_one, **fields_of(page)})
+    assert response["Location"] == ("/profiel/" if turn == "first" else "/")
+    assert client.session["_auth_user_id"] == str(user.pk)
+    late = client.post(URL, {"code": code_now(secrets[other.pk]), **fields_of(tabs["second"])})
+    assert late["Location"] == "/inloggen/?next=%2F", "one is signed in, the other tab goes on as that user"
+
+
+def test_a_tab_that_took_too_long_is_not_about_another_user(client: Client, alice: User, bob: User) -> None:
+    secrets = {user.pk: give_app(user) for user in (alice, bob)}
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        old = enter_password(client, alice)
+        clock.shift(timedelta(minutes=10))
+        new = enter_password(client, bob)
+        late = client.post(URL, {"code": code_now(secrets[alice.pk]), **fields_of(old)})
+        assert late["Location"] == "/inloggen/?next=%2F"
+        assert not Event.objects.filter(verb="sign_in_refused").exists()
+        assert client.post(URL, {"code": code_now(secrets[bob.pk]), **fields_of(new)}).status_code == 302
+
+
+def test_the_password_again_goes_on_with_the_same_step(client: Client, bob: User, secret: bytes) -> None:
+    pages = [enter_password(client, bob) for _time in range(3)]
+    assert len({fields_of(page)["step"] for page in pages}) == 1
+    assert client.post(URL, {"code": code_now(secret), **fields_of(pages[0])}).status_code == 302
+
+
+def test_no_more_than_five_accounts_wait_for_their_code(client: Client, office: Provider) -> None:
+    names = [f"user{number}" for number in range(7)]
+    for name in names:
+        user = make_user(office, username=name)
+        give_app(user)
+        enter_password(client, user)
+    assert len(client.session["half_signed_in"]) == 5

@@ -409,3 +409,46 @@ def test_head_finishes_no_flow(client: Client, entra: Forger, dora: User) -> Non
 @pytest.mark.parametrize("told", ["x", "x:y:z", "😀", "%00"])
 def test_an_unknown_error_code_is_not_found(client: Client, db: None, told: str) -> None:
     assert client.get(f"{URL}mislukt/{told}/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("error", "description", "page", "reason"),
+    [
+        ("access_denied", "AADSTS50105: the user is not assigned to a role", ErrorPage.REFUSED_THERE, 50105),
+        ("access_denied", "AADSTS53003: Access has been blocked by Conditional Access", ErrorPage.REFUSED_THERE, 53003),
+        (
+            "consent_required",
+            "AADSTS65001: The user or administrator has not consented",
+            ErrorPage.REFUSED_THERE,
+            65001,
+        ),
+        ("interaction_required", "AADSTS90094: admin consent", ErrorPage.REFUSED_THERE, 90094),
+        ("access_denied", "", ErrorPage.CANCELLED, None),
+    ],
+)
+def test_a_refusal_by_the_organization_is_not_called_canceled(
+    client: Client,
+    entra: Forger,
+    caplog: pytest.LogCaptureFixture,
+    error: str,
+    description: str,
+    page: ErrorPage,
+    reason: int | None,
+) -> None:
+    state = start_sign_in(client)["state"]
+    with caplog.at_level("WARNING"):
+        response = client.get(BACK, {"state": state, "error": error, "error_description": description})
+    refused(client, response, page, "cancelled" if page is ErrorPage.CANCELLED else "refused_at_microsoft")
+    lines: list[dict[str, object]] = [record.msg for record in caplog.records if record.name == "loket.signin"]  # type: ignore[misc]
+    (told,) = [line for line in lines if line["event"] == "microsoft_error"]
+    assert (told["error"], told["aadsts"]) == (error, [reason] if reason else [])
+
+
+def test_trying_again_after_a_failure_leads_to_the_same_page(client: Client, entra: Forger, dora: User) -> None:
+    asked = start_sign_in(client, f"{URL}?next=/profiel/sessies/")
+    cancel = entra.parse_request(asked).build_cancel_url().removeprefix("http://localhost:8000")
+    page = client.get(client.get(cancel)["Location"])
+    for path in (URL, "/inloggen/"):
+        assert f'href="{path}?next=%2Fprofiel%2Fsessies%2F"' in page.text
+    again = start_sign_in(client, f"{URL}?next=%2Fprofiel%2Fsessies%2F")
+    assert client.get(build_callback_url(entra, again))["Location"] == "/profiel/sessies/"
