@@ -22,6 +22,7 @@ from core import encryption
 from permissions.checks import Right
 from permissions.models import Team, TeamMember
 from tests.helpers.mfa import code_now, give_app, make_half_signed_in_client, signed_in, wrong
+from tests.helpers.responses import ClientResponse
 from tests.helpers.users import PASSWORD, actor, make_user
 
 pytestmark = pytest.mark.django_db
@@ -333,13 +334,13 @@ def test_second_step_redirects_to_the_requested_page(office: Provider) -> None:
     assert signed_in(user, offer.secret).get("/profiel/").status_code == 200
 
 
-def enter_password(client: Client, user: User, **more: str) -> HttpResponse:
+def enter_password(client: Client, user: User, **more: str) -> ClientResponse:
     """Enter the password in a tab of the browser and return the page that follows."""
     response = client.post("/inloggen/", {"username": user.username, "password": PASSWORD, **more})
     return client.get(response["Location"])
 
 
-def fields_of(page: HttpResponse) -> dict[str, str]:
+def fields_of(page: ClientResponse) -> dict[str, str]:
     return dict(re.findall(r'<input type="hidden" name="(next|step)" value="([^"]*)">', page.text))
 
 

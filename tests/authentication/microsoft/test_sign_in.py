@@ -439,7 +439,7 @@ def test_a_refusal_by_the_organization_is_not_called_canceled(
     with caplog.at_level("WARNING"):
         response = client.get(BACK, {"state": state, "error": error, "error_description": description})
     refused(client, response, page, "cancelled" if page is ErrorPage.CANCELLED else "refused_at_microsoft")
-    lines: list[dict[str, object]] = [record.msg for record in caplog.records if record.name == "loket.signin"]  # type: ignore[misc]
+    lines: list[dict[str, object]] = [record.msg for record in caplog.records if record.name == "loket.signin"]
     (told,) = [line for line in lines if line["event"] == "microsoft_error"]
     assert (told["error"], told["aadsts"]) == (error, [reason] if reason else [])
 
