@@ -31,7 +31,8 @@ SNIFF = """() => new Promise(done => HTMLCS.process("WCAG2AA", document, () => d
 NO_PAGES = {
     "a file": {
         "history:personal_data_html",  # drawn, and so examined, but its address hands it out
-        "history:personal_data_json", "v2:guide", "history:download_checkpoint", "history:download_public_key",
+        "history:personal_data_json", "history:download_checkpoint", "history:download_public_key",
+        "v2:guide", "oauth:guide", "oauth:client_settings",
         "imports:faulty_rows", "imports:result", "imports:teams_result", "imports:user_template", "teams:matrix_xlsx",
         *(f"{app}:export_{form}" for app in ("users", "history", "teams") for form in ("csv", "jsonl", "xlsx")),
         *(f"teams:grants_{form}" for form in ("csv", "jsonl", "xlsx")),
