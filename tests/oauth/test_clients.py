@@ -26,7 +26,6 @@ from tests.oauth.test_authorization_code import SECRET
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 CLIENTS = Path(__file__).parent / "clients"
-NODE = ["node", "--experimental-global-webcrypto"]  # which Node 20 has by default
 
 
 class Library(NamedTuple):
@@ -53,8 +52,8 @@ PYTHON_LIBRARIES = {
     ),
 }  # fmt: skip
 NODE_LIBRARIES = {
-    "openid-client": Library([*NODE, "openid_client.mjs"], refresh="/refresh", logout="/logout"),
-    "oauth4webapi": Library([*NODE, "oauth4webapi.mjs"], refresh="/refresh"),
+    "openid-client": Library(["node", "openid_client.mjs"], refresh="/refresh", logout="/logout"),
+    "oauth4webapi": Library(["node", "oauth4webapi.mjs"], refresh="/refresh"),
 }
 APACHE = Library(["apache2"], login="/secure/", callback="/secure/redirect_uri")
 LIBRARIES = [
