@@ -54,6 +54,9 @@ PYTHON_LIBRARIES = {
 NODE_LIBRARIES = {
     "openid-client": Library(["node", "openid_client.mjs"], refresh="/refresh", logout="/logout"),
     "oauth4webapi": Library(["node", "oauth4webapi.mjs"], refresh="/refresh"),
+    "auth-js": Library(
+        ["node", "auth_js.mjs"], login="/api/auth/signin?callbackUrl=/", callback="/api/auth/callback/loket"
+    ),
 }
 APACHE = Library(["apache2"], login="/secure/", callback="/secure/redirect_uri")
 LIBRARIES = [
