@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import jsonschema_rs
 import pytest
+from django.urls import reverse
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from pytest_django.live_server_helper import LiveServer
 
@@ -46,6 +47,7 @@ def test_every_schema_has_a_title_of_its_own() -> None:
 def test_every_operation_declares_what_it_takes(settings: Any) -> None:
     document = build_openapi_document()
     assert document["servers"] == [{"url": settings.LOKET_URL}]
+    assert document["externalDocs"]["url"] == settings.LOKET_URL + reverse("v2:guide")
     tags = {tag["name"] for tag in document["tags"] if tag["description"]}
     for path, method, operation in list_operations():
         parameters = {one["name"]: one for one in operation["parameters"]}
