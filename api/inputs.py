@@ -7,7 +7,7 @@ from datetime import date
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from accounts.models import User
 from notifications.catalog import MAX_OFFSET_DAYS
@@ -16,6 +16,8 @@ UuidString = Annotated[UUID, Field(strict=False)]
 DateString = Annotated[date, Field(strict=False)]
 MobileNumber = Annotated[str, Field(min_length=3, max_length=30, examples=["0612345678"])]
 ReadOnly = Annotated[Any, Field(json_schema_extra={"readOnly": True})]
+# Published, and not stored. A schema of null alone would be useless: TypeScript clients then leave the field out.
+NotStored = Annotated[None, WithJsonSchema({"description": "Not stored: only null is accepted."})]
 TeamName = Annotated[str, Field(min_length=1, max_length=50, examples=["Loon Noord"])]
 
 
@@ -123,8 +125,8 @@ class ReadOnlyUserFields(RequestBody):
     dateTimeCreation: ReadOnly = None
     dateTimeModified: ReadOnly = None
     dateTimeLastLogin: ReadOnly = None
-    userSpecifiedRole: None = None  # not stored
-    userCustomSpecifiedRole: None = None
+    userSpecifiedRole: NotStored = None
+    userCustomSpecifiedRole: NotStored = None
 
 
 class UserUpdate(ReadOnlyUserFields):
@@ -174,8 +176,8 @@ class OwnContactInput(ContactInformationInput):
 class OwnRoleInput(RequestBody):
     """The role of the user, which is not stored."""
 
-    userSpecifiedRole: None = None
-    userCustomSpecifiedRole: None = None
+    userSpecifiedRole: NotStored = None
+    userCustomSpecifiedRole: NotStored = None
 
 
 class OwnUserUpdate(ReadOnlyUserFields):
@@ -183,7 +185,7 @@ class OwnUserUpdate(ReadOnlyUserFields):
 
     personalDetails: PersonalDetailsInput
     contactInformation: OwnContactInput
-    photo: None = None  # not stored
+    photo: NotStored = None
     user: OwnRoleInput | None = None
     loginMethod: ReadOnly = None
     azureActiveDirectory: ReadOnly = None

@@ -22,7 +22,7 @@ User administration of an accountancy office, for integrations. Send `Authorizat
 `Accept: application/json;version=2018-01-01` with every call. Changing how another user signs in (second factor,
 e-mail address, login method, another address for an invitation) requires a token of a user who signed in with a second
 factor at most 5 minutes ago; otherwise the response is 403 with the reason `proof_interactive`, `proof_recent_sign_in`
-or `proof_second_factor`. `docs/reference/web-service.md` is the guide."""
+or `proof_second_factor`. The guide is at `/v2/guide/`."""
 _TAGS = {
     "own": "The user of the token.",
     "users": "Users of the office, and their integrations.",
@@ -51,8 +51,9 @@ _ENVELOPE_PATTERN = re.compile(r"(Paged|)(Item|List)Response_(?:Union_)?(\w+?)(?
 
 
 def build_openapi_document() -> JsonObject:
-    """Return the OpenAPI document, with the address of this installation."""
-    return _build_document() | {"servers": [{"url": settings.LOKET_URL}]}
+    """Return the OpenAPI document, with the addresses of this installation."""
+    guide = {"description": "Guide, with examples", "url": f"{settings.LOKET_URL}/v2/guide/"}
+    return _build_document() | {"servers": [{"url": settings.LOKET_URL}], "externalDocs": guide}
 
 
 @cache

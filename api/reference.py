@@ -3,7 +3,6 @@
 import json
 import re
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.cache import cache_control
@@ -15,6 +14,7 @@ from api.examples import SCHEMA_EXAMPLES
 from api.openapi import JsonObject, build_openapi_document
 from api.schemas import API_VERSIONS
 from core.access import SAFE, Access, page
+from core.guides import render_guide
 
 
 @page(Access.PUBLIC, methods=SAFE, before_second_factor=True, during_enrollment=True)
@@ -37,8 +37,7 @@ def reference_page(request: HttpRequest) -> HttpResponse:
 @cache_control(public=True, max_age=300)
 def guide(request: HttpRequest) -> HttpResponse:
     """Return the guide of the web service, as text."""
-    text = (settings.BASE_DIR / "docs" / "reference" / "web-service.md").read_text()
-    return HttpResponse(text, content_type="text/plain; charset=utf-8", headers={"Content-Language": "en"})
+    return render_guide("web-service")
 
 
 @csrf_exempt

@@ -9,6 +9,8 @@ from urllib.parse import unquote_plus
 from django.http import HttpRequest
 
 _ESCAPE_PATTERN = re.compile(r"%[0-9A-Fa-f]{2}")
+_ALPHANUMERIC_ESCAPE_PATTERN = re.compile(r"%(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])")
+_ALPHANUMERIC_PATTERN = re.compile(r"[A-Za-z0-9]")
 _ENCODED_PATTERN = re.compile(r"[A-Za-z0-9+*._~!'()-]*")  # what the encoders of the field leave as it is
 
 
@@ -38,9 +40,20 @@ def read_client_credentials(http: HttpRequest) -> ClientCredentials:
 def _is_unencoded(*parts: str) -> bool:
     """Return whether a client cannot have form-encoded `parts`, as many do not: then `+` and `%` stand for themselves.
 
-    Either a `%` starts no escape, or there is no escape and a character that form encoding would have escaped. In all
-    other cases the parts are read as encoded.
+    Either there is no `%`, and a character that form encoding would have escaped. Or a `%` starts no escape, or one
+    that makes no sense. In all other cases the parts are read as encoded.
     """
     text = "".join(parts)
-    escapes = _ESCAPE_PATTERN.findall(text)
-    return len(escapes) != text.count("%") or not (escapes or _ENCODED_PATTERN.fullmatch(text))
+    if "%" not in text:
+        return not _ENCODED_PATTERN.fullmatch(text)
+    try:
+        unquote_plus(text, errors="strict")
+    except UnicodeDecodeError:
+        return True
+    return "%" in _ESCAPE_PATTERN.sub("", text) or any(_is_partly_escaped(part) for part in parts)
+
+
+def _is_partly_escaped(part: str) -> bool:
+    """Return whether `part` has both an escaped and an unescaped letter or digit: no encoder does that."""
+    rest = _ESCAPE_PATTERN.sub("", part)
+    return bool(_ALPHANUMERIC_ESCAPE_PATTERN.search(part) and _ALPHANUMERIC_PATTERN.search(rest))

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from oauth.views import applications, authorize, endpoints, integrations, logout, metadata, sso
+from oauth.views import applications, authorize, endpoints, guides, integrations, logout, metadata, sso
 
 app_name = "oauth"
 urlpatterns = [
@@ -17,6 +17,8 @@ urlpatterns = [
     path("oauth/introspect/", endpoints.introspect, name="introspect"),
     path("oauth/userinfo/", endpoints.userinfo, name="userinfo"),
     path("oauth/logout/", logout.logout, name="logout"),
+    path("oauth/guide/", guides.guide, name="guide"),
+    path("oauth/guide/clients/", guides.client_settings, name="client_settings"),
     path("sso/<str:ticket>/", sso.sso, name="sso"),
     path("kantoor/koppelingen/", applications.application_list, name="application_list"),
     path("kantoor/koppelingen/nieuw/", applications.add_application, name="add_application"),

@@ -39,14 +39,18 @@ def pytest_collection_finish() -> None:
 
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin"
 # Debian's programs, by the mark of the tests that need them.
-PROGRAMS = {"browser": ["chromium"], "nginx": ["nginx"], "node": ["node", "java"]}
+PROGRAMS = {"browser": ["chromium"], "nginx": ["nginx"], "node": ["node", "java"], "apache": ["apache2"]}
+FILES = {
+    "node": Path(__file__).parent.parent / "node_modules" / ".stamp",
+    "apache": Path("/usr/lib/apache2/modules/mod_auth_openidc.so"),
+}
 
 
 def _absent(mark: str) -> str:
-    """Return which programs are missing, "" if none; what the page crawls need counts as one."""
+    """Return which programs and files are missing, "" if none."""
     absent = [program for program in PROGRAMS[mark] if not shutil.which(program, path=_PATH)]
-    if mark == "node" and not (Path(__file__).parent.parent / "node_modules" / ".stamp").exists():
-        absent.append("node_modules")
+    if mark in FILES and not FILES[mark].exists():
+        absent.append(str(FILES[mark]))
     return ", ".join(absent)
 
 

@@ -15,7 +15,7 @@ from oauth.scopes import OFFLINE_ACCESS, Scope
 from oauth.signing_keys import SigningKey
 from oauth.views.endpoints import GRANT_TYPES
 
-_ENDPOINT_URL_NAMES = {
+_URL_NAMES = {
     "authorization_endpoint": "authorize",
     "token_endpoint": "token",
     "revocation_endpoint": "revoke",
@@ -23,6 +23,7 @@ _ENDPOINT_URL_NAMES = {
     "userinfo_endpoint": "userinfo",
     "end_session_endpoint": "logout",
     "jwks_uri": "jwks",
+    "service_documentation": "guide",
 }
 _CLIENT_AUTHENTICATION_METHODS = ["client_secret_basic", "client_secret_post"]
 
@@ -32,7 +33,7 @@ def openid_configuration(request: HttpRequest) -> HttpResponse:
     """Return the metadata of OpenID Connect Discovery 1.0 and RFC 8414, listing only what is supported."""
     content = {
         "issuer": settings.LOKET_URL,
-        **{name: urljoin(settings.LOKET_URL, reverse(f"oauth:{view}")) for name, view in _ENDPOINT_URL_NAMES.items()},
+        **{name: urljoin(settings.LOKET_URL, reverse(f"oauth:{view}")) for name, view in _URL_NAMES.items()},
         "scopes_supported": [*Scope, OFFLINE_ACCESS],
         "claims_supported": list(CLAIM_NAMES),
         "response_types_supported": ["code"],

@@ -2,6 +2,8 @@
 
 import importlib
 import json
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from typing import Any
 import httpx
 import jsonschema_rs
 import pytest
+from django.urls import reverse
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from pytest_django.live_server_helper import LiveServer
 
@@ -44,6 +47,7 @@ def test_every_schema_has_a_title_of_its_own() -> None:
 def test_every_operation_declares_what_it_takes(settings: Any) -> None:
     document = build_openapi_document()
     assert document["servers"] == [{"url": settings.LOKET_URL}]
+    assert document["externalDocs"]["url"] == settings.LOKET_URL + reverse("v2:guide")
     tags = {tag["name"] for tag in document["tags"] if tag["description"]}
     for path, method, operation in list_operations():
         parameters = {one["name"]: one for one in operation["parameters"]}
@@ -78,8 +82,10 @@ def document(tmp_path: Path) -> Path:
     return path
 
 
-def run(*command: str | Path, folder: Path) -> str:
-    done = subprocess.run(command, cwd=folder, capture_output=True, check=False, text=True, timeout=300)
+def run(*command: str | Path, folder: Path, environment: dict[str, str] | None = None) -> str:
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, check=False, text=True, timeout=300
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -102,6 +108,37 @@ def test_types_are_generated_for_every_operation(document: Path) -> None:
 
 
 @pytest.fixture
+def environment(live_server: LiveServer, alice: User, office: Provider, settings: Any) -> dict[str, str]:
+    """What a program knows: the address of the server, and its username and password."""
+    settings.LOKET_URL = live_server.url
+    service = make_service(office, username="koppeling", initials="K.", last_name="Dienst")
+    IndividualRight.objects.bulk_create(IndividualRight(provider=office, user=service, right=right) for right in RIGHTS)
+    return {"PATH": os.environ["PATH"], "LOKET": live_server.url, "NAME": "koppeling", "PASSWORD": PASSWORD}
+
+
+@pytest.mark.slow
+@pytest.mark.node
+@pytest.mark.django_db(transaction=True)
+def test_a_typed_client_plays_the_guide(environment: dict[str, str], document: Path) -> None:
+    folder = document.parent
+    (folder / "node_modules").symlink_to(PROGRAMS.parent)
+    (folder / "package.json").write_text('{"type": "module"}')
+    shutil.copy(Path(__file__).parent / "guide.ts", folder)
+    run(PROGRAMS / "openapi-typescript", document, "-o", "api.d.ts", folder=folder)
+    options = {"strict": True, "noUncheckedIndexedAccess": True, "module": "nodenext", "target": "es2022", "types": []}
+    (folder / "tsconfig.json").write_text(json.dumps({"compilerOptions": options, "files": ["guide.ts"]}))
+    run(PROGRAMS / "tsc", folder=folder)
+    story = json.loads(run("node", "guide.js", folder=folder, environment=environment))
+    assert story.pop("ticket").startswith(f"{environment['LOKET']}/sso/")
+    assert story == {
+        "own": "koppeling", "service": "sso_webservice", "firstName": "Pieter", "found": ["Boer"],
+        "notifications": 19, "refused": ["not_found"],
+    }  # fmt: skip
+    made = User.objects.get(last_name="Boer")
+    assert (made.first_name, made.blocked_at, made.two_factor_required) == ("Pieter", None, True)
+
+
+@pytest.fixture
 def generated(document: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a generated Python client, which can be imported as `loket_client`."""
     (document.parent / "config.yaml").write_text("post_hooks: []\n")
@@ -116,18 +153,13 @@ def generated(document: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_a_generated_client_plays_the_guide(
-    generated: Path, live_server: LiveServer, alice: User, office: Provider, settings: Any
-) -> None:
-    settings.LOKET_URL = live_server.url
+def test_a_generated_client_plays_the_guide(generated: Path, environment: dict[str, str]) -> None:
     assert len(list(generated.glob("api/*/[a-z]*.py"))) == len(list(list_operations()))
-    service = make_service(office, username="koppeling", initials="K.", last_name="Dienst")
-    IndividualRight.objects.bulk_create(IndividualRight(provider=office, user=service, right=right) for right in RIGHTS)
-    form = {"grant_type": "client_credentials"}
-    token = httpx.post(f"{live_server.url}/oauth/token/", data=form, auth=("koppeling", PASSWORD)).json()
+    form, loket = {"grant_type": "client_credentials"}, environment["LOKET"]
+    token = httpx.post(f"{loket}/oauth/token/", data=form, auth=("koppeling", PASSWORD)).json()
     client_module = importlib.import_module("loket_client")
     models = importlib.import_module("loket_client.models")
-    client = client_module.AuthenticatedClient(base_url=live_server.url, token=token["access_token"])
+    client = client_module.AuthenticatedClient(base_url=loket, token=token["access_token"])
 
     def call(tag: str, operation: str, *ids: Any, **arguments: Any) -> Any:
         module = importlib.import_module(f"loket_client.api.{tag}.{operation}")
@@ -163,4 +195,4 @@ def test_a_generated_client_plays_the_guide(
         assert {user.id for user in found.field_embedded} == {made.id, invited.content.id}
         assert call("signals", "get_notification_settings_by_user_id", made.id).parsed.total_size == 19
         ticket = call("portals", "post_sso_ticket", body=models.SsoTicketCreate()).parsed.content
-        assert ticket.url.startswith(f"{live_server.url}/sso/")
+        assert ticket.url.startswith(f"{loket}/sso/")

@@ -147,6 +147,12 @@ def test_every_command_line_is_understood() -> None:
         load_command_class(get_commands()[name], name).create_parser("manage.py", name).parse_args(arguments)
 
 
+def test_every_curl_command_fails_with_the_answer() -> None:
+    commands = re.findall(r"\bcurl -.*", WHOLE)
+    assert len(commands) > 5
+    assert [command for command in commands if "--fail-with-body" not in command] == []
+
+
 def test_every_link_leads_somewhere() -> None:
     found = links()
     assert len(found) > 50

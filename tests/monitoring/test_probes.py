@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +14,7 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from django.utils import timezone
+from pytest_django.live_server_helper import LiveServer
 
 import audit.chain
 import authentication.actions
@@ -25,6 +28,7 @@ from outbox.worker import Worker
 from tests.core.test_db_availability import terminate_sleeping_backends
 from tests.helpers.demo_process import ROOT
 from tests.helpers.users import actor
+from tests.loket.test_docs import OPERATING
 from tests.outbox.test_sending import queue_mail
 from tests.outbox.test_worker import wait_until
 
@@ -68,6 +72,18 @@ def test_ready_when_everything_works(client: Client) -> None:
         200,
         {"ready": True, "database": "ok", "migrations": "ok", "worker": "ok", "outbox": "ok", "jobs": "ok"},
     )
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+@pytest.mark.django_db(transaction=True)
+def test_the_commands_of_the_guide_work_as_printed(live_server: LiveServer, measured: None) -> None:
+    outbox.actions.record_heartbeat(uuid7())
+    commands = re.findall(r"\bcurl -[^`\n]*", OPERATING)
+    assert len(commands) == 3
+    for command in commands:
+        here = command.replace("http://127.0.0.1:8000", live_server.url)
+        environment = {"LOKET_METRICS_TOKEN": TOKEN}
+        subprocess.run(["bash", "-ec", here], env=environment, capture_output=True, check=True, timeout=30)
 
 
 @pytest.mark.django_db

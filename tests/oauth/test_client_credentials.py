@@ -111,6 +111,8 @@ def test_every_character_works(office: Provider, username: str, password: str) -
     [
         ("dienst", "100%Zeker!a"), ("dienst", "a+B@1-zonnebloem"), ("j+w@x.example", "Zonnebloem-42"),
         ("dienst 1", "Zonne+bloem-42"), ("dienst", "Zonne%bloem+%4"), ("müller+1", "Zonnebloem-42"),
+        ("dienst", "Zonne%42bloem-1"), ("dienst", "Zonne+bloem%4a-1"), ("dienst", "Zonne%E9+bloem-1"),
+        ("a%31+b", "Bloem-42!"),
     ],
 )  # fmt: skip
 def test_what_can_only_be_unencoded_is_read_as_it_is(office: Provider, username: str, password: str) -> None:
@@ -124,6 +126,8 @@ def test_what_can_be_encoded_is_read_as_encoded(office: Provider) -> None:
     make_service(office, username="dienst", password=hash_of("Zonne bloem-42"))
     assert Client().post(URL, GRANT, headers=basic("dienst", "Zonne+bloem-42", str)).status_code == 200
     assert Client().post(URL, GRANT, headers=basic("dienst", "Zonne%20bloem-42", str)).status_code == 200
+    everything = "".join(f"%{byte:02x}" for byte in b"Zonne bloem-42")
+    assert Client().post(URL, GRANT, headers=basic("dienst", everything, str)).status_code == 200
 
 
 def test_a_foreign_client_gets_one(
