@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -20,6 +20,7 @@ from core import encryption
 from core.access import ReauthenticationLevel
 from core.errors import EditConflict
 from core.keys import compute_name_key
+from oauth.client_settings import ClientAuthentication, validate_settings
 from oauth.consents import delete_tokens
 from oauth.models import Application
 from permissions import checks
@@ -33,7 +34,13 @@ class ApplicationDetails(TypedDict):
     redirect_uris: Sequence[str]
     post_logout_redirect_uris: Sequence[str]
     scopes: Sequence[str]
-    algorithm: NotRequired[str]  # unchanged if left out, RS256 for a new application
+    # Unchanged if left out; for a new application the defaults of the model.
+    algorithm: NotRequired[str]
+    authentication: NotRequired[str]
+    pkce_optional: NotRequired[bool]
+
+
+_OPTIONAL_DETAILS = tuple(sorted(ApplicationDetails.__optional_keys__))
 
 
 @requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
@@ -66,16 +73,21 @@ def update_application(
 ) -> Application:
     """Update an application. `version` is the version the form was opened with.
 
-    Removing a scope takes effect immediately, even for issued tokens. Raises PermissionDenied without the right,
-    EditConflict on a concurrent change, ValidationError ("taken") if another application has the name.
+    Removing a scope takes effect immediately, even for issued tokens. Another way of authentication ends the secret and
+    all tokens. Raises PermissionDenied without the right, EditConflict on a concurrent change, ValidationError
+    ("taken") if another application has the name.
     """
-    application = _lock_application(application, by)
+    is_other_client = details.get("authentication", application.authentication) != application.authentication
+    application = _lock_with_consents(application, by) if is_other_client else _lock_application(application, by)
     if application.version != version:
         raise EditConflict
     namesakes = Application.objects.filter(provider=application.provider_id, name_key=compute_name_key(details["name"]))
     if namesakes.exclude(pk=application.pk).exists():
         raise ValidationError(_("An integration with this name already exists. Choose another name."), code="taken")
     if changes := _apply_details(application, details):
+        if "authentication" in changes:
+            application.client_secret, application.previous_secret, application.previous_until = "", "", None
+            delete_tokens(application)
         _save_and_record(application, Verb.CLIENT_CHANGED, by, changes)
     return application
 
@@ -92,7 +104,7 @@ def set_client_secret(application: Application, *, secret: str, hours: int, vers
     hashed = encryption.hash_token(secret)
     if application.client_secret == hashed:
         return
-    if application.version != version:
+    if application.version != version or application.authentication != ClientAuthentication.SECRET:
         raise EditConflict
     application.previous_secret = application.client_secret
     application.previous_until = timezone.now() + timedelta(hours=hours) if application.client_secret else None
@@ -123,10 +135,7 @@ def delete_application(application: Application, *, by: Actor) -> None:
 
     Raises PermissionDenied without the right, EditConflict on a concurrent change.
     """
-    _require_application_manager(application.provider_id, by)
-    # Issuing a token locks the consent before the application. The reverse order would deadlock.
-    list(application.consents.select_for_update())
-    application = _lock_application(application, by)
+    application = _lock_with_consents(application, by)
     _record_event(Verb.CLIENT_REMOVED, application, by, {"name": [application.name, None]})
     delete_tokens(application)
     application.delete()
@@ -169,19 +178,31 @@ def _lock_application(application: Application, by: Actor, support_action: Suppo
     return locked
 
 
+def _lock_with_consents(application: Application, by: Actor) -> Application:
+    """Lock the application to delete its tokens.
+
+    Issuing a token locks the consent before the application. The reverse order would deadlock.
+    """
+    _require_application_manager(application.provider_id, by)
+    list(application.consents.select_for_update())
+    return _lock_application(application, by)
+
+
 def _apply_details(application: Application, details: ApplicationDetails) -> Changes:
-    """Assign `details` to the application and return the changes."""
-    values = {
-        "name": details["name"],
-        "redirect_uris": " ".join(details["redirect_uris"]),
-        "post_logout_redirect_uris": " ".join(details["post_logout_redirect_uris"]),
-        "scopes": list(details["scopes"]),
-        "algorithm": details.get("algorithm", application.algorithm),
-    }
-    changes = {name: [getattr(application, name) or None, value or None] for name, value in values.items()}
+    """Assign `details` to the application and return the changes. Raises ValidationError with the fields."""
+    values: dict[str, Any] = {name: getattr(application, name) for name in _OPTIONAL_DETAILS} | {**details}
+    validate_settings(values)
+    for name in ("redirect_uris", "post_logout_redirect_uris"):
+        values[name] = " ".join(values[name])
+    values["scopes"] = list(values["scopes"])
+    changes = {name: [_get_event_value(getattr(application, name)), _get_event_value(values[name])] for name in values}
     for name, value in values.items():
         setattr(application, name, value)
     return {name: change for name, change in changes.items() if change[0] != change[1]}
+
+
+def _get_event_value(value: Any) -> Any:
+    return value if isinstance(value, bool) else value or None
 
 
 def _save_and_record(application: Application, verb: Verb, by: Actor, changes: Changes) -> None:

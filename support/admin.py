@@ -215,6 +215,8 @@ class ApplicationAdmin(ReadOnlyAdmin):
         build_field_column("scopes", _("Scopes")),
         build_field_column("redirect_uris", _("Redirect URIs")),
         build_field_column("post_logout_redirect_uris", _("Redirect URIs after logout")),
+        build_field_column("authentication", _("Authentication")),
+        build_field_column("pkce_optional", _("PKCE may be left out"), boolean=True),
         _has_secret,
         build_field_column("previous_until", _("Previous secret works until")),
         _used,

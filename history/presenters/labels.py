@@ -50,6 +50,8 @@ _FIELD_LABELS: Mapping[str, "StrOrPromise"] = {
     "redirect_uris": _("Redirect URIs"),
     "post_logout_redirect_uris": _("Redirect URIs after logout"),
     "algorithm": _("Signature of ID tokens"),
+    "authentication": _("Authentication"),
+    "pkce_optional": _("PKCE may be left out"),
     "hours": _("Hours the previous secret keeps working"),
     "type": _("Notification"),
     "event_date": _("Date"),

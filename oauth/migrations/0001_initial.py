@@ -42,11 +42,12 @@ class Migration(migrations.Migration):
                 ('created', models.DateTimeField(auto_now_add=True, verbose_name='created')),
                 ('updated', models.DateTimeField(auto_now=True, verbose_name='updated')),
                 ('registration_source', models.CharField(choices=[('manual', 'Manual'), ('dcr', 'Dynamic Client Registration'), ('cimd', 'Client ID Metadata Document')], default='manual', help_text='How this application was registered (manual, DCR per RFC 7591, or CIMD)', max_length=32, verbose_name='registration source')),
+                ('authentication', models.CharField(choices=[('client_secret', 'With a secret, on a server'), ('none', 'Not: an app on a device or in the browser, which cannot keep a secret (public client)')], default='client_secret', max_length=20, verbose_name='Authentication')),
+                ('pkce_optional', models.BooleanField(default=False, verbose_name='PKCE may be left out')),
                 ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('name', models.CharField(max_length=50, verbose_name='Name')),
                 ('name_key', core.key_fields.KeyField('name', blank=True, compute=core.keys.compute_name_key, editable=False, max_length=None)),
                 ('client_id', models.CharField(default=core.ids.uuid7, editable=False, max_length=50, unique=True)),
-                ('client_type', models.CharField(default='confidential', editable=False, max_length=32)),
                 ('authorization_grant_type', models.CharField(default='authorization-code', editable=False, max_length=44)),
                 ('algorithm', models.CharField(choices=[('RS256', 'RS256'), ('ES256', 'ES256')], default='RS256', max_length=5, verbose_name='Signature of ID tokens')),
                 ('client_secret', models.CharField(default='', editable=False, max_length=64)),
@@ -203,6 +204,14 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='application',
             constraint=models.UniqueConstraint(fields=('provider', 'name_key'), name='application_name_once', nulls_distinct=False),
+        ),
+        migrations.AddConstraint(
+            model_name='application',
+            constraint=models.CheckConstraint(condition=models.Q(('authentication', 'client_secret'), models.Q(('client_secret', ''), ('previous_secret', '')), _connector='OR'), name='application_one_proof'),
+        ),
+        migrations.AddConstraint(
+            model_name='application',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('authentication', 'none'), _negated=True), ('pkce_optional', False), _connector='OR'), name='application_public_pkce'),
         ),
         migrations.AddIndex(
             model_name='authorizationcode',

@@ -21,6 +21,7 @@ from core import paging
 from core.access import POST, SAFE, DuringImpersonation, ReauthenticationLevel, page
 from core.confirmation import Confirmation, render_confirmation
 from core.errors import EditConflict
+from oauth.client_settings import ClientAuthentication
 from oauth.forms import ApplicationForm, ClientSecretForm
 from oauth.models import Application
 from permissions.access import OfficeRequest
@@ -53,7 +54,9 @@ def register_from_form(
     except ValidationError as error:
         form.add_error("name", error)
         return None
-    messages.success(request, _("%(name)s has been added. Now create its secret.") % {"name": application})
+    needs_secret = application.authentication == ClientAuthentication.SECRET
+    done = _("%(name)s has been added. Now create its secret.") if needs_secret else _("%(name)s has been added.")
+    messages.success(request, done % {"name": application})
     return application
 
 

@@ -1,10 +1,8 @@
 """The consent page and the response to the application."""
 
-from urllib.parse import urlsplit
-
 from django.conf import settings
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -111,6 +109,7 @@ def _respond(
             consents.grant_consent(user, authorization.application, scopes=scopes, by=by)
             return _return_code(request, authorization, at_once=True)
     skips = request.method != "HEAD" and "consent" not in authorization.prompt  # HEAD issues no code
+    skips &= authorization.application.is_reached_at(authorization.details["redirect_uri"])
     if skips and consents.has_consented(user, authorization.application, sort_scopes(authorization.scopes)):
         return _return_code(request, authorization, at_once=is_silent)
     if is_silent:
@@ -189,7 +188,7 @@ def _render_consent_page(request: HttpRequest, authorization: AuthorizationReque
         "scopes": sort_scopes(authorization.scopes),
         "allow_url": f"{reverse('oauth:authorize')}?{query}",
         "deny_url": f"{reverse('oauth:deny_authorization')}?{query}",
-        "host": urlsplit(authorization.details["redirect_uri"]).netloc,
+        "host": redirects.get_target_name(authorization.details["redirect_uri"]),
         "office_name": request.user.office.name if isinstance(request.user, User) else "",
     }
     return redirects.allow_form_redirect(
@@ -227,7 +226,7 @@ def _return_to_application(
     if authorization.parameters.get("response_mode") == "form_post":
         return redirects.render_form_post(request, address, authorization.details["redirect_uri"])
     if at_once:
-        return HttpResponseRedirect(address)
+        return redirects.redirect_to(address)
     # The request may come from the login form, whose CSP forbids redirects to other hosts.
     return render(request, "oauth/continue.html", {"address": address, "application": authorization.application})
 

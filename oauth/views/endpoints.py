@@ -84,7 +84,7 @@ def introspect(request: HttpRequest) -> HttpResponse:
     """Describe a token of the calling application (RFC 7662); all others are reported as inactive."""
     core = OAuthBackend(request)
     application = core.authenticate_client(request)
-    if application is None:
+    if application is None or application.is_public:  # anyone can send the ID of a public client
         return _error_response(401, "invalid_client")
     found = tokens.find_access_token(request.POST.get("token", ""))
     if found is None or found.application != application or not core.validator.may_inspect(found.user):

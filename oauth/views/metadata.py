@@ -25,6 +25,7 @@ _ENDPOINT_URL_NAMES = {
     "jwks_uri": "jwks",
 }
 _CLIENT_AUTHENTICATION_METHODS = ["client_secret_basic", "client_secret_post"]
+_PUBLIC_CLIENT_METHODS = [*_CLIENT_AUTHENTICATION_METHODS, "none"]
 
 
 @page(Access.PUBLIC, methods=SAFE, before_second_factor=True, during_enrollment=True)
@@ -41,8 +42,8 @@ def openid_configuration(request: HttpRequest) -> HttpResponse:
         "code_challenge_methods_supported": ["S256"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": list(signing_keys.ALGORITHMS),
-        "token_endpoint_auth_methods_supported": _CLIENT_AUTHENTICATION_METHODS,
-        "revocation_endpoint_auth_methods_supported": _CLIENT_AUTHENTICATION_METHODS,
+        "token_endpoint_auth_methods_supported": _PUBLIC_CLIENT_METHODS,
+        "revocation_endpoint_auth_methods_supported": _PUBLIC_CLIENT_METHODS,
         "introspection_endpoint_auth_methods_supported": _CLIENT_AUTHENTICATION_METHODS,
         "prompt_values_supported": list(PROMPTS),
         "ui_locales_supported": ["nl", "en"],

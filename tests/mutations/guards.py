@@ -832,9 +832,34 @@ GUARDS = [
         ("oauth/test_authorize.py",),
     ),
     Guard(
-        0, "an exact redirect URI with TLS", "oauth/forms.py",
-        'safe = parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK_HOSTS)', "safe = True",
+        0, "an exact redirect URI with TLS", "oauth/client_settings.py",
+        'safe = parts.scheme == "https" or (parts.scheme == "http" and host in LOOPBACK_HOSTS)', "safe = True",
         ("oauth/test_applications.py",),
+    ),
+    Guard(
+        0, "an app that others can imitate asks for consent", "oauth/client_settings.py",
+        'return not self.is_public or redirect_uri.startswith("https://")', "return True",
+        ("oauth/test_public_clients.py",),
+    ),
+    Guard(
+        0, "PKCE taken out of a request", "oauth/validator.py",
+        "if challenge is None and request.code_verifier is not None:", "if False:",
+        ("oauth/test_public_clients.py",),
+    ),
+    Guard(
+        0, "PKCE of public clients", "oauth/client_settings.py",
+        'if is_public and values["pkce_optional"]:', "if False:",
+        ("oauth/test_public_clients.py",),
+    ),
+    Guard(
+        0, "a private-use scheme for apps only", "oauth/client_settings.py",
+        "private = is_public and bool(", "private = bool(",
+        ("oauth/test_public_clients.py", "oauth/test_authorize.py"),
+    ),
+    Guard(
+        0, "tokens end with another way of authentication", "oauth/applications.py",
+        "            delete_tokens(application)\n        _require", "        _require",
+        ("oauth/test_public_clients.py",),
     ),
     Guard(
         0, "unauthenticated reports", "outbox/views.py",

@@ -10,7 +10,7 @@ from audit.actors import build_operator
 from core import encryption
 from core.commands import EnglishCommand
 from oauth.applications import ApplicationDetails
-from oauth.forms import validate_redirect_uri
+from oauth.client_settings import ClientAuthentication
 from oauth.scopes import Scope
 
 
@@ -22,6 +22,8 @@ class Command(EnglishCommand):
         parser.add_argument("redirect_uri", nargs="+", help="redirect URI")
         parser.add_argument("--after-logout", nargs="*", default=[], help="post-logout redirect URI")
         parser.add_argument("--scope", action="append", choices=Scope.values, help="default: openid and profile")
+        parser.add_argument("--public", action="store_true", help="a native or browser application, without a secret")
+        parser.add_argument("--pkce-optional", action="store_true", help="accept requests without PKCE")
 
     def handle(self, *args: Any, **options: Any) -> None:
         by, secret = build_operator("add_partner"), encryption.generate_token()
@@ -30,12 +32,15 @@ class Command(EnglishCommand):
             redirect_uris=options["redirect_uri"],
             post_logout_redirect_uris=options["after_logout"],
             scopes=options["scope"] or [Scope.OPENID.value, Scope.PROFILE.value],
+            authentication=ClientAuthentication.NONE if options["public"] else ClientAuthentication.SECRET,
+            pkce_optional=options["pkce_optional"],
         )
         try:
-            for address in [*options["redirect_uri"], *options["after_logout"]]:
-                validate_redirect_uri(address)
             partner = oauth.applications.register_application(None, details=details, by=by)
-            oauth.applications.set_client_secret(partner, secret=secret, hours=24, version=partner.version, by=by)
+            if not partner.is_public:
+                oauth.applications.set_client_secret(partner, secret=secret, hours=24, version=partner.version, by=by)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
-        self.stdout.write(f"Client ID: {partner.client_id}\nSecret: {secret}")
+        self.stdout.write(f"Client ID: {partner.client_id}")
+        if not partner.is_public:
+            self.stdout.write(f"Secret: {secret}")

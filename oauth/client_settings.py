@@ -1,0 +1,107 @@
+"""Kinds of OAuth clients: how an integration authenticates, and which of its settings fit together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
+MAX_URI_LENGTH = 250
+# A reversed domain name, so that no other app has the same (RFC 8252 section 7.1).
+_PRIVATE_SCHEME_PATTERN = re.compile(r"[a-z][a-z0-9+-]*(?:\.[a-z0-9+-]+)+:/.*")
+
+
+class ClientAuthentication(models.TextChoices):
+    """The method at the token endpoint; the values are stored."""
+
+    SECRET = "client_secret", _("With a secret, on a server")
+    NONE = "none", _("Not: an app on a device or in the browser, which cannot keep a secret (public client)")
+
+
+class ClientSettings(models.Model):
+    """The settings of an application that depend on the kind of client that it is."""
+
+    authentication = models.CharField(
+        _("Authentication"),
+        max_length=20,
+        choices=ClientAuthentication.choices,
+        default=ClientAuthentication.SECRET,
+    )
+    pkce_optional = models.BooleanField(_("PKCE may be left out"), default=False)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def is_public(self) -> bool:
+        """Whether the client cannot prove who it is (RFC 6749 section 2.1)."""
+        return self.authentication == ClientAuthentication.NONE
+
+    def is_reached_at(self, redirect_uri: str) -> bool:
+        """Return whether a response to `redirect_uri` reaches no other program.
+
+        Any app on a device can claim a private-use scheme or a port, and a public client proves nothing afterwards
+        (RFC 8252 section 8.6).
+        """
+        return not self.is_public or redirect_uri.startswith("https://")
+
+
+CLIENT_CONSTRAINTS: list[models.BaseConstraint] = [
+    models.CheckConstraint(
+        condition=Q(authentication="client_secret") | Q(client_secret="", previous_secret=""),
+        name="application_one_proof",
+    ),
+    models.CheckConstraint(
+        condition=~Q(authentication="none") | Q(pkce_optional=False), name="application_public_pkce"
+    ),
+]
+
+
+def validate_settings(values: Mapping[str, Any]) -> None:
+    """Raise ValidationError, with a dictionary of fields, unless the settings are valid and fit together."""
+    is_public = values["authentication"] == ClientAuthentication.NONE
+    errors: dict[str, Any] = {}
+    for name in ("redirect_uris", "post_logout_redirect_uris"):
+        for address in values[name]:
+            try:
+                validate_redirect_uri(address, is_public=is_public)
+            except ValidationError as error:
+                errors.setdefault(name, error)
+    if is_public and values["pkce_optional"]:
+        errors["pkce_optional"] = ValidationError(
+            _("A client without a secret always needs PKCE: turn this off."), code="public"
+        )
+    if errors:
+        raise ValidationError(errors)
+
+
+def validate_redirect_uri(address: str, *, is_public: bool = False) -> None:
+    """Raise ValidationError unless `address` is a valid redirect URI: absolute, exact and with TLS.
+
+    Plain http is accepted for loopback addresses only (RFC 8252 section 7.3), and a private-use scheme for public
+    clients only (section 7.1).
+    """
+    try:
+        parts = urlsplit(address)
+        host, _port = parts.hostname or "", parts.port
+    except ValueError:
+        parts, host = urlsplit(""), ""
+    plain = address.isascii() and address.isprintable() and not set(address) & set(' "<>\\^`{|}*#')
+    safe = parts.scheme == "https" or (parts.scheme == "http" and host in LOOPBACK_HOSTS)
+    private = is_public and bool(_PRIVATE_SCHEME_PATTERN.fullmatch(address))
+    if not (plain and ((safe and host) or private) and "@" not in parts.netloc and len(address) <= MAX_URI_LENGTH):
+        message = (
+            _(
+                "This is no address starting with https:// and none of the app, such as nl.example.app:/back: %(address)s"
+            )
+            if is_public
+            else _("This is not a complete address starting with https://: %(address)s")
+        )
+        raise ValidationError(message, code="address", params={"address": address[:MAX_URI_LENGTH]})
