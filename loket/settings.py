@@ -170,6 +170,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "oauth.middleware.cors_middleware",  # before what refuses requests, so that browsers can read the refusal
     "django.contrib.sessions.middleware.SessionMiddleware",
     "core.middleware.language_middleware",
     "core.middleware.body_limit_middleware",

@@ -38,6 +38,7 @@ class ApplicationDetails(TypedDict):
     algorithm: NotRequired[str]
     authentication: NotRequired[str]
     pkce_optional: NotRequired[bool]
+    origins: NotRequired[Sequence[str]]
 
 
 _OPTIONAL_DETAILS = tuple(sorted(ApplicationDetails.__optional_keys__))

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
@@ -36,6 +38,8 @@ class ClientSettings(models.Model):
     )
     pkce_optional = models.BooleanField(_("PKCE may be left out"), default=False)
 
+    origins = ArrayField(models.CharField(max_length=MAX_URI_LENGTH), verbose_name=_("Origins"), default=list)
+
     class Meta:
         abstract = True
 
@@ -53,6 +57,7 @@ class ClientSettings(models.Model):
         return not self.is_public or redirect_uri.startswith("https://")
 
 
+CLIENT_INDEXES = [GinIndex(fields=["origins"], name="application_by_origin")]
 CLIENT_CONSTRAINTS: list[models.BaseConstraint] = [
     models.CheckConstraint(
         condition=Q(authentication="client_secret") | Q(client_secret="", previous_secret=""),
@@ -61,6 +66,7 @@ CLIENT_CONSTRAINTS: list[models.BaseConstraint] = [
     models.CheckConstraint(
         condition=~Q(authentication="none") | Q(pkce_optional=False), name="application_public_pkce"
     ),
+    models.CheckConstraint(condition=Q(authentication="none") | Q(origins=[]), name="application_public_origins"),
 ]
 
 
@@ -78,6 +84,14 @@ def validate_settings(values: Mapping[str, Any]) -> None:
         errors["pkce_optional"] = ValidationError(
             _("A client without a secret always needs PKCE: turn this off."), code="public"
         )
+    if values["origins"] and not is_public:
+        errors["origins"] = ValidationError(
+            _("Only a public client runs in the browser: choose that authentication, or leave this empty."),
+            code="not_public",
+        )
+    elif wrong := [origin for origin in values["origins"] if not _is_origin(origin)]:
+        message = _("This is not an origin, such as https://app.example: %(address)s")
+        errors["origins"] = ValidationError(message, code="origin", params={"address": wrong[0][:MAX_URI_LENGTH]})
     if errors:
         raise ValidationError(errors)
 
@@ -98,10 +112,19 @@ def validate_redirect_uri(address: str, *, is_public: bool = False) -> None:
     private = is_public and bool(_PRIVATE_SCHEME_PATTERN.fullmatch(address))
     if not (plain and ((safe and host) or private) and "@" not in parts.netloc and len(address) <= MAX_URI_LENGTH):
         message = (
-            _(
-                "This is no address starting with https:// and none of the app, such as nl.example.app:/back: %(address)s"
-            )
+            _("This is no address starting with https://, and none of the app, as nl.example.app:/back: %(address)s")
             if is_public
             else _("This is not a complete address starting with https://: %(address)s")
         )
         raise ValidationError(message, code="address", params={"address": address[:MAX_URI_LENGTH]})
+
+
+def _is_origin(text: str) -> bool:
+    """Return whether `text` is an origin as browsers send it (RFC 6454 section 6.2), with TLS except on loopback."""
+    try:
+        validate_redirect_uri(text)
+    except ValidationError:
+        return False
+    parts = urlsplit(text)
+    is_default_port = (parts.scheme, parts.port) in (("https", 443), ("http", 80))
+    return text == f"{parts.scheme}://{parts.netloc}".lower() and not is_default_port

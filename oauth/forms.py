@@ -73,6 +73,11 @@ class ApplicationForm(forms.Form):
         required=False,
         help_text=_("How the integration proves who it is. A change ends its secret and all its access."),
     )
+    origins = RedirectUrisField(
+        label=_("Origins"),
+        required=False,
+        help_text=_("Only for an app in the browser: where it is served, such as https://app.example, one per line."),
+    )
     pkce_optional = forms.BooleanField(
         label=_("PKCE may be left out"),
         required=False,
@@ -95,6 +100,7 @@ class ApplicationForm(forms.Form):
                 "algorithm": instance.algorithm,
                 "authentication": instance.authentication,
                 "pkce_optional": instance.pkce_optional,
+                "origins": "\n".join(instance.origins),
                 "version": instance.version,
             }
         super().__init__(*args, **kwargs)
@@ -118,6 +124,7 @@ class ApplicationForm(forms.Form):
             algorithm=values["algorithm"] or signing_keys.ALGORITHMS[0],
             authentication=values["authentication"] or self.initial["authentication"],
             pkce_optional=values["pkce_optional"],
+            origins=[origin.rstrip("/").lower() for origin in values["origins"]],
         )
 
 

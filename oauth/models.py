@@ -32,7 +32,7 @@ from core.composite_keys import SameOfficeForeignKey
 from core.ids import uuid7
 from core.key_fields import KeyedModel, KeyedQuerySet, KeyField
 from core.keys import compute_name_key
-from oauth.client_settings import CLIENT_CONSTRAINTS, ClientSettings
+from oauth.client_settings import CLIENT_CONSTRAINTS, CLIENT_INDEXES, ClientSettings
 from oauth.scopes import API_SCOPES, Scope, sort_scopes
 from oauth.signing_keys import ALGORITHMS
 from oauth.signing_keys import SigningKey as SigningKey
@@ -115,6 +115,7 @@ class Application(KeyedModel, ClientSettings, AbstractApplication):  # type: ign
 
     class Meta:
         verbose_name, verbose_name_plural = _("integration"), _("integrations")
+        indexes = CLIENT_INDEXES
         constraints = [
             models.UniqueConstraint(fields=["id", "provider"], name="application_id_provider"),
             models.UniqueConstraint(

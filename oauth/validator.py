@@ -36,7 +36,7 @@ class OAuthValidator(ClientAuthenticator, OAuth2Validator):  # type: ignore[misc
         return request.client is not None and request.client.is_usable()
 
     def is_origin_allowed(self, client_id: str, origin: str, request: Any, *args: Any, **kwargs: Any) -> bool:
-        """Leave the headers for browsers to `cors.cors_middleware`."""
+        """Leave the headers for browsers to `middleware.cors_middleware`."""
         return False
 
     def validate_response_type(

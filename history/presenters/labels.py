@@ -52,6 +52,7 @@ _FIELD_LABELS: Mapping[str, "StrOrPromise"] = {
     "algorithm": _("Signature of ID tokens"),
     "authentication": _("Authentication"),
     "pkce_optional": _("PKCE may be left out"),
+    "origins": _("Origins"),
     "hours": _("Hours the previous secret keeps working"),
     "type": _("Notification"),
     "event_date": _("Date"),

@@ -5,6 +5,7 @@ import core.ids
 import core.key_fields
 import core.keys
 import django.contrib.postgres.fields
+import django.contrib.postgres.indexes
 import django.db.models.deletion
 import oauth.models
 import oauth2_provider.models
@@ -44,6 +45,7 @@ class Migration(migrations.Migration):
                 ('registration_source', models.CharField(choices=[('manual', 'Manual'), ('dcr', 'Dynamic Client Registration'), ('cimd', 'Client ID Metadata Document')], default='manual', help_text='How this application was registered (manual, DCR per RFC 7591, or CIMD)', max_length=32, verbose_name='registration source')),
                 ('authentication', models.CharField(choices=[('client_secret', 'With a secret, on a server'), ('none', 'Not: an app on a device or in the browser, which cannot keep a secret (public client)')], default='client_secret', max_length=20, verbose_name='Authentication')),
                 ('pkce_optional', models.BooleanField(default=False, verbose_name='PKCE may be left out')),
+                ('origins', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=250), default=list, size=None, verbose_name='Origins')),
                 ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('name', models.CharField(max_length=50, verbose_name='Name')),
                 ('name_key', core.key_fields.KeyField('name', blank=True, compute=core.keys.compute_name_key, editable=False, max_length=None)),
@@ -212,6 +214,14 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='application',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('authentication', 'none'), _negated=True), ('pkce_optional', False), _connector='OR'), name='application_public_pkce'),
+        ),
+        migrations.AddConstraint(
+            model_name='application',
+            constraint=models.CheckConstraint(condition=models.Q(('authentication', 'none'), ('origins', []), _connector='OR'), name='application_public_origins'),
+        ),
+        migrations.AddIndex(
+            model_name='application',
+            index=django.contrib.postgres.indexes.GinIndex(fields=['origins'], name='application_by_origin'),
         ),
         migrations.AddIndex(
             model_name='authorizationcode',

@@ -70,5 +70,4 @@ def jwks(request: HttpRequest) -> HttpResponse:
 
 def _make_public(response: HttpResponse) -> HttpResponse:
     response["Cache-Control"] = f"public, max-age={int(signing_keys.JWKS_CACHE_LIFETIME.total_seconds())}"
-    response["Access-Control-Allow-Origin"] = "*"
     return response

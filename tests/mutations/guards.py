@@ -858,8 +858,13 @@ GUARDS = [
     ),
     Guard(
         0, "tokens end with another way of authentication", "oauth/applications.py",
-        "            delete_tokens(application)\n        _require", "        _require",
+        'if "authentication" in changes:', "if False:",
         ("oauth/test_public_clients.py",),
+    ),
+    Guard(
+        0, "origins of registered browser clients only", "oauth/middleware.py",
+        "is_allowed = is_open or is_registered_origin(origin)", "is_allowed = True",
+        ("oauth/test_cors.py",),
     ),
     Guard(
         0, "unauthenticated reports", "outbox/views.py",

@@ -24,6 +24,7 @@ class Command(EnglishCommand):
         parser.add_argument("--scope", action="append", choices=Scope.values, help="default: openid and profile")
         parser.add_argument("--public", action="store_true", help="a native or browser application, without a secret")
         parser.add_argument("--pkce-optional", action="store_true", help="accept requests without PKCE")
+        parser.add_argument("--origin", action="append", default=[], help="origin of a browser application")
 
     def handle(self, *args: Any, **options: Any) -> None:
         by, secret = build_operator("add_partner"), encryption.generate_token()
@@ -34,6 +35,7 @@ class Command(EnglishCommand):
             scopes=options["scope"] or [Scope.OPENID.value, Scope.PROFILE.value],
             authentication=ClientAuthentication.NONE if options["public"] else ClientAuthentication.SECRET,
             pkce_optional=options["pkce_optional"],
+            origins=options["origin"],
         )
         try:
             partner = oauth.applications.register_application(None, details=details, by=by)
