@@ -20,6 +20,7 @@ from core import encryption
 from core.access import ReauthenticationLevel
 from core.errors import EditConflict
 from core.keys import compute_name_key
+from oauth import client_assertions
 from oauth.client_settings import ClientAuthentication, validate_settings
 from oauth.consents import delete_tokens
 from oauth.models import Application
@@ -39,6 +40,7 @@ class ApplicationDetails(TypedDict):
     authentication: NotRequired[str]
     pkce_optional: NotRequired[bool]
     origins: NotRequired[Sequence[str]]
+    public_keys: NotRequired[list[dict[str, Any]]]  # from `client_assertions.parse_public_keys`
 
 
 _OPTIONAL_DETAILS = tuple(sorted(ApplicationDetails.__optional_keys__))
@@ -196,13 +198,18 @@ def _apply_details(application: Application, details: ApplicationDetails) -> Cha
     for name in ("redirect_uris", "post_logout_redirect_uris"):
         values[name] = " ".join(values[name])
     values["scopes"] = list(values["scopes"])
-    changes = {name: [_get_event_value(getattr(application, name)), _get_event_value(values[name])] for name in values}
+    changes = {
+        name: [_get_event_value(name, getattr(application, name)), _get_event_value(name, value)]
+        for name, value in values.items()
+    }
     for name, value in values.items():
         setattr(application, name, value)
     return {name: change for name, change in changes.items() if change[0] != change[1]}
 
 
-def _get_event_value(value: Any) -> Any:
+def _get_event_value(name: str, value: Any) -> Any:
+    if name == "public_keys":
+        value = client_assertions.compute_thumbprints(value)
     return value if isinstance(value, bool) else value or None
 
 

@@ -2,8 +2,11 @@
 
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urljoin
 
+from django.conf import settings
 from django.http import HttpRequest
+from django.urls import reverse
 
 import authentication.actions
 from accounts.models import LoginMethod, User
@@ -11,7 +14,8 @@ from audit.actors import EventOrigin
 from authentication.request_utils import build_anonymous_actor
 from core import throttle
 from core.throttle import AttemptsLeft, RateLimit
-from oauth import credentials
+from oauth import client_assertions, credentials
+from oauth.client_settings import ClientAuthentication
 from oauth.credentials import ClientCredentials
 from oauth.models import Application
 from oauth.rate_limit_headers import CLIENT_TOKEN_LIMIT
@@ -43,8 +47,10 @@ class ClientAuthenticator:
         """Authenticate the application, or the SSO/Webservice user. Raises Throttled."""
         sent = credentials.read_client_credentials(self.http)
         application = find_application(sent.name)
-        if application is None and request.grant_type is None:  # an SSO/Webservice user revokes or inspects
-            return self._authenticate_service_user(request, *sent)
+        if (
+            application is None and request.grant_type is None and not sent.assertion
+        ):  # an SSO/Webservice user revokes or inspects
+            return self._authenticate_service_user(request, sent.name, sent.secret)
         return self._authenticate_application(request, application, sent)
 
     def may_inspect(self, user: User) -> bool:
@@ -64,7 +70,7 @@ class ClientAuthenticator:
 
     def _authenticate_application(self, request: Any, application: Application | None, sent: ClientCredentials) -> bool:
         network = throttle.build_network_key(build_anonymous_actor(self.http).address)
-        if application is None or not application.is_usable() or not _is_proven(application, sent):
+        if application is None or not application.is_usable() or not self._is_proven(application, sent):
             throttle.consume_attempt(_FAILED_CLIENT_LIMIT, network)
             return False
         # Anyone may send the ID of a public client: they must not use up what others have left.
@@ -73,10 +79,17 @@ class ClientAuthenticator:
         request.client, request.client_id = application, application.client_id
         return True
 
+    def _is_proven(self, application: Application, sent: ClientCredentials) -> bool:
+        """Return whether the client authenticated with the method of the application, and no other.
 
-def _is_proven(application: Application, sent: ClientCredentials) -> bool:
-    """Return whether the client is the application, or a public one, which sends no secret."""
-    return not sent.secret if application.is_public else application.check_secret(sent.secret)
+        A public client sends neither a secret nor an assertion.
+        """
+        if application.authentication == ClientAuthentication.PRIVATE_KEY:
+            addresses = {urljoin(settings.LOKET_URL, path) for path in (reverse("oauth:token"), self.http.path)}
+            return client_assertions.consume(sent.assertion, application, {settings.LOKET_URL, *addresses})
+        if sent.assertion:
+            return False
+        return not sent.secret if application.is_public else application.check_secret(sent.secret)
 
 
 def find_application(client_id: str) -> Application | None:

@@ -37,7 +37,7 @@ def issue_access_token(http: HttpRequest) -> dict[str, Any]:
     scope, names = _parse_scope(http.POST.get("scope", "")), http.POST.getlist("resource")
     if error := resources.find_error(names):
         raise error
-    username, password = credentials.read_client_credentials(http)
+    username, password, _assertion = credentials.read_client_credentials(http)
     by = build_anonymous_actor(http, EventOrigin.API)
     user = authenticate_password(username, password, device="", by=by, kind=LoginMethod.SSO_WEBSERVICE)
     if user is None or not (application := Application.objects.get_built_in()).is_usable():

@@ -24,6 +24,7 @@ class ClientAuthentication(models.TextChoices):
     """The method at the token endpoint; the values are stored."""
 
     SECRET = "client_secret", _("With a secret, on a server")
+    PRIVATE_KEY = "private_key_jwt", _("With a key of its own, on a server (private_key_jwt)")
     NONE = "none", _("Not: an app on a device or in the browser, which cannot keep a secret (public client)")
 
 
@@ -39,6 +40,8 @@ class ClientSettings(models.Model):
     pkce_optional = models.BooleanField(_("PKCE may be left out"), default=False)
 
     origins = ArrayField(models.CharField(max_length=MAX_URI_LENGTH), verbose_name=_("Origins"), default=list)
+
+    public_keys = models.JSONField(_("Public keys"), default=list)  # JWK, with which it signs instead of a secret
 
     class Meta:
         abstract = True
@@ -66,6 +69,9 @@ CLIENT_CONSTRAINTS: list[models.BaseConstraint] = [
     models.CheckConstraint(
         condition=~Q(authentication="none") | Q(pkce_optional=False), name="application_public_pkce"
     ),
+    models.CheckConstraint(
+        condition=Q(authentication="private_key_jwt") ^ Q(public_keys=[]), name="application_has_keys"
+    ),
     models.CheckConstraint(condition=Q(authentication="none") | Q(origins=[]), name="application_public_origins"),
 ]
 
@@ -84,6 +90,12 @@ def validate_settings(values: Mapping[str, Any]) -> None:
         errors["pkce_optional"] = ValidationError(
             _("A client without a secret always needs PKCE: turn this off."), code="public"
         )
+    has_key = values["authentication"] == ClientAuthentication.PRIVATE_KEY
+    if has_key and not values["public_keys"]:
+        errors["public_keys"] = ValidationError(_("Paste the public key with which it signs."), code="required")
+    if values["public_keys"] and not has_key:
+        message = _("Public keys belong to the authentication with a key: choose that, or leave them out.")
+        errors["public_keys"] = ValidationError(message, code="no_key")
     if values["origins"] and not is_public:
         errors["origins"] = ValidationError(
             _("Only a public client runs in the browser: choose that authentication, or leave this empty."),

@@ -1,5 +1,6 @@
 """Forms for applications and their secrets."""
 
+import json
 from typing import Any
 
 from django import forms
@@ -8,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core import encryption
 from core.forms import PLAIN_TEXT_VALIDATORS
-from oauth import signing_keys
+from oauth import client_assertions, signing_keys
 from oauth.applications import ApplicationDetails
 from oauth.client_settings import MAX_URI_LENGTH, ClientAuthentication, validate_settings
 from oauth.models import Application
@@ -73,6 +74,15 @@ class ApplicationForm(forms.Form):
         required=False,
         help_text=_("How the integration proves who it is. A change ends its secret and all its access."),
     )
+    public_keys = forms.CharField(
+        label=_("Public keys"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 5, "class": "short"}),
+        help_text=_(
+            "Only for authentication with a key: a JWK Set. To replace a key, add the new one, and remove the old one"
+            " once the integration signs with the new one."
+        ),
+    )
     origins = RedirectUrisField(
         label=_("Origins"),
         required=False,
@@ -101,11 +111,16 @@ class ApplicationForm(forms.Form):
                 "authentication": instance.authentication,
                 "pkce_optional": instance.pkce_optional,
                 "origins": "\n".join(instance.origins),
+                "public_keys": json.dumps({"keys": instance.public_keys}, indent=2) if instance.public_keys else "",
                 "version": instance.version,
             }
         super().__init__(*args, **kwargs)
         scopes = [(scope.value, f"{scope.label} ({scope.value})") for scope in Scope]
         self.fields["scopes"].choices = scopes  # type: ignore[attr-defined]
+
+    def clean_public_keys(self) -> list[dict[str, Any]]:
+        text = self.cleaned_data["public_keys"]
+        return client_assertions.parse_public_keys(text) if text else []
 
     def clean(self) -> dict[str, Any] | None:
         """Check the settings together, so that errors are shown at their fields."""
@@ -124,6 +139,7 @@ class ApplicationForm(forms.Form):
             algorithm=values["algorithm"] or signing_keys.ALGORITHMS[0],
             authentication=values["authentication"] or self.initial["authentication"],
             pkce_optional=values["pkce_optional"],
+            public_keys=values["public_keys"],
             origins=[origin.rstrip("/").lower() for origin in values["origins"]],
         )
 

@@ -32,6 +32,7 @@ from core.composite_keys import SameOfficeForeignKey
 from core.ids import uuid7
 from core.key_fields import KeyedModel, KeyedQuerySet, KeyField
 from core.keys import compute_name_key
+from oauth.client_assertions import UsedAssertion as UsedAssertion
 from oauth.client_settings import CLIENT_CONSTRAINTS, CLIENT_INDEXES, ClientSettings
 from oauth.scopes import API_SCOPES, Scope, sort_scopes
 from oauth.signing_keys import ALGORITHMS

@@ -43,9 +43,10 @@ class Migration(migrations.Migration):
                 ('created', models.DateTimeField(auto_now_add=True, verbose_name='created')),
                 ('updated', models.DateTimeField(auto_now=True, verbose_name='updated')),
                 ('registration_source', models.CharField(choices=[('manual', 'Manual'), ('dcr', 'Dynamic Client Registration'), ('cimd', 'Client ID Metadata Document')], default='manual', help_text='How this application was registered (manual, DCR per RFC 7591, or CIMD)', max_length=32, verbose_name='registration source')),
-                ('authentication', models.CharField(choices=[('client_secret', 'With a secret, on a server'), ('none', 'Not: an app on a device or in the browser, which cannot keep a secret (public client)')], default='client_secret', max_length=20, verbose_name='Authentication')),
+                ('authentication', models.CharField(choices=[('client_secret', 'With a secret, on a server'), ('private_key_jwt', 'With a key of its own, on a server (private_key_jwt)'), ('none', 'Not: an app on a device or in the browser, which cannot keep a secret (public client)')], default='client_secret', max_length=20, verbose_name='Authentication')),
                 ('pkce_optional', models.BooleanField(default=False, verbose_name='PKCE may be left out')),
                 ('origins', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=250), default=list, size=None, verbose_name='Origins')),
+                ('public_keys', models.JSONField(default=list, verbose_name='Public keys')),
                 ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('name', models.CharField(max_length=50, verbose_name='Name')),
                 ('name_key', core.key_fields.KeyField('name', blank=True, compute=core.keys.compute_name_key, editable=False, max_length=None)),
@@ -187,6 +188,18 @@ class Migration(migrations.Migration):
             field=models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='refreshed_access_token', to=settings.OAUTH2_PROVIDER_REFRESH_TOKEN_MODEL, verbose_name='source refresh token'),
         ),
         migrations.CreateModel(
+            name='UsedAssertion',
+            fields=[
+                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('jti_hash', models.CharField(max_length=64)),
+                ('expires_at', models.DateTimeField(db_index=True)),
+                ('application', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.OAUTH2_PROVIDER_APPLICATION_MODEL)),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('application', 'jti_hash'), name='assertion_once')],
+            },
+        ),
+        migrations.CreateModel(
             name='SsoTicket',
             fields=[
                 ('session_version', models.PositiveIntegerField()),
@@ -210,6 +223,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='application',
             constraint=models.CheckConstraint(condition=models.Q(('authentication', 'client_secret'), models.Q(('client_secret', ''), ('previous_secret', '')), _connector='OR'), name='application_one_proof'),
+        ),
+        migrations.AddConstraint(
+            model_name='application',
+            constraint=models.CheckConstraint(condition=models.Q(('authentication', 'private_key_jwt'), ('public_keys', []), _connector='XOR'), name='application_has_keys'),
         ),
         migrations.AddConstraint(
             model_name='application',

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 
 from core.access import SAFE, Access, page
-from oauth import signing_keys
+from oauth import client_assertions, signing_keys
 from oauth.authentication_context import ACR_VALUES
 from oauth.authorization_requests import PROMPTS, RESPONSE_MODES
 from oauth.oidc import CLAIM_NAMES
@@ -24,7 +24,7 @@ _ENDPOINT_URL_NAMES = {
     "end_session_endpoint": "logout",
     "jwks_uri": "jwks",
 }
-_CLIENT_AUTHENTICATION_METHODS = ["client_secret_basic", "client_secret_post"]
+_CLIENT_AUTHENTICATION_METHODS = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
 _PUBLIC_CLIENT_METHODS = [*_CLIENT_AUTHENTICATION_METHODS, "none"]
 
 
@@ -45,6 +45,9 @@ def openid_configuration(request: HttpRequest) -> HttpResponse:
         "token_endpoint_auth_methods_supported": _PUBLIC_CLIENT_METHODS,
         "revocation_endpoint_auth_methods_supported": _PUBLIC_CLIENT_METHODS,
         "introspection_endpoint_auth_methods_supported": _CLIENT_AUTHENTICATION_METHODS,
+        "token_endpoint_auth_signing_alg_values_supported": list(client_assertions.ALGORITHMS),
+        "revocation_endpoint_auth_signing_alg_values_supported": list(client_assertions.ALGORITHMS),
+        "introspection_endpoint_auth_signing_alg_values_supported": list(client_assertions.ALGORITHMS),
         "prompt_values_supported": list(PROMPTS),
         "ui_locales_supported": ["nl", "en"],
         "authorization_response_iss_parameter_supported": True,

@@ -867,6 +867,24 @@ GUARDS = [
         ("oauth/test_cors.py",),
     ),
     Guard(
+        0, "an assertion works once", "oauth/client_assertions.py", "    return is_new\n", "    return True\n",
+        ("oauth/test_client_assertions.py",),
+    ),
+    Guard(
+        0, "an assertion for other servers too", "oauth/client_assertions.py",
+        "return claims if set(named) <= set(audiences) else None", "return claims",
+        ("oauth/test_client_assertions.py",),
+    ),
+    Guard(
+        0, "how long an assertion lives", "oauth/client_assertions.py",
+        "if expires > issued + (longest + _LEEWAY).total_seconds():", "if False:",
+        ("oauth/test_client_assertions.py",),
+    ),
+    Guard(
+        7, "a private key is refused", "oauth/client_assertions.py", "if _PRIVATE_MEMBERS & key.keys():", "if False:",
+        ("oauth/test_client_assertions.py",),
+    ),
+    Guard(
         0, "unauthenticated reports", "outbox/views.py",
         'if not settings.ANYMAIL.get("WEBHOOK_SECRET") or backend', "if backend",
         ("outbox/test_webhooks.py",),
