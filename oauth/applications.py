@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -41,6 +42,7 @@ class ApplicationDetails(TypedDict):
     pkce_optional: NotRequired[bool]
     origins: NotRequired[Sequence[str]]
     public_keys: NotRequired[list[dict[str, Any]]]  # from `client_assertions.parse_public_keys`
+    resource: NotRequired[str]
 
 
 _OPTIONAL_DETAILS = tuple(sorted(ApplicationDetails.__optional_keys__))
@@ -64,6 +66,7 @@ def register_application(provider: Provider | None, *, details: ApplicationDetai
         if not _apply_details(existing, details):
             return existing
         raise ValidationError(_("An integration with this name already exists. Choose another name."), code="taken")
+    _require_free_resource(application)
     application.save()
     record(Verb.CLIENT_ADDED, application, by=by, provider_id=application.provider_id, changes=changes)
     return application
@@ -88,6 +91,7 @@ def update_application(
     if namesakes.exclude(pk=application.pk).exists():
         raise ValidationError(_("An integration with this name already exists. Choose another name."), code="taken")
     if changes := _apply_details(application, details):
+        _require_free_resource(application)
         if "authentication" in changes:
             application.client_secret, application.previous_secret, application.previous_until = "", "", None
             delete_tokens(application)
@@ -205,6 +209,17 @@ def _apply_details(application: Application, details: ApplicationDetails) -> Cha
     for name, value in values.items():
         setattr(application, name, value)
     return {name: change for name, change in changes.items() if change[0] != change[1]}
+
+
+def _require_free_resource(application: Application) -> None:
+    """Raise ValidationError if another integration of the office, or a partner, has the address as a resource server.
+
+    That of a partner is known to every office: an office must not see the tokens that are meant for it.
+    """
+    others = Application.objects.filter(Q(provider=application.provider_id) | Q(provider=None))
+    if application.resource and others.filter(resource=application.resource).exclude(pk=application.pk).exists():
+        message = _("Another integration has this address as a resource server: enter another one.")
+        raise ValidationError({"resource": ValidationError(message, code="taken")})
 
 
 def _get_event_value(name: str, value: Any) -> Any:

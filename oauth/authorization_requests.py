@@ -130,7 +130,9 @@ def _find_error(parameters: QueryDict, application: Application) -> OAuth2Error 
         return InvalidRequestError(description="The claims parameter is not a claims request in JSON.")
     if len(parameters.get("nonce", "")) > _MAX_NONCE_LENGTH:
         return InvalidRequestError(description="The nonce is too long.")
-    return _find_challenge_error(parameters, application) or resources.find_error(parameters.getlist("resource"))
+    return _find_challenge_error(parameters, application) or resources.find_error(
+        parameters.getlist("resource"), application.provider_id
+    )
 
 
 def _find_challenge_error(parameters: QueryDict, application: Application) -> OAuth2Error | None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.core.exceptions import ValidationError
@@ -43,6 +44,8 @@ class ClientSettings(models.Model):
 
     public_keys = models.JSONField(_("Public keys"), default=list)  # JWK, with which it signs instead of a secret
 
+    resource = models.CharField(_("Address as a resource server"), max_length=MAX_URI_LENGTH, default="", blank=True)
+
     class Meta:
         abstract = True
 
@@ -69,6 +72,12 @@ CLIENT_CONSTRAINTS: list[models.BaseConstraint] = [
     models.CheckConstraint(
         condition=~Q(authentication="none") | Q(pkce_optional=False), name="application_public_pkce"
     ),
+    models.UniqueConstraint(
+        fields=["provider", "resource"],
+        name="application_resource_once",
+        nulls_distinct=False,
+        condition=~Q(resource=""),
+    ),
     models.CheckConstraint(
         condition=Q(authentication="private_key_jwt") ^ Q(public_keys=[]), name="application_has_keys"
     ),
@@ -78,7 +87,19 @@ CLIENT_CONSTRAINTS: list[models.BaseConstraint] = [
 
 def validate_settings(values: Mapping[str, Any]) -> None:
     """Raise ValidationError, with a dictionary of fields, unless the settings are valid and fit together."""
-    is_public = values["authentication"] == ClientAuthentication.NONE
+    authentication = ClientAuthentication(values["authentication"])
+    is_public = authentication == ClientAuthentication.NONE
+    errors = _find_uri_errors(values, is_public=is_public) | _find_key_errors(values, authentication)
+    if is_public and values["pkce_optional"]:
+        message = _("A client without a secret always needs PKCE: turn this off.")
+        errors["pkce_optional"] = ValidationError(message, code="public")
+    if values["resource"] and (error := _find_resource_error(values["resource"], is_public=is_public)):
+        errors["resource"] = error
+    if errors:
+        raise ValidationError(errors)
+
+
+def _find_uri_errors(values: Mapping[str, Any], *, is_public: bool) -> dict[str, Any]:
     errors: dict[str, Any] = {}
     for name in ("redirect_uris", "post_logout_redirect_uris"):
         for address in values[name]:
@@ -86,26 +107,25 @@ def validate_settings(values: Mapping[str, Any]) -> None:
                 validate_redirect_uri(address, is_public=is_public)
             except ValidationError as error:
                 errors.setdefault(name, error)
-    if is_public and values["pkce_optional"]:
-        errors["pkce_optional"] = ValidationError(
-            _("A client without a secret always needs PKCE: turn this off."), code="public"
-        )
-    has_key = values["authentication"] == ClientAuthentication.PRIVATE_KEY
-    if has_key and not values["public_keys"]:
-        errors["public_keys"] = ValidationError(_("Paste the public key with which it signs."), code="required")
-    if values["public_keys"] and not has_key:
-        message = _("Public keys belong to the authentication with a key: choose that, or leave them out.")
-        errors["public_keys"] = ValidationError(message, code="no_key")
+    if not values["redirect_uris"] and not values["resource"]:
+        errors["redirect_uris"] = ValidationError(_("Enter at least one address."), code="required")
     if values["origins"] and not is_public:
-        errors["origins"] = ValidationError(
-            _("Only a public client runs in the browser: choose that authentication, or leave this empty."),
-            code="not_public",
-        )
+        message = _("Only a public client runs in the browser: choose that authentication, or leave this empty.")
+        errors["origins"] = ValidationError(message, code="not_public")
     elif wrong := [origin for origin in values["origins"] if not _is_origin(origin)]:
         message = _("This is not an origin, such as https://app.example: %(address)s")
         errors["origins"] = ValidationError(message, code="origin", params={"address": wrong[0][:MAX_URI_LENGTH]})
-    if errors:
-        raise ValidationError(errors)
+    return errors
+
+
+def _find_key_errors(values: Mapping[str, Any], authentication: ClientAuthentication) -> dict[str, Any]:
+    has_key = authentication == ClientAuthentication.PRIVATE_KEY
+    if has_key and not values["public_keys"]:
+        return {"public_keys": ValidationError(_("Paste the public key with which it signs."), code="required")}
+    if values["public_keys"] and not has_key:
+        message = _("Public keys belong to the authentication with a key: choose that, or leave them out.")
+        return {"public_keys": ValidationError(message, code="no_key")}
+    return {}
 
 
 def validate_redirect_uri(address: str, *, is_public: bool = False) -> None:
@@ -140,3 +160,16 @@ def _is_origin(text: str) -> bool:
     parts = urlsplit(text)
     is_default_port = (parts.scheme, parts.port) in (("https", 443), ("http", 80))
     return text == f"{parts.scheme}://{parts.netloc}".lower() and not is_default_port
+
+
+def _find_resource_error(address: str, *, is_public: bool) -> ValidationError | None:
+    """Return what is wrong with the address of a resource server: RFC 8707 section 2, and not this site."""
+    if is_public:
+        return ValidationError(_("A public client cannot introspect tokens: choose another authentication."), "public")
+    if f"{address}/".startswith(f"{settings.LOKET_URL}/"):
+        return ValidationError(_("This is the address of Loket itself: enter that of the service."), "own")
+    try:
+        validate_redirect_uri(address)
+    except ValidationError as error:
+        return error
+    return None

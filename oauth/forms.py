@@ -49,8 +49,8 @@ class ApplicationForm(forms.Form):
     )
     redirect_uris = RedirectUrisField(
         label=_("Redirect URIs"),
+        required=False,
         help_text=_("Where users are redirected, one address per line, exactly as the integration uses it."),
-        error_messages={"required": _("Enter at least one address.")},
     )
     post_logout_redirect_uris = RedirectUrisField(
         label=_("Redirect URIs after logout"), required=False, help_text=_("One address per line.")
@@ -88,6 +88,15 @@ class ApplicationForm(forms.Form):
         required=False,
         help_text=_("Only for an app in the browser: where it is served, such as https://app.example, one per line."),
     )
+    resource = forms.CharField(
+        label=_("Address as a resource server"),
+        required=False,
+        max_length=MAX_URI_LENGTH,
+        help_text=_(
+            "Only for a service that receives access tokens of other integrations, and asks Loket about them: its"
+            " address, which they name in the parameter resource."
+        ),
+    )
     pkce_optional = forms.BooleanField(
         label=_("PKCE may be left out"),
         required=False,
@@ -110,6 +119,7 @@ class ApplicationForm(forms.Form):
                 "algorithm": instance.algorithm,
                 "authentication": instance.authentication,
                 "pkce_optional": instance.pkce_optional,
+                "resource": instance.resource,
                 "origins": "\n".join(instance.origins),
                 "public_keys": json.dumps({"keys": instance.public_keys}, indent=2) if instance.public_keys else "",
                 "version": instance.version,
@@ -139,6 +149,7 @@ class ApplicationForm(forms.Form):
             algorithm=values["algorithm"] or signing_keys.ALGORITHMS[0],
             authentication=values["authentication"] or self.initial["authentication"],
             pkce_optional=values["pkce_optional"],
+            resource=values["resource"],
             public_keys=values["public_keys"],
             origins=[origin.rstrip("/").lower() for origin in values["origins"]],
         )

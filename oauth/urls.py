@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from oauth.views import applications, authorize, endpoints, integrations, logout, metadata, sso
+from oauth.views import applications, authorize, endpoints, integrations, introspection, logout, metadata, sso
 
 app_name = "oauth"
 urlpatterns = [
@@ -14,7 +14,7 @@ urlpatterns = [
     path("oauth/authorize/weigeren/", authorize.deny_authorization, name="deny_authorization"),
     path("oauth/token/", endpoints.token, name="token"),
     path("oauth/revoke/", endpoints.revoke, name="revoke"),
-    path("oauth/introspect/", endpoints.introspect, name="introspect"),
+    path("oauth/introspect/", introspection.introspect, name="introspect"),
     path("oauth/userinfo/", endpoints.userinfo, name="userinfo"),
     path("oauth/logout/", logout.logout, name="logout"),
     path("sso/<str:ticket>/", sso.sso, name="sso"),

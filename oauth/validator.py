@@ -132,6 +132,9 @@ class OAuthValidator(ClientAuthenticator, OAuth2Validator):  # type: ignore[misc
 
     def _save_bearer_token(self, token: Any, request: Any, *args: Any, **kwargs: Any) -> None:
         """Store the tokens in one transaction with the consent check and the audit event."""
+        self._check_and_set_request_resource(
+            request
+        )  # while the code and the refresh token, whose audience it is, exist
         if self._grant is not None and not AuthorizationCode.objects.filter(pk=self._grant.pk).delete()[0]:
             raise errors.InvalidGrantError(request=request)  # the code was redeemed concurrently
         allowed = Consent.objects.filter(user=request.user, application=request.client)
@@ -186,7 +189,7 @@ class OAuthValidator(ClientAuthenticator, OAuth2Validator):  # type: ignore[misc
 
     def _validate_resource_uris(self, request: Any, resources: list[str]) -> None:
         """Reject unknown resources (RFC 8707). Raises an OAuth2Error."""
-        if error := find_resource_error(resources):
+        if error := find_resource_error(resources, request.client.provider_id):
             raise error
 
     # OpenID Connect.

@@ -47,6 +47,7 @@ class Migration(migrations.Migration):
                 ('pkce_optional', models.BooleanField(default=False, verbose_name='PKCE may be left out')),
                 ('origins', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=250), default=list, size=None, verbose_name='Origins')),
                 ('public_keys', models.JSONField(default=list, verbose_name='Public keys')),
+                ('resource', models.CharField(blank=True, default='', max_length=250, verbose_name='Address as a resource server')),
                 ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('name', models.CharField(max_length=50, verbose_name='Name')),
                 ('name_key', core.key_fields.KeyField('name', blank=True, compute=core.keys.compute_name_key, editable=False, max_length=None)),
@@ -223,6 +224,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='application',
             constraint=models.CheckConstraint(condition=models.Q(('authentication', 'client_secret'), models.Q(('client_secret', ''), ('previous_secret', '')), _connector='OR'), name='application_one_proof'),
+        ),
+        migrations.AddConstraint(
+            model_name='application',
+            constraint=models.UniqueConstraint(condition=models.Q(('resource', ''), _negated=True), fields=('provider', 'resource'), name='application_resource_once', nulls_distinct=False),
         ),
         migrations.AddConstraint(
             model_name='application',

@@ -52,7 +52,7 @@ def register_from_form(
     try:
         application = oauth.applications.register_application(provider, details=form.to_details(), by=by)
     except ValidationError as error:
-        form.add_error("name", error)
+        form.add_error(None if hasattr(error, "error_dict") else "name", error)
         return None
     needs_secret = application.authentication == ClientAuthentication.SECRET
     done = _("%(name)s has been added. Now create its secret.") if needs_secret else _("%(name)s has been added.")
@@ -81,7 +81,7 @@ def update_from_form(request: OfficeRequest, form: ApplicationForm, application:
         form.add_error(None, ValidationError(_EDIT_CONFLICT_MESSAGE, code="stale"))
         return False
     except ValidationError as error:
-        form.add_error("name", error)
+        form.add_error(None if hasattr(error, "error_dict") else "name", error)
         return False
     messages.success(request, _("%(name)s has been saved.") % {"name": values["name"]})
     return True

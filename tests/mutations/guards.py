@@ -885,6 +885,26 @@ GUARDS = [
         ("oauth/test_client_assertions.py",),
     ),
     Guard(
+        1, "introspection of another office", "oauth/views/introspection.py",
+        "return is_named and application.is_available_to(found.user)", "return is_named",
+        ("oauth/test_resource_servers.py",),
+    ),
+    Guard(
+        0, "introspection without a secret", "oauth/views/introspection.py",
+        "if application is None or application.is_public:", "if application is None:",
+        ("oauth/test_public_clients.py",),
+    ),
+    Guard(
+        0, "a token for another service", "oauth/tokens.py",
+        " or not resources.includes_this_site(found.resource)", "",
+        ("oauth/test_resource_servers.py",),
+    ),
+    Guard(
+        0, "tokens keep the audience of the code", "oauth/validator.py",
+        "self._check_and_set_request_resource(request)  #", "#",
+        ("oauth/test_resource_servers.py",),
+    ),
+    Guard(
         0, "unauthenticated reports", "outbox/views.py",
         'if not settings.ANYMAIL.get("WEBHOOK_SECRET") or backend', "if backend",
         ("outbox/test_webhooks.py",),

@@ -21,7 +21,7 @@ class Command(EnglishCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", help="name shown to users when asked for permission")
-        parser.add_argument("redirect_uri", nargs="+", help="redirect URI")
+        parser.add_argument("redirect_uri", nargs="*", help="redirect URI")
         parser.add_argument("--after-logout", nargs="*", default=[], help="post-logout redirect URI")
         parser.add_argument("--scope", action="append", choices=Scope.values, help="default: openid and profile")
         kind = parser.add_mutually_exclusive_group()
@@ -29,6 +29,7 @@ class Command(EnglishCommand):
         kind.add_argument("--keys", type=Path, help="file with the JWK Set of an application that signs with a key")
         parser.add_argument("--pkce-optional", action="store_true", help="accept requests without PKCE")
         parser.add_argument("--origin", action="append", default=[], help="origin of a browser application")
+        parser.add_argument("--resource", default="", help="address of a service that introspects tokens")
 
     def handle(self, *args: Any, **options: Any) -> None:
         by, secret = build_operator("add_partner"), encryption.generate_token()
@@ -47,6 +48,7 @@ class Command(EnglishCommand):
             public_keys=keys,
             pkce_optional=options["pkce_optional"],
             origins=options["origin"],
+            resource=options["resource"],
         )
         try:
             partner = oauth.applications.register_application(None, details=details, by=by)
