@@ -43,6 +43,7 @@ class ApplicationDetails(TypedDict):
     origins: NotRequired[Sequence[str]]
     public_keys: NotRequired[list[dict[str, Any]]]  # from `client_assertions.parse_public_keys`
     resource: NotRequired[str]
+    pushed_requests_required: NotRequired[bool]
 
 
 _OPTIONAL_DETAILS = tuple(sorted(ApplicationDetails.__optional_keys__))

@@ -14,6 +14,7 @@ from oauthlib.oauth2.rfc6749.errors import CustomOAuth2Error, InvalidRequestErro
 from oauth import authentication_context, oidc, resources
 from oauth.backend import OAuthBackend
 from oauth.models import Application
+from oauth.pushed_requests import PushedParameters
 from oauth.scopes import OFFLINE_ACCESS, normalize_scope, sort_scopes
 
 RESPONSE_MODES = ("query", "form_post")
@@ -107,11 +108,8 @@ def _select_library_parameters(parameters: QueryDict) -> QueryDict:
 
 def _find_error(parameters: QueryDict, application: Application) -> OAuth2Error | None:
     """Return what is wrong with a request apart from what the library checks. Texts are in English, for clients."""
-    for name in ("request", "request_uri", "registration"):
-        if name in parameters:
-            return CustomOAuth2Error(error=f"{name}_not_supported")
-    if "dpop_jkt" in parameters:
-        return InvalidRequestError(description="DPoP is not supported.")
+    if error := _find_unsupported(parameters, application):
+        return error
     for name, values in parameters.lists():
         if len(values) > 1 and name not in _REPEATABLE_PARAMETERS:
             return InvalidRequestError(description="A parameter occurs more than once.")
@@ -133,6 +131,19 @@ def _find_error(parameters: QueryDict, application: Application) -> OAuth2Error 
     return _find_challenge_error(parameters, application) or resources.find_error(
         parameters.getlist("resource"), application.provider_id
     )
+
+
+def _find_unsupported(parameters: QueryDict, application: Application) -> OAuth2Error | None:
+    """Return the error for a way of sending a request that is not supported, or not accepted from this client."""
+    is_pushed = isinstance(parameters, PushedParameters)
+    for name in ("request", "request_uri", "registration"):
+        if name in parameters and not (is_pushed and name == "request_uri"):
+            return CustomOAuth2Error(error=f"{name}_not_supported")
+    if application.pushed_requests_required and not is_pushed:
+        return InvalidRequestError(description="This client must push its requests (RFC 9126).")
+    if "dpop_jkt" in parameters:
+        return InvalidRequestError(description="DPoP is not supported.")
+    return None
 
 
 def _find_challenge_error(parameters: QueryDict, application: Application) -> OAuth2Error | None:

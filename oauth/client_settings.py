@@ -44,6 +44,7 @@ class ClientSettings(models.Model):
 
     public_keys = models.JSONField(_("Public keys"), default=list)  # JWK, with which it signs instead of a secret
 
+    pushed_requests_required = models.BooleanField(_("Only pushed authorization requests"), default=False)
     resource = models.CharField(_("Address as a resource server"), max_length=MAX_URI_LENGTH, default="", blank=True)
 
     class Meta:

@@ -97,6 +97,11 @@ class ApplicationForm(forms.Form):
             " address, which they name in the parameter resource."
         ),
     )
+    pushed_requests_required = forms.BooleanField(
+        label=_("Only pushed authorization requests"),
+        required=False,
+        help_text=_("The integration sends every request to Loket first (PAR), so that nobody can change it."),
+    )
     pkce_optional = forms.BooleanField(
         label=_("PKCE may be left out"),
         required=False,
@@ -119,6 +124,7 @@ class ApplicationForm(forms.Form):
                 "algorithm": instance.algorithm,
                 "authentication": instance.authentication,
                 "pkce_optional": instance.pkce_optional,
+                "pushed_requests_required": instance.pushed_requests_required,
                 "resource": instance.resource,
                 "origins": "\n".join(instance.origins),
                 "public_keys": json.dumps({"keys": instance.public_keys}, indent=2) if instance.public_keys else "",
@@ -149,6 +155,7 @@ class ApplicationForm(forms.Form):
             algorithm=values["algorithm"] or signing_keys.ALGORITHMS[0],
             authentication=values["authentication"] or self.initial["authentication"],
             pkce_optional=values["pkce_optional"],
+            pushed_requests_required=values["pushed_requests_required"],
             resource=values["resource"],
             public_keys=values["public_keys"],
             origins=[origin.rstrip("/").lower() for origin in values["origins"]],

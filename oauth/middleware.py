@@ -10,7 +10,7 @@ from django.utils.cache import patch_vary_headers
 from oauth.models import Application
 
 _WEB_SERVICE_PREFIX = "/v2/"
-_ENDPOINTS = ("token", "revoke", "userinfo")
+_ENDPOINTS = ("token", "revoke", "userinfo", "par")
 _OPEN_ENDPOINTS = ("openid_configuration", "server_metadata", "jwks")  # the same for everyone
 _PREFLIGHT_HEADERS = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE",

@@ -34,6 +34,7 @@ from core.key_fields import KeyedModel, KeyedQuerySet, KeyField
 from core.keys import compute_name_key
 from oauth.client_assertions import UsedAssertion as UsedAssertion
 from oauth.client_settings import CLIENT_CONSTRAINTS, CLIENT_INDEXES, ClientSettings
+from oauth.pushed_requests import PushedRequest as PushedRequest
 from oauth.scopes import API_SCOPES, Scope, sort_scopes
 from oauth.signing_keys import ALGORITHMS
 from oauth.signing_keys import SigningKey as SigningKey

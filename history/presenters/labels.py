@@ -53,6 +53,7 @@ _FIELD_LABELS: Mapping[str, "StrOrPromise"] = {
     "authentication": _("Authentication"),
     "pkce_optional": _("PKCE may be left out"),
     "origins": _("Origins"),
+    "pushed_requests_required": _("Only pushed authorization requests"),
     "resource": _("Address as a resource server"),
     "public_keys": _("Public keys"),
     "hours": _("Hours the previous secret keeps working"),

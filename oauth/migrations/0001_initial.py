@@ -47,6 +47,7 @@ class Migration(migrations.Migration):
                 ('pkce_optional', models.BooleanField(default=False, verbose_name='PKCE may be left out')),
                 ('origins', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=250), default=list, size=None, verbose_name='Origins')),
                 ('public_keys', models.JSONField(default=list, verbose_name='Public keys')),
+                ('pushed_requests_required', models.BooleanField(default=False, verbose_name='Only pushed authorization requests')),
                 ('resource', models.CharField(blank=True, default='', max_length=250, verbose_name='Address as a resource server')),
                 ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('name', models.CharField(max_length=50, verbose_name='Name')),
@@ -187,6 +188,17 @@ class Migration(migrations.Migration):
             model_name='accesstoken',
             name='source_refresh_token',
             field=models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='refreshed_access_token', to=settings.OAUTH2_PROVIDER_REFRESH_TOKEN_MODEL, verbose_name='source refresh token'),
+        ),
+        migrations.CreateModel(
+            name='PushedRequest',
+            fields=[
+                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('token_hash', models.CharField(max_length=64, unique=True)),
+                ('token_sealed_parameters', models.BinaryField()),
+                ('opened_at', models.DateTimeField(null=True)),
+                ('expires_at', models.DateTimeField(db_index=True)),
+                ('application', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.OAUTH2_PROVIDER_APPLICATION_MODEL)),
+            ],
         ),
         migrations.CreateModel(
             name='UsedAssertion',

@@ -22,7 +22,7 @@ from audit.actors import build_page_actor
 from authentication import ended_sessions, reauthentication, sessions
 from authentication.middleware import redirect_to_second_factor
 from core.access import POST, SAFE, Access, get_policy, page
-from oauth import authentication_context, consents, interactions, oidc, redirects
+from oauth import authentication_context, consents, interactions, oidc, pushed_requests, redirects
 from oauth.authorization_requests import (
     AuthorizationRequest,
     get_prompt,
@@ -30,6 +30,7 @@ from oauth.authorization_requests import (
     read_parameters,
 )
 from oauth.models import Application
+from oauth.pushed_requests import RequestUriError
 from oauth.scopes import sort_scopes
 from permissions.access import OfficeRequest
 
@@ -50,7 +51,13 @@ def authorize(request: HttpRequest) -> HttpResponse:
     A POST with the parameters in its body is a request of the application (OpenID Connect Core 3.1.2.1), any other the
     consent of the user. Existing consent skips the page, unless the application requests prompt=consent.
     """
-    parameters, is_request = read_parameters(request), request.method in SAFE or "client_id" in request.POST
+    is_request = request.method in SAFE or "client_id" in request.POST
+    try:
+        parameters, must_redirect = _resolve(request, read_parameters(request))
+    except RequestUriError:
+        return _render_used(request)
+    if must_redirect:
+        return redirect(f"{reverse('oauth:authorize')}?{parameters.urlencode()}")
     is_silent = "none" in get_prompt(parameters)  # such a request hears of a missing factor by an error
     if isinstance(request.user, User) and not is_silent:
         missing = redirect_to_second_factor(request, request.user, get_policy(deny_authorization))
@@ -61,6 +68,16 @@ def authorize(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and not isinstance(request.user, User):
         return redirects.redirect_as_get(reverse("oauth:authorize"), parameters)
     return _answer(request, parameters)
+
+
+def _resolve(request: HttpRequest, parameters: QueryDict) -> tuple[QueryDict, bool]:
+    """Return the parameters, or those of the pushed request that they name, and whether it has a new address.
+
+    Raises RequestUriError.
+    """
+    if not pushed_requests.is_pushed(parameters):
+        return parameters, False
+    return pushed_requests.load(parameters, may_open=request.method != "HEAD")
 
 
 @csrf_protect
@@ -122,7 +139,10 @@ def select_account(request: OfficeRequest) -> HttpResponse:
     """Ask with which account to go on; another one means logging out here first."""
     if request.method != "POST":
         return render(request, "oauth/select_account.html")
-    parameters = request.GET.copy()
+    try:
+        parameters, _is_new = _resolve(request, request.GET.copy())
+    except RequestUriError:
+        return _render_used(request)
     if request.POST.get("account") == str(request.user.pk):
         return redirect(interactions.build_address(request, parameters, account=str(request.user.pk)))
     sessions.log_out(request, request.user)
@@ -133,10 +153,13 @@ def select_account(request: OfficeRequest) -> HttpResponse:
 def deny_authorization(request: OfficeRequest) -> HttpResponse:
     """Return to the application with access_denied."""
     try:
-        authorization = _parse(request, read_parameters(request))
+        parameters, _is_new = _resolve(request, read_parameters(request))
+        authorization = _parse(request, parameters)
         if not authorization.application.is_available_to(request.user):
             return _render_error(request, _("This integration is not available for your office."), 404)
         return _return_error(request, authorization, AccessDeniedError(), at_once=True)
+    except RequestUriError:
+        return _render_used(request)
     except AuthorizationRequestError as error:
         return error.response
 
@@ -233,6 +256,10 @@ def _return_to_application(
 
 def _build_error_redirect(error: OAuth2Error) -> str:
     return str(add_params_to_uri(error.redirect_uri or "", [*error.twotuples, ("iss", settings.LOKET_URL)]))
+
+
+def _render_used(request: HttpRequest) -> HttpResponse:
+    return _render_error(request, _("This request was used before or has expired. Start again at the integration."))
 
 
 def _render_unavailable(request: HttpRequest) -> HttpResponse:

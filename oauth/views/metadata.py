@@ -18,6 +18,7 @@ from oauth.views.endpoints import GRANT_TYPES
 _ENDPOINT_URL_NAMES = {
     "authorization_endpoint": "authorize",
     "token_endpoint": "token",
+    "pushed_authorization_request_endpoint": "par",
     "revocation_endpoint": "revoke",
     "introspection_endpoint": "introspect",
     "userinfo_endpoint": "userinfo",
@@ -53,6 +54,7 @@ def openid_configuration(request: HttpRequest) -> HttpResponse:
         "authorization_response_iss_parameter_supported": True,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
+        "require_pushed_authorization_requests": False,
         "claims_parameter_supported": True,
         "acr_values_supported": list(ACR_VALUES),
     }

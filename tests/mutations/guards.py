@@ -905,6 +905,16 @@ GUARDS = [
         ("oauth/test_resource_servers.py",),
     ),
     Guard(
+        0, "a pushed request of another client", "oauth/pushed_requests.py",
+        ", application__client_id=client_id)", ")",
+        ("oauth/test_pushed_requests.py",),
+    ),
+    Guard(
+        0, "only pushed requests", "oauth/authorization_requests.py",
+        "if application.pushed_requests_required and not is_pushed:", "if False:",
+        ("oauth/test_pushed_requests.py",),
+    ),
+    Guard(
         0, "unauthenticated reports", "outbox/views.py",
         'if not settings.ANYMAIL.get("WEBHOOK_SECRET") or backend', "if backend",
         ("outbox/test_webhooks.py",),

@@ -30,6 +30,7 @@ class Command(EnglishCommand):
         parser.add_argument("--pkce-optional", action="store_true", help="accept requests without PKCE")
         parser.add_argument("--origin", action="append", default=[], help="origin of a browser application")
         parser.add_argument("--resource", default="", help="address of a service that introspects tokens")
+        parser.add_argument("--pushed-requests-required", action="store_true", help="accept no other requests")
 
     def handle(self, *args: Any, **options: Any) -> None:
         by, secret = build_operator("add_partner"), encryption.generate_token()
@@ -48,6 +49,7 @@ class Command(EnglishCommand):
             public_keys=keys,
             pkce_optional=options["pkce_optional"],
             origins=options["origin"],
+            pushed_requests_required=options["pushed_requests_required"],
             resource=options["resource"],
         )
         try:
