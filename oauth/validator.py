@@ -131,10 +131,11 @@ class OAuthValidator(ClientAuthenticator, OAuth2Validator):  # type: ignore[misc
             raise
 
     def _save_bearer_token(self, token: Any, request: Any, *args: Any, **kwargs: Any) -> None:
-        """Store the tokens in one transaction with the consent check and the audit event."""
-        self._check_and_set_request_resource(
-            request
-        )  # while the code and the refresh token, whose audience it is, exist
+        """Store the tokens in one transaction with the consent check and the audit event.
+
+        The audience comes from the code or refresh token, so it is read while that exists.
+        """
+        self._check_and_set_request_resource(request)
         if self._grant is not None and not AuthorizationCode.objects.filter(pk=self._grant.pk).delete()[0]:
             raise errors.InvalidGrantError(request=request)  # the code was redeemed concurrently
         allowed = Consent.objects.filter(user=request.user, application=request.client)

@@ -901,7 +901,7 @@ GUARDS = [
     ),
     Guard(
         0, "tokens keep the audience of the code", "oauth/validator.py",
-        "self._check_and_set_request_resource(request)  #", "#",
+        "        self._check_and_set_request_resource(request)\n", "",
         ("oauth/test_resource_servers.py",),
     ),
     Guard(
