@@ -96,7 +96,8 @@ def read_client_id(assertion: str) -> str:
         claims = jwt.decode(assertion, options={"verify_signature": False})
     except (jwt.PyJWTError, ValueError, RecursionError):
         return ""
-    return str(claims.get("sub", ""))
+    name = str(claims.get("sub", ""))
+    return name if name.isascii() else ""
 
 
 def consume(assertion: str, application: Application, audiences: Collection[str]) -> bool:
@@ -107,7 +108,7 @@ def consume(assertion: str, application: Application, audiences: Collection[str]
         return False
     _used, is_new = UsedAssertion.objects.get_or_create(
         application=application,
-        jti_hash=encryption.hash_token(claims["jti"]),
+        jti_hash=encryption.hash_token(json.dumps(claims["jti"])),  # also of half characters, which have no bytes
         defaults={"expires_at": end + _LEEWAY},
     )
     return is_new

@@ -64,7 +64,7 @@ class ClientSettings(models.Model):
         return not self.is_public or redirect_uri.startswith("https://")
 
 
-CLIENT_INDEXES = [GinIndex(fields=["origins"], name="application_by_origin")]
+CLIENT_INDEXES: list[models.Index] = [GinIndex(fields=["origins"], name="application_by_origin")]
 CLIENT_CONSTRAINTS: list[models.BaseConstraint] = [
     models.CheckConstraint(
         condition=Q(authentication="client_secret") | Q(client_secret="", previous_secret=""),

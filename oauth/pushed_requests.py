@@ -83,16 +83,17 @@ def load(sent: QueryDict, *, may_open: bool) -> tuple[PushedParameters, bool]:
 
     With `may_open`, a reference that a client got is replaced. Raises RequestUriError.
     """
-    token, client_id = sent["request_uri"].removeprefix(_URI_PREFIX), sent.get("client_id", "").replace("\x00", "")
+    request_uri, client_id = str(sent["request_uri"]), sent.get("client_id", "").replace("\x00", "")
+    token = request_uri.removeprefix(_URI_PREFIX)
     rows = PushedRequest.objects.filter(expires_at__gt=timezone.now(), application__client_id=client_id)
     row = rows.filter(token_hash=encryption.hash_token(token)).first()
     if row is None:
         raise RequestUriError
     parameters = _unseal(row, token)
     must_open = may_open and row.opened_at is None
-    parameters["request_uri"] = _open(row, parameters) if must_open else sent["request_uri"]
+    parameters["request_uri"] = _open(row, parameters) if must_open else request_uri
     if "interaction" in sent:
-        parameters["interaction"] = sent["interaction"]
+        parameters["interaction"] = str(sent["interaction"])
     return parameters, must_open
 
 

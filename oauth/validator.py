@@ -153,10 +153,13 @@ class OAuthValidator(ClientAuthenticator, OAuth2Validator):  # type: ignore[misc
     def _repeat_answer(self, used: RefreshToken, token: dict[str, Any], request: Any) -> None:
         """Replace `token` by the answer to the earlier use.
 
-        Raises InvalidGrantError if the token was revoked, or if this request is for other scopes.
+        Raises InvalidGrantError if the token was revoked, or if this request is for other scopes or resources.
         """
         answer = used.read_answer(request.refresh_token)
+        issued = AccessToken.objects.filter(source_refresh_token=used.pk).first()
         if answer is None or set(answer["scope"].split()) != set(request.scopes):
+            raise errors.InvalidGrantError(request=request)
+        if issued is None or set(issued.resource) != set(request.resource):
             raise errors.InvalidGrantError(request=request)
         token.clear()
         token.update(answer)

@@ -113,12 +113,17 @@ def test_an_assertion_works_once(signer: Application, office: Provider) -> None:
     [
         {"jti": None}, {"jti": 1}, {"exp": None}, {"exp": "x"}, {"iss": None}, {"sub": None}, {"iss": "x"},
         {"sub": "x"}, {"exp": 1}, {"exp": 4_000_000_000}, {"exp": float("inf")}, {"iat": "x"}, {"iat": 4_000_000_000},
-        {"nbf": 4_000_000_000}, {"iat": 1},
+        {"nbf": 4_000_000_000}, {"iat": 1}, {"aud": [{}]}, {"aud": {}}, {"sub": "\ud800"}, {"iat": -1e300}, {"exp": []},
     ],
 )  # fmt: skip
 def test_claims_are_checked(signer: Application, change: dict[str, Any]) -> None:
     assert revoke(signer, sign(signer, **change)).status_code == 401
     assert not UsedAssertion.objects.exists()
+
+
+def test_half_a_character_is_no_server_error(signer: Application) -> None:
+    assertion = sign(signer, jti="\ud800")
+    assert [revoke(signer, assertion).status_code for _time in range(2)] == [200, 401]
 
 
 def test_it_lives_some_minutes_at_most(signer: Application) -> None:

@@ -162,6 +162,19 @@ def test_the_token_request_narrows_the_audience(
     assert ask_about(payroll, answer["access_token"])["aud"] == [PAYROLL]
 
 
+def test_a_repeated_refresh_brings_no_other_audience(
+    bob: User, program: Application, payroll: Application, settings: Any
+) -> None:
+    question = asked(program, code_challenge=CHALLENGE, resource=[PAYROLL, settings.LOKET_URL])
+    code = told(signed_in(bob).post(f"{URL}?{urlencode(question, doseq=True)}"))["code"]
+    data = {"grant_type": "authorization_code", "code": code, "redirect_uri": BACK, "code_verifier": VERIFIER}
+    again = {"grant_type": "refresh_token", "refresh_token": exchange(program, **data).json()["refresh_token"]}
+    first = exchange(program, **again, resource=PAYROLL).json()
+    assert exchange(program, **again, resource=PAYROLL).json() == first
+    assert exchange(program, **again, resource=settings.LOKET_URL).json()["error"] == "invalid_grant"
+    assert exchange(program, **again).json()["error"] == "invalid_grant"
+
+
 def test_the_token_request_does_not_widen_the_audience(
     bob: User, program: Application, payroll: Application, settings: Any
 ) -> None:
