@@ -170,6 +170,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "oauth.middleware.cors_middleware",  # before what refuses requests, so that browsers can read the refusal
     "django.contrib.sessions.middleware.SessionMiddleware",
     "core.middleware.language_middleware",
     "core.middleware.body_limit_middleware",
@@ -222,7 +223,6 @@ OAUTH2_PROVIDER = {
     "OIDC_ISS_ENDPOINT": LOKET_URL,
     "OIDC_RESPONSE_TYPES_SUPPORTED": ["code"],
     "ALLOWED_REDIRECT_URI_SCHEMES": ["https"],
-    "PKCE_REQUIRED": True,
     "AUTHORIZATION_CODE_EXPIRE_SECONDS": 60,
     "ACCESS_TOKEN_EXPIRE_SECONDS": 3600,
     "ID_TOKEN_EXPIRE_SECONDS": 3600,

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import connection
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -20,6 +21,8 @@ from core import encryption
 from core.access import ReauthenticationLevel
 from core.errors import EditConflict
 from core.keys import compute_name_key
+from oauth import client_assertions
+from oauth.client_settings import ClientAuthentication, validate_settings
 from oauth.consents import delete_tokens
 from oauth.models import Application
 from permissions import checks
@@ -34,7 +37,17 @@ class ApplicationDetails(TypedDict):
     redirect_uris: Sequence[str]
     post_logout_redirect_uris: Sequence[str]
     scopes: Sequence[str]
-    algorithm: NotRequired[str]  # unchanged if left out, RS256 for a new application
+    # Unchanged if left out; for a new application the defaults of the model.
+    algorithm: NotRequired[str]
+    authentication: NotRequired[str]
+    pkce_optional: NotRequired[bool]
+    origins: NotRequired[Sequence[str]]
+    public_keys: NotRequired[list[dict[str, Any]]]  # from `client_assertions.parse_public_keys`
+    resource: NotRequired[str]
+    pushed_requests_required: NotRequired[bool]
+
+
+_OPTIONAL_DETAILS = tuple(sorted(ApplicationDetails.__optional_keys__))
 
 
 @action(ReauthenticationLevel.FIVE_MINUTES)
@@ -54,6 +67,7 @@ def register_application(provider: Provider | None, *, details: ApplicationDetai
         if not _apply_details(existing, details):
             return existing
         raise ValidationError(_("An integration with this name already exists. Choose another name."), code="taken")
+    _require_free_resource(application)
     application.save()
     record(Verb.CLIENT_ADDED, application, by=by, provider_id=application.provider_id, changes=changes)
     return application
@@ -65,16 +79,22 @@ def update_application(
 ) -> Application:
     """Update an application. `version` is the version the form was opened with.
 
-    Removing a scope takes effect immediately, even for issued tokens. Raises PermissionDenied without the right,
-    EditConflict on a concurrent change, ValidationError ("taken") if another application has the name.
+    Removing a scope takes effect immediately, even for issued tokens. Another way of authentication ends the secret and
+    all tokens. Raises PermissionDenied without the right, EditConflict on a concurrent change, ValidationError
+    ("taken") if another application has the name.
     """
-    application = _lock_application(application, by)
+    is_other_client = details.get("authentication", application.authentication) != application.authentication
+    application = _lock_with_consents(application, by) if is_other_client else _lock_application(application, by)
     if application.version != version:
         raise EditConflict
     namesakes = Application.objects.filter(provider=application.provider_id, name_key=compute_name_key(details["name"]))
     if namesakes.exclude(pk=application.pk).exists():
         raise ValidationError(_("An integration with this name already exists. Choose another name."), code="taken")
     if changes := _apply_details(application, details):
+        _require_free_resource(application)
+        if "authentication" in changes:
+            application.client_secret, application.previous_secret, application.previous_until = "", "", None
+            delete_tokens(application)
         _save_and_record(application, Verb.CLIENT_CHANGED, by, changes)
     return application
 
@@ -90,7 +110,7 @@ def set_client_secret(application: Application, *, secret: str, hours: int, vers
     hashed = encryption.hash_token(secret)
     if application.client_secret == hashed:
         return
-    if application.version != version:
+    if application.version != version or application.authentication != ClientAuthentication.SECRET:
         raise EditConflict
     application.previous_secret = application.client_secret
     application.previous_until = timezone.now() + timedelta(hours=hours) if application.client_secret else None
@@ -119,10 +139,7 @@ def delete_application(application: Application, *, by: Actor) -> None:
 
     Raises PermissionDenied without the right, EditConflict on a concurrent change.
     """
-    _require_application_manager(application.provider_id, by)
-    # Issuing a token locks the consent before the application. The reverse order would deadlock.
-    list(application.consents.select_for_update())
-    application = _lock_application(application, by)
+    application = _lock_with_consents(application, by)
     _record_event(Verb.CLIENT_REMOVED, application, by, {"name": [application.name, None]})
     delete_tokens(application)
     application.delete()
@@ -163,19 +180,47 @@ def _lock_application(application: Application, by: Actor, support_action: Suppo
     return locked
 
 
+def _lock_with_consents(application: Application, by: Actor) -> Application:
+    """Lock the application to delete its tokens.
+
+    Issuing a token locks the consent before the application. The reverse order would deadlock.
+    """
+    _require_application_manager(application.provider_id, by)
+    list(application.consents.select_for_update())
+    return _lock_application(application, by)
+
+
 def _apply_details(application: Application, details: ApplicationDetails) -> Changes:
-    """Assign `details` to the application and return the changes."""
-    values = {
-        "name": details["name"],
-        "redirect_uris": " ".join(details["redirect_uris"]),
-        "post_logout_redirect_uris": " ".join(details["post_logout_redirect_uris"]),
-        "scopes": list(details["scopes"]),
-        "algorithm": details.get("algorithm", application.algorithm),
+    """Assign `details` to the application and return the changes. Raises ValidationError with the fields."""
+    values: dict[str, Any] = {name: getattr(application, name) for name in _OPTIONAL_DETAILS} | {**details}
+    validate_settings(values)
+    for name in ("redirect_uris", "post_logout_redirect_uris"):
+        values[name] = " ".join(values[name])
+    values["scopes"] = list(values["scopes"])
+    changes = {
+        name: [_get_event_value(name, getattr(application, name)), _get_event_value(name, value)]
+        for name, value in values.items()
     }
-    changes = {name: [getattr(application, name) or None, value or None] for name, value in values.items()}
     for name, value in values.items():
         setattr(application, name, value)
     return {name: change for name, change in changes.items() if change[0] != change[1]}
+
+
+def _require_free_resource(application: Application) -> None:
+    """Raise ValidationError if another integration of the office, or a partner, has the address as a resource server.
+
+    That of a partner is known to every office: an office must not see the tokens that are meant for it.
+    """
+    others = Application.objects.filter(Q(provider=application.provider_id) | Q(provider=None))
+    if application.resource and others.filter(resource=application.resource).exclude(pk=application.pk).exists():
+        message = _("Another integration has this address as a resource server: enter another one.")
+        raise ValidationError({"resource": ValidationError(message, code="taken")})
+
+
+def _get_event_value(name: str, value: Any) -> Any:
+    if name == "public_keys":
+        value = client_assertions.compute_thumbprints(value)
+    return value if isinstance(value, bool) else value or None
 
 
 def _save_and_record(application: Application, verb: Verb, by: Actor, changes: Changes) -> None:

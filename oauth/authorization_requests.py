@@ -14,6 +14,7 @@ from oauthlib.oauth2.rfc6749.errors import CustomOAuth2Error, InvalidRequestErro
 from oauth import authentication_context, oidc, resources
 from oauth.backend import OAuthBackend
 from oauth.models import Application
+from oauth.pushed_requests import PushedParameters
 from oauth.scopes import OFFLINE_ACCESS, normalize_scope, sort_scopes
 
 RESPONSE_MODES = ("query", "form_post")
@@ -87,7 +88,7 @@ def parse_authorization_request(http: HttpRequest, parameters: QueryDict) -> Aut
         error = raised.oauthlib_error
     redirect_uri = details["redirect_uri"] if error is None else error.redirect_uri
     application = Application.objects.get(client_id=parameters["client_id"])
-    if error := _find_error(parameters) or error:
+    if error := _find_error(parameters, application) or error:
         error.redirect_uri, error.client_id = redirect_uri, application.client_id
         error.state, error.response_mode = parameters.get("state"), parameters.get("response_mode")
         raise error
@@ -105,13 +106,10 @@ def _select_library_parameters(parameters: QueryDict) -> QueryDict:
     return selected
 
 
-def _find_error(parameters: QueryDict) -> OAuth2Error | None:
+def _find_error(parameters: QueryDict, application: Application) -> OAuth2Error | None:
     """Return what is wrong with a request apart from what the library checks. Texts are in English, for clients."""
-    for name in ("request", "request_uri", "registration"):
-        if name in parameters:
-            return CustomOAuth2Error(error=f"{name}_not_supported")
-    if "dpop_jkt" in parameters:
-        return InvalidRequestError(description="DPoP is not supported.")
+    if error := _find_unsupported(parameters, application):
+        return error
     for name, values in parameters.lists():
         if len(values) > 1 and name not in _REPEATABLE_PARAMETERS:
             return InvalidRequestError(description="A parameter occurs more than once.")
@@ -130,11 +128,28 @@ def _find_error(parameters: QueryDict) -> OAuth2Error | None:
         return InvalidRequestError(description="The claims parameter is not a claims request in JSON.")
     if len(parameters.get("nonce", "")) > _MAX_NONCE_LENGTH:
         return InvalidRequestError(description="The nonce is too long.")
-    return _find_challenge_error(parameters) or resources.find_error(parameters.getlist("resource"))
+    return _find_challenge_error(parameters, application) or resources.find_error(
+        parameters.getlist("resource"), application.provider_id
+    )
 
 
-def _find_challenge_error(parameters: QueryDict) -> OAuth2Error | None:
+def _find_unsupported(parameters: QueryDict, application: Application) -> OAuth2Error | None:
+    """Return the error for a way of sending a request that is not supported, or not accepted from this client."""
+    is_pushed = isinstance(parameters, PushedParameters)
+    for name in ("request", "request_uri", "registration"):
+        if name in parameters and not (is_pushed and name == "request_uri"):
+            return CustomOAuth2Error(error=f"{name}_not_supported")
+    if application.pushed_requests_required and not is_pushed:
+        return InvalidRequestError(description="This client must push its requests (RFC 9126).")
+    if "dpop_jkt" in parameters:
+        return InvalidRequestError(description="DPoP is not supported.")
+    return None
+
+
+def _find_challenge_error(parameters: QueryDict, application: Application) -> OAuth2Error | None:
     challenge, method = parameters.get("code_challenge", ""), parameters.get("code_challenge_method")
+    if application.pkce_optional and not challenge and method is None:
+        return None
     if method != "S256" or not _CODE_CHALLENGE_PATTERN.fullmatch(challenge):
         return InvalidRequestError(description="A code_challenge of method S256 is required.")
     return None

@@ -34,13 +34,13 @@ def issue_access_token(http: HttpRequest) -> dict[str, Any]:
     if http.GET or any(len(http.POST.getlist(name)) > 1 for name in _SINGLE_PARAMETERS):
         raise errors.InvalidRequestError("Send each parameter once, in the body.")
     scope, names = _parse_scope(http.POST.get("scope", "")), http.POST.getlist("resource")
-    if error := resources.find_error(names):
-        raise error
-    username, password = credentials.read_client_credentials(http)
+    username, password, _assertion = credentials.read_client_credentials(http)
     by = build_anonymous_actor(http, EventOrigin.API)
     user = authenticate_password(username, password, device="", by=by, kind=LoginMethod.SSO_WEBSERVICE)
     if user is None or not (application := Application.objects.get_built_in()).is_usable():
         raise errors.InvalidClientError
+    if error := resources.find_error(names, user.provider_id):
+        raise error
     token = encryption.generate_token()
     _store_token(http, user, application, token, scope, names)
     return {"access_token": token, "expires_in": _ACCESS_TOKEN_SECONDS, "token_type": "Bearer", "scope": scope}

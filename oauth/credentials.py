@@ -8,6 +8,8 @@ from urllib.parse import unquote_plus
 
 from django.http import HttpRequest
 
+from oauth.client_assertions import ASSERTION_TYPE, read_client_id
+
 _ESCAPE_PATTERN = re.compile(r"%[0-9A-Fa-f]{2}")
 _ALPHANUMERIC_ESCAPE_PATTERN = re.compile(r"%(3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])")
 _ALPHANUMERIC_PATTERN = re.compile(r"[A-Za-z0-9]")
@@ -15,15 +17,21 @@ _ENCODED_PATTERN = re.compile(r"[A-Za-z0-9+*._~!'()-]*")  # what the encoders of
 
 
 class ClientCredentials(NamedTuple):
-    """A client ID and secret as sent, not yet verified."""
+    """A client ID with a secret or a signed assertion as sent, not yet verified."""
 
     name: str
     secret: str
+    assertion: str = ""
 
 
 def read_client_credentials(http: HttpRequest) -> ClientCredentials:
-    """Read the credentials from the Authorization header, or from the body without one. Unreadable values become ""."""
+    """Read the credentials from the Authorization header, or from the body without one. Unreadable values become "".
+
+    So do the credentials of a request that uses two methods (RFC 6749 section 2.3).
+    """
     authorization = http.headers.get("Authorization", "")
+    if "client_assertion" in http.POST or "client_assertion_type" in http.POST:
+        return _read_assertion(http) if not authorization else ClientCredentials("", "")
     if not authorization:
         return ClientCredentials(http.POST.get("client_id", ""), http.POST.get("client_secret", ""))
     kind, _space, coded = authorization.partition(" ")
@@ -35,6 +43,13 @@ def read_client_credentials(http: HttpRequest) -> ClientCredentials:
     if _is_unencoded(first, second):
         return ClientCredentials(first, second)
     return ClientCredentials(unquote_plus(first), unquote_plus(second))
+
+
+def _read_assertion(http: HttpRequest) -> ClientCredentials:
+    assertion = http.POST.get("client_assertion", "")
+    if http.POST.get("client_assertion_type") != ASSERTION_TYPE or http.POST.get("client_secret"):
+        return ClientCredentials("", "")
+    return ClientCredentials(http.POST.get("client_id") or read_client_id(assertion), "", assertion)
 
 
 def _is_unencoded(*parts: str) -> bool:

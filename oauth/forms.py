@@ -1,7 +1,7 @@
 """Forms for applications and their secrets."""
 
+import json
 from typing import Any
-from urllib.parse import urlsplit
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -9,31 +9,14 @@ from django.utils.translation import gettext_lazy as _
 
 from core import encryption
 from core.forms import PLAIN_TEXT_VALIDATORS
-from oauth import signing_keys
+from oauth import client_assertions, signing_keys
 from oauth.applications import ApplicationDetails
+from oauth.client_settings import MAX_URI_LENGTH, ClientAuthentication, validate_settings
 from oauth.models import Application
 from oauth.scopes import Scope
 
-_LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
-_MAX_URIS, _MAX_URI_LENGTH = 10, 250
+_MAX_URIS = 10
 PREVIOUS_SECRET_HOURS = [(0, _("no grace period")), (24, _("24 hours")), (7 * 24, _("7 days")), (30 * 24, _("30 days"))]
-
-
-def validate_redirect_uri(address: str) -> None:
-    """Raise ValidationError unless `address` is a valid redirect URI: absolute, exact and with TLS.
-
-    Plain http is accepted for loopback addresses only (RFC 8252 section 7.3).
-    """
-    try:
-        parts = urlsplit(address)
-        host, _port = parts.hostname or "", parts.port
-    except ValueError:
-        parts, host = urlsplit(""), ""
-    plain = address.isascii() and address.isprintable() and not set(address) & set(' "<>\\^`{|}*#')
-    safe = parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK_HOSTS)
-    if not (plain and safe and host and "@" not in parts.netloc and len(address) <= _MAX_URI_LENGTH):
-        message = _("This is not a complete address starting with https://: %(address)s")
-        raise ValidationError(message, code="address", params={"address": address[:_MAX_URI_LENGTH]})
 
 
 class RedirectUrisField(forms.CharField):
@@ -42,17 +25,15 @@ class RedirectUrisField(forms.CharField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
             widget=forms.Textarea(attrs={"rows": 3, "class": "short"}),
-            max_length=_MAX_URIS * (_MAX_URI_LENGTH + 2),
+            max_length=_MAX_URIS * (MAX_URI_LENGTH + 2),
             **kwargs,
         )
 
     def clean(self, value: Any) -> Any:
-        """Return the URIs as a list. Raises ValidationError at the first invalid one."""
+        """Return the URIs as a list."""
         addresses = list(dict.fromkeys(super().clean(value).split()))
         if len(addresses) > _MAX_URIS:
             raise ValidationError(_("Enter at most 10 addresses."), code="many")
-        for address in addresses:
-            validate_redirect_uri(address)
         return addresses
 
 
@@ -68,8 +49,8 @@ class ApplicationForm(forms.Form):
     )
     redirect_uris = RedirectUrisField(
         label=_("Redirect URIs"),
+        required=False,
         help_text=_("Where users are redirected, one address per line, exactly as the integration uses it."),
-        error_messages={"required": _("Enter at least one address.")},
     )
     post_logout_redirect_uris = RedirectUrisField(
         label=_("Redirect URIs after logout"), required=False, help_text=_("One address per line.")
@@ -87,10 +68,54 @@ class ApplicationForm(forms.Form):
         required=False,
         help_text=_("Every library knows RS256. Choose ES256 if the developer of the integration asks for it."),
     )
+    authentication = forms.ChoiceField(
+        label=_("Authentication"),
+        choices=ClientAuthentication.choices,
+        widget=forms.RadioSelect,
+        required=False,
+        help_text=_("How the integration proves who it is. A change ends its secret and all its access."),
+    )
+    public_keys = forms.CharField(
+        label=_("Public keys"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 5, "class": "short"}),
+        help_text=_(
+            "Only for authentication with a key: a JWK Set. To replace a key, add the new one, and remove the old one"
+            " once the integration signs with the new one."
+        ),
+    )
+    origins = RedirectUrisField(
+        label=_("Origins"),
+        required=False,
+        help_text=_("Only for an app in the browser: where it is served, such as https://app.example, one per line."),
+    )
+    resource = forms.CharField(
+        label=_("Address as a resource server"),
+        required=False,
+        max_length=MAX_URI_LENGTH,
+        help_text=_(
+            "Only for a service that receives access tokens of other integrations, and asks Loket about them: its"
+            " address, which they name in the parameter resource."
+        ),
+    )
+    pushed_requests_required = forms.BooleanField(
+        label=_("Only pushed authorization requests"),
+        required=False,
+        help_text=_("The integration sends every request to Loket first (PAR), so that nobody can change it."),
+    )
+    pkce_optional = forms.BooleanField(
+        label=_("PKCE may be left out"),
+        required=False,
+        help_text=_("Only for a program on a server whose library does not know PKCE."),
+    )
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=0)
 
     def __init__(self, *args: Any, instance: Application | None = None, **kwargs: Any) -> None:
-        kwargs["initial"] = {"version": 0, "scopes": [Scope.OPENID, Scope.PROFILE]}
+        kwargs["initial"] = {
+            "version": 0,
+            "scopes": [Scope.OPENID, Scope.PROFILE],
+            "authentication": ClientAuthentication.SECRET,
+        }
         if instance is not None:
             kwargs["initial"] = {
                 "name": instance.name,
@@ -98,9 +123,26 @@ class ApplicationForm(forms.Form):
                 "post_logout_redirect_uris": "\n".join(instance.post_logout_redirect_uris.split()),
                 "scopes": instance.scopes,
                 "algorithm": instance.algorithm,
+                "authentication": instance.authentication,
+                "pkce_optional": instance.pkce_optional,
+                "pushed_requests_required": instance.pushed_requests_required,
+                "resource": instance.resource,
+                "origins": "\n".join(instance.origins),
+                "public_keys": json.dumps({"keys": instance.public_keys}, indent=2) if instance.public_keys else "",
                 "version": instance.version,
             }
         super().__init__(*args, **kwargs)
+
+    def clean_public_keys(self) -> list[dict[str, Any]]:
+        text = self.cleaned_data["public_keys"]
+        return client_assertions.parse_public_keys(text) if text else []
+
+    def clean(self) -> dict[str, Any] | None:
+        """Check the settings together, so that errors are shown at their fields."""
+        cleaned = super().clean()
+        if not self.errors:
+            validate_settings(self.to_details())
+        return cleaned
 
     def to_details(self) -> ApplicationDetails:
         values = self.cleaned_data
@@ -110,6 +152,12 @@ class ApplicationForm(forms.Form):
             post_logout_redirect_uris=values["post_logout_redirect_uris"],
             scopes=[scope for scope in Scope.values if scope in values["scopes"]],
             algorithm=values["algorithm"] or signing_keys.ALGORITHMS[0],
+            authentication=values["authentication"] or self.initial["authentication"],
+            pkce_optional=values["pkce_optional"],
+            pushed_requests_required=values["pushed_requests_required"],
+            resource=values["resource"],
+            public_keys=values["public_keys"],
+            origins=[origin.rstrip("/").lower() for origin in values["origins"]],
         )
 
 

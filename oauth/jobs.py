@@ -1,4 +1,4 @@
-"""Periodic deletion of expired codes, tokens and tickets."""
+"""Periodic deletion of expired codes, tokens, tickets, assertions and pushed requests."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -9,14 +9,15 @@ from oauth2_provider.settings import oauth2_settings
 
 from core import periodic_jobs
 from core.periodic_jobs import PeriodicJob
-from oauth.models import RefreshToken, SsoTicket
+from oauth.models import RefreshToken, SsoTicket, UsedAssertion
+from oauth.pushed_requests import PushedRequest
 
 _TICKET_RETENTION = timedelta(days=1)
 _REFRESH_GRACE = timedelta(seconds=oauth2_settings.REFRESH_TOKEN_GRACE_PERIOD_SECONDS)
 
 
 def delete_expired() -> None:
-    """Delete expired codes, tokens and tickets. Runs hourly.
+    """Delete expired codes, tokens, tickets, assertions and pushed requests. Runs hourly.
 
     Used refresh tokens are kept until they would have expired, so that reuse by an attacker is detected.
     """
@@ -30,6 +31,8 @@ def delete_expired() -> None:
         "access tokens": lambda: ended.update(access_token=None),
         "tokens": clear_expired,
         "tickets": tickets.delete,
+        "pushed requests": PushedRequest.objects.filter(expires_at__lt=now).delete,
+        "assertions": UsedAssertion.objects.filter(expires_at__lt=now).delete,
     }
     periodic_jobs.process_items(lambda name: steps[name](), steps)
 

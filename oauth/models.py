@@ -32,6 +32,9 @@ from core.composite_keys import SameOfficeForeignKey
 from core.ids import uuid7
 from core.key_fields import KeyedModel, KeyField
 from core.keys import compute_name_key
+from oauth.client_assertions import UsedAssertion as UsedAssertion
+from oauth.client_settings import CLIENT_CONSTRAINTS, CLIENT_INDEXES, ClientSettings
+from oauth.pushed_requests import PushedRequest as PushedRequest
 from oauth.scopes import API_SCOPES, Scope, sort_scopes
 from oauth.signing_keys import ALGORITHMS
 from oauth.signing_keys import SigningKey as SigningKey
@@ -75,7 +78,7 @@ class ApplicationQuerySet(OfficeQuerySet["Application"]):
 ApplicationManager = models.Manager.from_queryset(ApplicationQuerySet)
 
 
-class Application(KeyedModel, AbstractApplication):  # type: ignore[misc]
+class Application(KeyedModel, ClientSettings, AbstractApplication):  # type: ignore[misc]
     """An OAuth client ("koppeling") of one office. A null `provider` makes it a partner's, open to all offices."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -83,7 +86,6 @@ class Application(KeyedModel, AbstractApplication):  # type: ignore[misc]
     name = models.CharField(_("Name"), max_length=50)
     name_key = KeyField("name", compute=compute_name_key)
     client_id = models.CharField(max_length=50, unique=True, default=uuid7, editable=False)
-    client_type = models.CharField(max_length=32, default=AbstractApplication.CLIENT_CONFIDENTIAL, editable=False)
     authorization_grant_type = models.CharField(
         max_length=44, default=AbstractApplication.GRANT_AUTHORIZATION_CODE, editable=False
     )
@@ -102,7 +104,7 @@ class Application(KeyedModel, AbstractApplication):  # type: ignore[misc]
     version = models.PositiveIntegerField(default=1, editable=False)  # incremented by every change
 
     # Library fields for features that are not used here.
-    user = None
+    user = client_type = None
     hash_client_secret = None
     skip_authorization = None
     allowed_origins = None
@@ -112,11 +114,13 @@ class Application(KeyedModel, AbstractApplication):  # type: ignore[misc]
 
     class Meta:
         verbose_name, verbose_name_plural = _("integration"), _("integrations")
+        indexes = CLIENT_INDEXES
         constraints = [
             models.UniqueConstraint(fields=["id", "provider"], name="application_id_provider"),
             models.UniqueConstraint(
                 fields=["provider", "name_key"], name="application_name_once", nulls_distinct=False
             ),
+            *CLIENT_CONSTRAINTS,
         ]
 
     def is_usable(self, request: object = None) -> bool:

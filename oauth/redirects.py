@@ -6,11 +6,13 @@ from urllib.parse import parse_qsl, urlsplit
 from csp.decorators import csp_update
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
+from oauth2_provider.http import OAuth2ResponseRedirect
 
 from accounts.models import User
 from oauth.models import Application
 
 _MAX_QUERY_LENGTH = 6000  # characters
+_WEB_SCHEMES = ("https", "http", "")
 
 
 def is_trusted_redirect(
@@ -49,6 +51,18 @@ def redirect_as_get(address: str, parameters: QueryDict) -> HttpResponse:
     return HttpResponseRedirect(f"{address}?{query if len(query) <= _MAX_QUERY_LENGTH else ''}", status=303)
 
 
+def redirect_to(address: str) -> HttpResponse:
+    """Redirect to a registered URI, which may have the private-use scheme of an app."""
+    response: HttpResponse = OAuth2ResponseRedirect(address, [urlsplit(address).scheme])
+    return response
+
+
+def get_target_name(address: str) -> str:
+    """Return the host of `address`, or the scheme of an app, for users."""
+    parts = urlsplit(address)
+    return parts.netloc if parts.scheme in _WEB_SCHEMES else f"{parts.scheme}:"
+
+
 def redirect_to_application(
     request: HttpRequest, address: str, *, trusted: bool, reason: str = "", form_target: str | None = None
 ) -> HttpResponse:
@@ -60,8 +74,8 @@ def redirect_to_application(
     if trusted and form_target is not None:
         return render_form_post(request, address, form_target)
     if trusted:
-        return HttpResponseRedirect(address)
-    page: dict[str, object] = {"address": address, "host": urlsplit(address).netloc, "reason": reason}
+        return redirect_to(address)
+    page: dict[str, object] = {"address": address, "host": get_target_name(address), "reason": reason}
     status = 400 if reason else 200
     if form_target is None:
         return render(request, "oauth/external_redirect.html", page, status=status)
@@ -92,5 +106,6 @@ def allow_form_redirect(address: str, request: HttpRequest, page: HttpResponse) 
     Browsers also apply form-action to redirects after a submission.
     """
     parts = urlsplit(address)
-    csp_update({"form-action": [f"{parts.scheme}://{parts.netloc}"]})(lambda _request: page)(request)
+    source = f"{parts.scheme}://{parts.netloc}" if parts.scheme in _WEB_SCHEMES else f"{parts.scheme}:"
+    csp_update({"form-action": [source]})(lambda _request: page)(request)
     return page

@@ -13,6 +13,7 @@ from authentication.reauthentication import LEVEL_MAX_AGE_SECONDS
 from core import encryption
 from core.access import ReauthenticationLevel
 from core.clock_skew import MAX_CLOCK_SKEW
+from oauth import resources
 from oauth.models import AccessToken, Application
 
 
@@ -58,7 +59,7 @@ def authenticate_bearer(request: HttpRequest) -> Caller | None:
     """
     kind, _space, token = request.headers.get("Authorization", "").partition(" ")
     found = find_access_token(token.strip()) if kind.lower() == "bearer" else None
-    if found is None:
+    if found is None or not resources.includes_this_site(found.resource):
         return None
     scopes = frozenset(found.effective_scopes)
     return Caller(found.user, found.application, scopes, found.authenticated_at, found.with_factor)

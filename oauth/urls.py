@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from oauth.views import applications, authorize, endpoints, guides, integrations, logout, metadata, sso
+from oauth.views import (
+    applications,
+    authorize,
+    endpoints,
+    guides,
+    integrations,
+    introspection,
+    logout,
+    metadata,
+    pushed_requests,
+    sso,
+)
 
 app_name = "oauth"
 urlpatterns = [
@@ -12,9 +23,10 @@ urlpatterns = [
     path("oauth/authorize/", authorize.authorize, name="authorize"),
     path("oauth/authorize/account/", authorize.select_account, name="select_account"),
     path("oauth/authorize/weigeren/", authorize.deny_authorization, name="deny_authorization"),
+    path("oauth/par/", pushed_requests.par, name="par"),
     path("oauth/token/", endpoints.token, name="token"),
     path("oauth/revoke/", endpoints.revoke, name="revoke"),
-    path("oauth/introspect/", endpoints.introspect, name="introspect"),
+    path("oauth/introspect/", introspection.introspect, name="introspect"),
     path("oauth/userinfo/", endpoints.userinfo, name="userinfo"),
     path("oauth/logout/", logout.logout, name="logout"),
     path("oauth/guide/", guides.guide, name="guide"),

@@ -13,81 +13,30 @@ from jwcrypto.jwt import JWT
 from oauth2_provider.oauth2_validators import OAuth2Validator
 from oauthlib.oauth2.rfc6749 import errors
 
-import authentication.actions
-from accounts.models import LoginMethod, User
-from audit.actors import EventOrigin, build_anonymous_actor
+from accounts.models import User
 from authentication import reauthentication
-from core import encryption, throttle
-from core.throttle import AttemptsLeft, RateLimit
-from oauth import authentication_context, credentials, oidc, tokens
+from core import encryption
+from oauth import authentication_context, oidc, tokens
+from oauth.client_authentication import ClientAuthenticator, find_application
 from oauth.models import AccessToken, Application, AuthorizationCode, Consent, RefreshToken
-from oauth.rate_limit_headers import CLIENT_TOKEN_LIMIT
 from oauth.resources import find_error as find_resource_error
 
-# Per network address, for wrong secrets.
-_FAILED_CLIENT_LIMIT = RateLimit("token client network", burst=50, every=timedelta(seconds=10))
 
-
-class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
-    """Validates one request. `rate_limit_state` is what remains for the client, once it is authenticated."""
+class OAuthValidator(ClientAuthenticator, OAuth2Validator):  # type: ignore[misc]
+    """Validates one request."""
 
     def __init__(self, http: HttpRequest) -> None:
-        super().__init__()
-        self.http = http
-        self.rate_limit_state: AttemptsLeft | None = None
-        self._service_user: User | None = None
+        super().__init__(http)
         self._grant: AuthorizationCode | None = None
         self._refresh_token: RefreshToken | None = None
 
-    # Client authentication. Every client has a secret; an SSO/Webservice user is its own client.
-
-    def client_authentication_required(self, request: Any, *args: Any, **kwargs: Any) -> bool:
-        return True
-
-    def authenticate_client_id(self, client_id: str, request: Any, *args: Any, **kwargs: Any) -> bool:
-        """Reject public clients."""
-        return False
-
-    def authenticate_client(self, request: Any, *args: Any, **kwargs: Any) -> bool:
-        """Authenticate the application, or the SSO/Webservice user, by its secret. Raises Throttled."""
-        sent = credentials.read_client_credentials(self.http)
-        application = _find_application(sent.name)
-        if application is None and request.grant_type is None:  # an SSO/Webservice user revokes or inspects
-            return self._authenticate_service_user(request, *sent)
-        return self._authenticate_application(request, application, sent.secret)
-
-    def may_inspect(self, user: User) -> bool:
-        """Return whether the client may inspect tokens of `user`. An SSO/Webservice user may inspect only its own."""
-        return self._service_user is None or self._service_user == user
-
-    def _authenticate_service_user(self, request: Any, username: str, password: str) -> bool:
-        by = build_anonymous_actor(self.http, EventOrigin.API)
-        self._service_user = authentication.actions.authenticate_password(
-            username, password, device="", by=by, kind=LoginMethod.SSO_WEBSERVICE
-        )
-        if self._service_user is None:
-            return False
-        request.client = Application.objects.get_built_in()
-        request.client_id = request.client.client_id
-        return bool(request.client.is_usable())
-
-    def _authenticate_application(self, request: Any, application: Application | None, secret: str) -> bool:
-        if application is None or not application.is_usable() or not application.check_secret(secret):
-            throttle.consume_attempt(
-                _FAILED_CLIENT_LIMIT, throttle.build_network_key(build_anonymous_actor(self.http).address)
-            )
-            return False
-        self.rate_limit_state = throttle.consume_attempt(CLIENT_TOKEN_LIMIT, str(application.pk))
-        request.client, request.client_id = application, application.client_id
-        return True
-
     def validate_client_id(self, client_id: str, request: Any, *args: Any, **kwargs: Any) -> bool:
         """Return whether the application `client_id` may ask users for consent."""
-        request.client = _find_application(client_id)
+        request.client = find_application(client_id)
         return request.client is not None and request.client.is_usable()
 
     def is_origin_allowed(self, client_id: str, origin: str, request: Any, *args: Any, **kwargs: Any) -> bool:
-        """Reject cross-origin token requests: browser code cannot keep a secret."""
+        """Leave the headers for browsers to `middleware.cors_middleware`."""
         return False
 
     def validate_response_type(
@@ -116,8 +65,18 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
         request.nonce, request.claims = grant.nonce or None, json.loads(grant.claims or "{}")
         return True
 
+    def is_pkce_required(self, client_id: str, request: Any) -> bool:
+        return not request.client.pkce_optional
+
     def get_code_challenge(self, code: str, request: Any) -> str | None:
-        return (self._grant and self._grant.code_challenge) or None
+        """Return the challenge of the code. Raises InvalidGrantError if only the token request is with PKCE.
+
+        The challenge may have been taken out of the authorization request (RFC 9700 section 2.1.1).
+        """
+        challenge = (self._grant and self._grant.code_challenge) or None
+        if challenge is None and request.code_verifier is not None:
+            raise errors.InvalidGrantError(description="The code was requested without PKCE.", request=request)
+        return challenge
 
     def get_code_challenge_method(self, code: str, request: Any) -> str | None:
         """Return the PKCE method: only S256 is accepted."""
@@ -172,7 +131,11 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
             raise
 
     def _save_bearer_token(self, token: Any, request: Any, *args: Any, **kwargs: Any) -> None:
-        """Store the tokens in one transaction with the consent check and the audit event."""
+        """Store the tokens in one transaction with the consent check and the audit event.
+
+        The audience comes from the code or refresh token, so it is read while that exists.
+        """
+        self._check_and_set_request_resource(request)
         if self._grant is not None and not AuthorizationCode.objects.filter(pk=self._grant.pk).delete()[0]:
             raise errors.InvalidGrantError(request=request)  # the code was redeemed concurrently
         allowed = Consent.objects.filter(user=request.user, application=request.client)
@@ -190,10 +153,13 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
     def _replay_response(self, used: RefreshToken, token: dict[str, Any], request: Any) -> None:
         """Replace `token` by the response to the earlier use.
 
-        Raises InvalidGrantError if the token was revoked, or if this request is for other scopes.
+        Raises InvalidGrantError if the token was revoked, or if this request is for other scopes or resources.
         """
         response = used.read_response(request.refresh_token)
+        issued = AccessToken.objects.filter(source_refresh_token=used.pk).first()
         if response is None or set(response["scope"].split()) != set(request.scopes):
+            raise errors.InvalidGrantError(request=request)
+        if issued is None or set(issued.resource) != set(request.resource):
             raise errors.InvalidGrantError(request=request)
         token.clear()
         token.update(response)
@@ -227,7 +193,7 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
 
     def _validate_resource_uris(self, request: Any, resources: list[str]) -> None:
         """Reject unknown resources (RFC 8707). Raises an OAuth2Error."""
-        if error := find_resource_error(resources):
+        if error := find_resource_error(resources, request.client.provider_id):
             raise error
 
     # OpenID Connect.
@@ -259,15 +225,6 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
 
     def _load_id_token(self, token: str) -> None:
         """Return None: no ID token is stored, it is recognized by its signature (`oidc.read_id_token`)."""
-
-
-def _find_application(client_id: str) -> Application | None:
-    """Return the application `client_id`, None for the built-in one, which has no secret and no consent page."""
-    if "\x00" in (client_id or ""):
-        return None
-    known = Application.objects.filter(client_id=client_id, authorization_grant_type="authorization-code")
-    found: Application | None = known.first()
-    return found
 
 
 def _compute_token_family(code: str) -> UUID:

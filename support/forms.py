@@ -84,7 +84,7 @@ class CreateOfficeForm(ReasonForm):
 
 class PartnerForm(ApplicationForm, ReasonForm):
     example = _PARTNER_REASON_EXAMPLE
-    field_order = ["name", "redirect_uris", "post_logout_redirect_uris", "scopes", "algorithm", "reason"]
+    field_order = [*ApplicationForm.base_fields, "reason"]
 
 
 class PartnerSecretForm(ClientSecretForm, ReasonForm):

@@ -5,6 +5,7 @@ import core.ids
 import core.key_fields
 import core.keys
 import django.contrib.postgres.fields
+import django.contrib.postgres.indexes
 import django.db.models.deletion
 import oauth.models
 import oauth2_provider.models
@@ -42,11 +43,16 @@ class Migration(migrations.Migration):
                 ('created', models.DateTimeField(auto_now_add=True, verbose_name='created')),
                 ('updated', models.DateTimeField(auto_now=True, verbose_name='updated')),
                 ('registration_source', models.CharField(choices=[('manual', 'Manual'), ('dcr', 'Dynamic Client Registration'), ('cimd', 'Client ID Metadata Document')], default='manual', help_text='How this application was registered (manual, DCR per RFC 7591, or CIMD)', max_length=32, verbose_name='registration source')),
+                ('authentication', models.CharField(choices=[('client_secret', 'With a secret, on a server'), ('private_key_jwt', 'With a key of its own, on a server (private_key_jwt)'), ('none', 'Not: an app on a device or in the browser, which cannot keep a secret (public client)')], default='client_secret', max_length=20, verbose_name='Authentication')),
+                ('pkce_optional', models.BooleanField(default=False, verbose_name='PKCE may be left out')),
+                ('origins', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=250), default=list, size=None, verbose_name='Origins')),
+                ('public_keys', models.JSONField(default=list, verbose_name='Public keys')),
+                ('pushed_requests_required', models.BooleanField(default=False, verbose_name='Only pushed authorization requests')),
+                ('resource', models.CharField(blank=True, default='', max_length=250, verbose_name='Address as a resource server')),
                 ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('name', models.CharField(max_length=50, verbose_name='Name')),
                 ('name_key', core.key_fields.KeyField('name', blank=True, compute=core.keys.compute_name_key, editable=False, max_length=None)),
                 ('client_id', models.CharField(default=core.ids.uuid7, editable=False, max_length=50, unique=True)),
-                ('client_type', models.CharField(default='confidential', editable=False, max_length=32)),
                 ('authorization_grant_type', models.CharField(default='authorization-code', editable=False, max_length=44)),
                 ('algorithm', models.CharField(choices=[('RS256', 'RS256'), ('ES256', 'ES256')], default='RS256', max_length=5, verbose_name='Signature of ID tokens')),
                 ('client_secret', models.CharField(default='', editable=False, max_length=64)),
@@ -184,6 +190,29 @@ class Migration(migrations.Migration):
             field=models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='refreshed_access_token', to=settings.OAUTH2_PROVIDER_REFRESH_TOKEN_MODEL, verbose_name='source refresh token'),
         ),
         migrations.CreateModel(
+            name='PushedRequest',
+            fields=[
+                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('token_hash', models.CharField(max_length=64, unique=True)),
+                ('token_sealed_parameters', models.BinaryField()),
+                ('opened_at', models.DateTimeField(null=True)),
+                ('expires_at', models.DateTimeField(db_index=True)),
+                ('application', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.OAUTH2_PROVIDER_APPLICATION_MODEL)),
+            ],
+        ),
+        migrations.CreateModel(
+            name='UsedAssertion',
+            fields=[
+                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('jti_hash', models.CharField(max_length=64)),
+                ('expires_at', models.DateTimeField(db_index=True)),
+                ('application', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.OAUTH2_PROVIDER_APPLICATION_MODEL)),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('application', 'jti_hash'), name='assertion_once')],
+            },
+        ),
+        migrations.CreateModel(
             name='SsoTicket',
             fields=[
                 ('session_version', models.PositiveIntegerField()),
@@ -203,6 +232,30 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='application',
             constraint=models.UniqueConstraint(fields=('provider', 'name_key'), name='application_name_once', nulls_distinct=False),
+        ),
+        migrations.AddConstraint(
+            model_name='application',
+            constraint=models.CheckConstraint(condition=models.Q(('authentication', 'client_secret'), models.Q(('client_secret', ''), ('previous_secret', '')), _connector='OR'), name='application_one_proof'),
+        ),
+        migrations.AddConstraint(
+            model_name='application',
+            constraint=models.UniqueConstraint(condition=models.Q(('resource', ''), _negated=True), fields=('provider', 'resource'), name='application_resource_once', nulls_distinct=False),
+        ),
+        migrations.AddConstraint(
+            model_name='application',
+            constraint=models.CheckConstraint(condition=models.Q(('authentication', 'private_key_jwt'), ('public_keys', []), _connector='XOR'), name='application_has_keys'),
+        ),
+        migrations.AddConstraint(
+            model_name='application',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('authentication', 'none'), _negated=True), ('pkce_optional', False), _connector='OR'), name='application_public_pkce'),
+        ),
+        migrations.AddConstraint(
+            model_name='application',
+            constraint=models.CheckConstraint(condition=models.Q(('authentication', 'none'), ('origins', []), _connector='OR'), name='application_public_origins'),
+        ),
+        migrations.AddIndex(
+            model_name='application',
+            index=django.contrib.postgres.indexes.GinIndex(fields=['origins'], name='application_by_origin'),
         ),
         migrations.AddIndex(
             model_name='authorizationcode',

@@ -21,6 +21,7 @@ from core import paging
 from core.access import POST, SAFE, DuringImpersonation, ReauthenticationLevel, page
 from core.confirmation import Confirmation, render_confirmation
 from core.errors import EditConflict
+from oauth.client_settings import ClientAuthentication
 from oauth.forms import ApplicationForm, ClientSecretForm
 from oauth.models import Application
 from permissions.access import OfficeRequest
@@ -51,7 +52,9 @@ def register_from_form(
     """Register the application of a valid `form`, else add the error to the form and return None."""
     with show_errors(form, "name"):
         application = oauth.applications.register_application(provider, details=form.to_details(), by=by)
-        messages.success(request, _("%(name)s has been added. Now create its secret.") % {"name": application})
+        needs_secret = application.authentication == ClientAuthentication.SECRET
+        done = _("%(name)s has been added. Now create its secret.") if needs_secret else _("%(name)s has been added.")
+        messages.success(request, done % {"name": application})
         return application
     return None
 
@@ -76,7 +79,7 @@ def update_from_form(request: OfficeRequest, form: ApplicationForm, application:
         form.add_error(None, ValidationError(_EDIT_CONFLICT_MESSAGE, code="stale"))
         return False
     except ValidationError as error:
-        form.add_error("name", error)
+        form.add_error(None if hasattr(error, "error_dict") else "name", error)
         return False
     messages.success(request, _("%(name)s has been saved.") % {"name": values["name"]})
     return True

@@ -1,10 +1,8 @@
 """The consent page and the response to the application."""
 
-from urllib.parse import urlsplit
-
 from django.conf import settings
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -24,7 +22,7 @@ from audit.actors import build_page_actor
 from authentication import ended_sessions, reauthentication, sessions
 from authentication.middleware import redirect_to_second_factor
 from core.access import POST, SAFE, Access, get_policy, page
-from oauth import authentication_context, consents, interactions, oidc, redirects
+from oauth import authentication_context, consents, interactions, oidc, pushed_requests, redirects
 from oauth.authorization_requests import (
     AuthorizationRequest,
     get_prompt,
@@ -32,6 +30,7 @@ from oauth.authorization_requests import (
     read_parameters,
 )
 from oauth.models import Application
+from oauth.pushed_requests import RequestUriError
 from oauth.scopes import sort_scopes
 from permissions.access import OfficeRequest
 
@@ -52,7 +51,13 @@ def authorize(request: HttpRequest) -> HttpResponse:
     A POST with the parameters in its body is a request of the application (OpenID Connect Core 3.1.2.1), any other the
     consent of the user. Existing consent skips the page, unless the application requests prompt=consent.
     """
-    parameters, is_request = read_parameters(request), request.method in SAFE or "client_id" in request.POST
+    is_request = request.method in SAFE or "client_id" in request.POST
+    try:
+        parameters, must_redirect = _resolve(request, read_parameters(request))
+    except RequestUriError:
+        return _render_used(request)
+    if must_redirect:
+        return redirect(f"{reverse('oauth:authorize')}?{parameters.urlencode()}")
     is_silent = "none" in get_prompt(parameters)  # a missing second factor is then an error
     if isinstance(request.user, User) and not is_silent:
         missing = redirect_to_second_factor(request, request.user, get_policy(deny_authorization))
@@ -63,6 +68,16 @@ def authorize(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and not isinstance(request.user, User):
         return redirects.redirect_as_get(reverse("oauth:authorize"), parameters)
     return _handle_request(request, parameters)
+
+
+def _resolve(request: HttpRequest, parameters: QueryDict) -> tuple[QueryDict, bool]:
+    """Return the parameters, or those of the pushed request that they name, and whether it has a new address.
+
+    Raises RequestUriError.
+    """
+    if not pushed_requests.is_pushed(parameters):
+        return parameters, False
+    return pushed_requests.load(parameters, may_open=request.method != "HEAD")
 
 
 @csrf_protect
@@ -111,6 +126,7 @@ def _respond(
             consents.grant_consent(user, authorization.application, scopes=scopes, by=by)
             return _return_code(request, authorization, at_once=True)
     skips = request.method != "HEAD" and "consent" not in authorization.prompt  # HEAD issues no code
+    skips &= authorization.application.is_reached_at(authorization.details["redirect_uri"])
     if skips and consents.has_consented(user, authorization.application, sort_scopes(authorization.scopes)):
         return _return_code(request, authorization, at_once=is_silent)
     if is_silent:
@@ -123,7 +139,10 @@ def select_account(request: OfficeRequest) -> HttpResponse:
     """Ask with which account to go on; another one means logging out here first."""
     if request.method != "POST":
         return render(request, "oauth/select_account.html")
-    parameters = request.GET.copy()
+    try:
+        parameters, _is_new = _resolve(request, request.GET.copy())
+    except RequestUriError:
+        return _render_used(request)
     if request.POST.get("account") == str(request.user.pk):
         return redirect(interactions.build_address(request, parameters, account=str(request.user.pk)))
     sessions.log_out(request, request.user)
@@ -134,10 +153,13 @@ def select_account(request: OfficeRequest) -> HttpResponse:
 def deny_authorization(request: OfficeRequest) -> HttpResponse:
     """Return to the application with access_denied."""
     try:
-        authorization = _parse(request, read_parameters(request))
+        parameters, _is_new = _resolve(request, read_parameters(request))
+        authorization = _parse(request, parameters)
         if not authorization.application.is_available_to(request.user):
             return _render_error(request, _("This integration is not available for your office."), 404)
         return _return_error(request, authorization, AccessDeniedError(), at_once=True)
+    except RequestUriError:
+        return _render_used(request)
     except AuthorizationRequestError as error:
         return error.response
 
@@ -189,7 +211,7 @@ def _render_consent_page(request: HttpRequest, authorization: AuthorizationReque
         "scopes": sort_scopes(authorization.scopes),
         "allow_url": f"{reverse('oauth:authorize')}?{query}",
         "deny_url": f"{reverse('oauth:deny_authorization')}?{query}",
-        "host": urlsplit(authorization.details["redirect_uri"]).netloc,
+        "host": redirects.get_target_name(authorization.details["redirect_uri"]),
         "office_name": request.user.office.name if isinstance(request.user, User) else "",
     }
     return redirects.allow_form_redirect(
@@ -227,13 +249,17 @@ def _return_to_application(
     if authorization.parameters.get("response_mode") == "form_post":
         return redirects.render_form_post(request, address, authorization.details["redirect_uri"])
     if at_once:
-        return HttpResponseRedirect(address)
+        return redirects.redirect_to(address)
     # The request may come from the login form, whose CSP forbids redirects to other hosts.
     return render(request, "oauth/continue.html", {"address": address, "application": authorization.application})
 
 
 def _build_error_redirect(error: OAuth2Error) -> str:
     return str(add_params_to_uri(error.redirect_uri or "", [*error.twotuples, ("iss", settings.LOKET_URL)]))
+
+
+def _render_used(request: HttpRequest) -> HttpResponse:
+    return _render_error(request, _("This request was used before or has expired. Start again at the integration."))
 
 
 def _render_unavailable(request: HttpRequest) -> HttpResponse:

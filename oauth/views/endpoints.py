@@ -28,7 +28,7 @@ def oauth_endpoint(view: EndpointView) -> EndpointView:
         try:
             response = view(request)
         except Throttled as error:
-            response = _error_response(429, "temporarily_unavailable", str(error))
+            response = render_error(429, "temporarily_unavailable", str(error))
             response["Retry-After"] = str(error.seconds)
         if response.status_code == 401 and not response.has_header("WWW-Authenticate"):
             response["WWW-Authenticate"] = _BASIC_CHALLENGE
@@ -42,10 +42,10 @@ def oauth_endpoint(view: EndpointView) -> EndpointView:
 def token(request: HttpRequest) -> HttpResponse:
     """Issue tokens for a code, a refresh token, or the credentials of an SSO/Webservice user."""
     if "DPoP" in request.headers:  # the client would take a bearer token for one that is bound to its key (RFC 9449)
-        return _error_response(400, "invalid_request", "DPoP is not supported.")
+        return render_error(400, "invalid_request", "DPoP is not supported.")
     grant = request.POST.get("grant_type")
     if grant not in GRANT_TYPES:
-        return _error_response(400, "unsupported_grant_type")
+        return render_error(400, "unsupported_grant_type")
     if grant == "client_credentials":
         return _respond_to_client_credentials(request)
     return _respond_with_user_token(request)
@@ -55,7 +55,7 @@ def _respond_to_client_credentials(request: HttpRequest) -> HttpResponse:
     try:
         return JsonResponse(client_credentials.issue_access_token(request))
     except OAuth2Error as error:
-        return _error_response(error.status_code, error.error, error.description)
+        return render_error(error.status_code, error.error, error.description)
 
 
 def _respond_with_user_token(request: HttpRequest) -> HttpResponse:
@@ -79,51 +79,23 @@ def revoke(request: HttpRequest) -> HttpResponse:
 
 
 @oauth_endpoint
-@require_POST
-def introspect(request: HttpRequest) -> HttpResponse:
-    """Describe a token of the calling application (RFC 7662); all others are reported as inactive."""
-    core = OAuthBackend(request)
-    application = core.authenticate_client(request)
-    if application is None:
-        return _error_response(401, "invalid_client")
-    found = tokens.find_access_token(request.POST.get("token", ""))
-    if found is None or found.application != application or not core.validator.may_inspect(found.user):
-        return JsonResponse({"active": False})
-    content = {
-        "active": True,
-        "scope": " ".join(found.effective_scopes),
-        "client_id": application.client_id,
-        "token_type": "Bearer",
-        "exp": int(found.expires.timestamp()),
-        "iat": int(found.created.timestamp()),
-    }
-    if found.authenticated_at is not None:
-        content["auth_time"] = int(found.authenticated_at.timestamp())  # RFC 9470 section 6.2
-    if Scope.OPENID in found.effective_scopes:
-        content["sub"] = oidc.compute_subject(found.user)
-    if Scope.PROFILE in found.effective_scopes:
-        content["username"] = found.user.username
-    return JsonResponse(content)
-
-
-@oauth_endpoint
 @require_http_methods(["GET", "HEAD", "POST"])
 def userinfo(request: HttpRequest) -> HttpResponse:
     """Return the claims about the user of the token (OpenID Connect Core 5.3)."""
     caller = tokens.authenticate_bearer(request)
     if caller is None:
-        return _bearer_error_response(401, "invalid_token")
+        return _bearerrender_error(401, "invalid_token")
     if Scope.OPENID not in caller.scopes:
-        return _bearer_error_response(403, "insufficient_scope")
+        return _bearerrender_error(403, "insufficient_scope")
     return JsonResponse(oidc.build_claims(caller.user, caller.scopes))
 
 
-def _bearer_error_response(status: int, error: str) -> HttpResponse:
-    response = _error_response(status, error)
+def _bearerrender_error(status: int, error: str) -> HttpResponse:
+    response = render_error(status, error)
     response["WWW-Authenticate"] = f'Bearer realm="Loket", error="{error}"'
     return response
 
 
-def _error_response(status: int, error: str, description: str = "") -> HttpResponse:
+def render_error(status: int, error: str, description: str = "") -> HttpResponse:
     content = {"error": error} | ({"error_description": description} if description else {})
     return JsonResponse(content, status=status)

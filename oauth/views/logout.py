@@ -1,7 +1,6 @@
 """OpenID Connect RP-Initiated Logout 1.0."""
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
@@ -80,7 +79,7 @@ def _render_confirmation(
     known = application if application is not None and application.is_available_to(user) else None
     context = {
         "application": known,
-        "host": urlsplit(address).netloc,
+        "host": redirects.get_target_name(address),
         "office_name": user.office_name,
         "is_certain": is_certain,
         "confirm_url": f"{reverse('oauth:logout')}?{parameters.urlencode()}",

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 
 from core.access import SAFE, Access, page
-from oauth import signing_keys
+from oauth import client_assertions, signing_keys
 from oauth.authentication_context import ACR_VALUES
 from oauth.authorization_requests import PROMPTS, RESPONSE_MODES
 from oauth.oidc import CLAIM_NAMES
@@ -18,6 +18,7 @@ from oauth.views.endpoints import GRANT_TYPES
 _URL_NAMES = {
     "authorization_endpoint": "authorize",
     "token_endpoint": "token",
+    "pushed_authorization_request_endpoint": "par",
     "revocation_endpoint": "revoke",
     "introspection_endpoint": "introspect",
     "userinfo_endpoint": "userinfo",
@@ -25,7 +26,8 @@ _URL_NAMES = {
     "jwks_uri": "jwks",
     "service_documentation": "guide",
 }
-_CLIENT_AUTHENTICATION_METHODS = ["client_secret_basic", "client_secret_post"]
+_CLIENT_AUTHENTICATION_METHODS = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
+_PUBLIC_CLIENT_METHODS = [*_CLIENT_AUTHENTICATION_METHODS, "none"]
 
 
 @page(Access.PUBLIC, methods=SAFE, before_second_factor=True, during_enrollment=True)
@@ -42,14 +44,18 @@ def openid_configuration(request: HttpRequest) -> HttpResponse:
         "code_challenge_methods_supported": ["S256"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": list(signing_keys.ALGORITHMS),
-        "token_endpoint_auth_methods_supported": _CLIENT_AUTHENTICATION_METHODS,
-        "revocation_endpoint_auth_methods_supported": _CLIENT_AUTHENTICATION_METHODS,
+        "token_endpoint_auth_methods_supported": _PUBLIC_CLIENT_METHODS,
+        "revocation_endpoint_auth_methods_supported": _PUBLIC_CLIENT_METHODS,
         "introspection_endpoint_auth_methods_supported": _CLIENT_AUTHENTICATION_METHODS,
+        "token_endpoint_auth_signing_alg_values_supported": list(client_assertions.ALGORITHMS),
+        "revocation_endpoint_auth_signing_alg_values_supported": list(client_assertions.ALGORITHMS),
+        "introspection_endpoint_auth_signing_alg_values_supported": list(client_assertions.ALGORITHMS),
         "prompt_values_supported": list(PROMPTS),
         "ui_locales_supported": ["nl", "en"],
         "authorization_response_iss_parameter_supported": True,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
+        "require_pushed_authorization_requests": False,
         "claims_parameter_supported": True,
         "acr_values_supported": list(ACR_VALUES),
     }
@@ -70,5 +76,4 @@ def jwks(request: HttpRequest) -> HttpResponse:
 
 def _make_public(response: HttpResponse) -> HttpResponse:
     response["Cache-Control"] = f"public, max-age={int(signing_keys.JWKS_CACHE_LIFETIME.total_seconds())}"
-    response["Access-Control-Allow-Origin"] = "*"
     return response

@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.models import Provider, User
 from audit.actors import build_operator
 from oauth import applications, consents
-from oauth.forms import validate_redirect_uri
+from oauth.client_settings import validate_redirect_uri
 from oauth.models import Application, AuthorizationCode, Consent
 from tests.helpers.login_methods import confirmed, make_azure, make_service
 from tests.helpers.users import PASSWORD, signed_in

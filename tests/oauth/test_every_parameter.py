@@ -10,12 +10,17 @@ from django.test import Client
 from accounts.models import Provider, User
 from audit.actors import build_operator
 from oauth import consents
+from oauth.client_assertions import ASSERTION_TYPE
 from oauth.models import Application
 from tests.helpers.login_methods import make_service
 from tests.helpers.users import PASSWORD, signed_in
 from tests.oauth.test_authorization_code import BACK, SECRET, make_application
 from tests.oauth.test_authorize import asked
+from tests.oauth.test_client_assertions import EC_KEY, sign, to_jwk
 from tests.oauth.test_client_credentials import basic
+from tests.oauth.test_public_clients import make_public, obtain_code, redeem
+from tests.oauth.test_pushed_requests import refer
+from tests.oauth.test_resource_servers import make_server
 from tests.oauth.test_secrets import AFTER, VERIFIER, tokens
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
@@ -28,8 +33,10 @@ PARAMETERS = (
     "username",
 )  # fmt: skip
 VALUES: tuple[Any, ...] = ("none", '{"id_token": []}', "http://[#%é\x00", ["x", "y"])
-CLIENTS = ("application", "service user", "stranger", "wrong secret", "in the body")
-ENDPOINTS = ("token code", "token refresh", "token service", "revoke", "introspect", "userinfo")
+CLIENTS = (
+    "application", "service user", "stranger", "wrong secret", "in the body", "public", "key", "resource server",
+)  # fmt: skip
+ENDPOINTS = ("token code", "token refresh", "token service", "revoke", "introspect", "userinfo", "par")
 
 
 @pytest.fixture
@@ -46,6 +53,8 @@ def test_pages_never_fail(bob: User, program: Application, name: str, method: st
         for client, more in ((browser, {}), (browser, {"prompt": "none"}), (Client(), {"response_mode": "form_post"})):
             answer = getattr(client, method)("/oauth/authorize/", asked(program, **more) | {name: value})
             assert answer.status_code in (200, 302, 303, 400, 404), (name, value)
+        pushed = getattr(browser, method)("/oauth/authorize/", refer(program) | {name: value})
+        assert pushed.status_code in (200, 302, 400), (name, value)
         answer = getattr(browser, method)("/oauth/logout/", query | {name: value})
         assert answer.status_code in (200, 302, 303), (name, value)
         path = "/oauth/authorize/" if method == "get" else "/oauth/authorize/weigeren/"
@@ -53,18 +62,43 @@ def test_pages_never_fail(bob: User, program: Application, name: str, method: st
         assert decided.status_code in (200, 302, 400, 404), (name, value)
 
 
+def make_client(kind: str, alice: User) -> Application:
+    """Register the application that the requests are about."""
+    if kind == "public":
+        return make_public(alice.provider, BACK)
+    if kind == "key":
+        return make_public(alice.provider, BACK, authentication="private_key_jwt", public_keys=[to_jwk(EC_KEY)])
+    if kind == "resource server":
+        return make_server(alice.provider, redirect_uris=[BACK], scopes=["openid"])
+    return make_application(alice)
+
+
 def credentials_of(kind: str, program: Application) -> tuple[dict[str, str], dict[str, str]]:
     """Return the headers and the fields with which a kind of client authenticates."""
     name = str(program.client_id)
+    if kind == "public":
+        return {}, {"client_id": name}
+    if kind == "key":
+        return {}, {"client_assertion": sign(program, kid=""), "client_assertion_type": ASSERTION_TYPE}
     headers = {
         "application": basic(name, SECRET),
+        "resource server": basic(name, SECRET),
         "service user": basic("dienst 1", PASSWORD),
         "wrong secret": {"Authorization": "Basic " + base64.b64encode(b"\xff\x00:").decode()},
     }
     return headers.get(kind, {}), {"client_id": name, "client_secret": SECRET} if kind == "in the body" else {}
 
 
-def build_request(endpoint: str, found: dict[str, Any]) -> tuple[str, dict[str, str]]:
+def obtain_tokens(bob: User, program: Application, kind: str) -> dict[str, Any]:
+    """Return a code that was used and its tokens."""
+    if kind not in ("public", "key"):
+        return tokens(signed_in(bob), program)
+    headers, fields = credentials_of(kind, program)
+    code = obtain_code(signed_in(bob), program)
+    return {"code": code, **redeem(program, code, headers=headers, **fields).json()}
+
+
+def build_request(endpoint: str, found: dict[str, Any], program: Application) -> tuple[str, dict[str, str]]:
     """Return the address and the fields of a request that succeeds for the right client."""
     return {
         "token code": ("/oauth/token/", {
@@ -75,23 +109,28 @@ def build_request(endpoint: str, found: dict[str, Any]) -> tuple[str, dict[str, 
         "revoke": ("/oauth/revoke/", {"token": "x"}),
         "introspect": ("/oauth/introspect/", {"token": found["access_token"]}),
         "userinfo": ("/oauth/userinfo/", {}),
+        "par": ("/oauth/par/", asked(program)),
     }[endpoint]  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", CLIENTS)
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_endpoints_never_fail_and_a_200_has_what_was_asked(
-    bob: User, office: Provider, program: Application, kind: str, endpoint: str
+    bob: User, alice: User, office: Provider, kind: str, endpoint: str
 ) -> None:
     make_service(office)
-    found = tokens(signed_in(bob), program)
-    headers, fields = credentials_of(kind, program)
-    path, data = build_request(endpoint, found)
+    program = make_client(kind, alice)
+    found = obtain_tokens(bob, program, kind)
+    path, data = build_request(endpoint, found, program)
     for name in PARAMETERS:
         for value in ("", "https://x.example/", "é\u202e\x00", ["x", "y"]):
+            headers, fields = credentials_of(kind, program)
             answer = Client().post(path, data | fields | {name: value}, headers=headers)
-            assert answer.status_code in (200, 400, 401, 403, 429), (name, value, answer.content)
-            if answer.status_code != 200:
+            assert answer.status_code in (200, 201, 400, 401, 403, 429), (name, value, answer.content)
+            if endpoint == "par" and answer.status_code in (200, 201):
+                assert answer.status_code == 201
+                assert answer.json()["request_uri"], (name, value)
+            elif answer.status_code != 200:
                 assert answer.json()["error"], (name, value)
             elif endpoint.startswith("token"):
                 assert all(answer.json()[part] for part in ("access_token", "token_type", "expires_in")), (name, value)

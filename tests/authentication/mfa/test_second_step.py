@@ -206,6 +206,7 @@ FOR_ANYBODY = {
     "/.well-known/openid-configuration",
     "/.well-known/oauth-authorization-server",
     "/oauth/jwks.json",
+    "/oauth/par/",
     "/oauth/token/",
     "/oauth/revoke/",
     "/oauth/introspect/",
