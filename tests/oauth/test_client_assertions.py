@@ -90,12 +90,12 @@ def test_all_three_algorithms_and_no_others(signer: Application, rsa_key: rsa.RS
 
 
 def test_every_endpoint_and_the_issuer_are_the_audience(signer: Application) -> None:
-    for audience in (settings.LOKET_URL, f"{settings.LOKET_URL}/oauth/token/", f"{settings.LOKET_URL}/oauth/revoke/",
-                     [settings.LOKET_URL]):  # fmt: skip
-        assert revoke(signer, sign(signer, aud=audience)).status_code == 200, audience
-    for audience in ("https://other.example", "", [], None, [settings.LOKET_URL, "https://other.example"],
-                     f"{settings.LOKET_URL}/oauth/introspect/"):  # fmt: skip
-        assert revoke(signer, sign(signer, aud=audience)).status_code == 401, audience
+    for good in (settings.LOKET_URL, f"{settings.LOKET_URL}/oauth/token/", f"{settings.LOKET_URL}/oauth/revoke/",
+                 [settings.LOKET_URL]):  # fmt: skip
+        assert revoke(signer, sign(signer, aud=good)).status_code == 200, good
+    for bad in ("https://other.example", "", [], None, [settings.LOKET_URL, "https://other.example"],
+                f"{settings.LOKET_URL}/oauth/introspect/"):  # fmt: skip
+        assert revoke(signer, sign(signer, aud=bad)).status_code == 401, bad
 
 
 def test_an_assertion_works_once(signer: Application, office: Provider) -> None:
