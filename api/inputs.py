@@ -7,13 +7,14 @@ from datetime import date
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from accounts.models import User
 from notifications.catalog import MAX_OFFSET_DAYS
 
 UuidString = Annotated[UUID, Field(strict=False)]
 DateString = Annotated[date, Field(strict=False)]
+Moment = Annotated[AwareDatetime, Field(strict=False)]
 MobileNumber = Annotated[str, Field(min_length=3, max_length=30, examples=["0612345678"])]
 ReadOnly = Annotated[Any, Field(json_schema_extra={"readOnly": True})]
 TeamName = Annotated[str, Field(min_length=1, max_length=50, examples=["Loon Noord"])]
@@ -152,8 +153,15 @@ class ResendInformation(RequestBody):
 class UserAction(RequestBody):
     """An action on a user. `resendInformation` is for `Resend` only."""
 
-    action: Literal["Resend", "Revoke", "Block", "Unblock", "EndSessions"]
+    action: Literal["Resend", "Revoke", "Block", "Unblock", "EndSessions", "EndPreviousPassword"]
     resendInformation: ResendInformation | None = None
+
+
+class PasswordUpdate(RequestBody):
+    """A new password. The old one is accepted until `previousPasswordValidUntil`, by default no longer."""
+
+    password: Annotated[str, Field(min_length=8, max_length=255, examples=["Zonnebloem-42-veld"])]
+    previousPasswordValidUntil: Moment | None = None
 
 
 class ConfiguredTenantUpdate(RequestBody):

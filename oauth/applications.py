@@ -20,6 +20,7 @@ from core import encryption
 from core.access import ReauthenticationLevel
 from core.errors import EditConflict
 from core.keys import compute_name_key
+from oauth import office_decisions
 from oauth.consents import delete_tokens
 from oauth.models import Application
 from permissions import checks
@@ -76,6 +77,8 @@ def update_application(
     if namesakes.exclude(pk=application.pk).exists():
         raise ValidationError(_("An integration with this name already exists. Choose another name."), code="taken")
     if changes := _apply_details(application, details):
+        if "redirect_uris" in changes:
+            office_decisions.require_authority_over_consent(application, by)
         _save_and_record(application, Verb.CLIENT_CHANGED, by, changes)
     return application
 

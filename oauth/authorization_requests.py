@@ -23,6 +23,8 @@ _LIBRARY_PARAMETERS = (
 )  # fmt: skip
 _REPEATABLE_PARAMETERS = ("resource",)  # RFC 8707 section 2
 _CODE_CHALLENGE_PATTERN = re.compile(r"[\w-]{43}", re.ASCII)
+_MAX_AGE_PATTERN = re.compile(r"\d{1,20}", re.ASCII)
+_MAX_AGE_SECONDS = 10**9  # longer than any session
 _MAX_NONCE_LENGTH = 255
 
 
@@ -44,7 +46,7 @@ class AuthorizationRequest(NamedTuple):
     def max_age(self) -> int | None:
         """The maximum age of the sign-in in seconds, None if any age is accepted."""
         seconds = self.parameters.get("max_age", "")
-        return int(seconds) if seconds.isascii() and seconds.isdigit() and len(seconds) < 9 else None
+        return min(int(seconds), _MAX_AGE_SECONDS) if seconds else None
 
     @property
     def wanted_subjects(self) -> set[str]:
@@ -128,12 +130,14 @@ def _find_error(parameters: QueryDict) -> OAuth2Error | None:
         return InvalidRequestError(description="The id_token_hint is not an ID token of this server.")
     if authentication_context.read_claims_request(parameters) is None:
         return InvalidRequestError(description="The claims parameter is not a claims request in JSON.")
+    return _find_format_error(parameters) or resources.find_error(parameters.getlist("resource"))
+
+
+def _find_format_error(parameters: QueryDict) -> OAuth2Error | None:
+    if not _MAX_AGE_PATTERN.fullmatch(parameters.get("max_age", "0")):
+        return InvalidRequestError(description="The max_age is not a number of seconds.")
     if len(parameters.get("nonce", "")) > _MAX_NONCE_LENGTH:
         return InvalidRequestError(description="The nonce is too long.")
-    return _find_challenge_error(parameters) or resources.find_error(parameters.getlist("resource"))
-
-
-def _find_challenge_error(parameters: QueryDict) -> OAuth2Error | None:
     challenge, method = parameters.get("code_challenge", ""), parameters.get("code_challenge_method")
     if method != "S256" or not _CODE_CHALLENGE_PATTERN.fullmatch(challenge):
         return InvalidRequestError(description="A code_challenge of method S256 is required.")

@@ -1,4 +1,4 @@
-"""Periodic deletion of expired codes, tokens and tickets."""
+"""Periodic deletion of expired codes, tokens and tickets, and creation of signing keys."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -9,7 +9,7 @@ from oauth2_provider.settings import oauth2_settings
 
 from core import periodic_jobs
 from core.periodic_jobs import PeriodicJob
-from oauth.models import RefreshToken, SsoTicket
+from oauth.models import RefreshToken, SigningKey, SsoTicket
 
 _TICKET_RETENTION = timedelta(days=1)
 _REFRESH_GRACE = timedelta(seconds=oauth2_settings.REFRESH_TOKEN_GRACE_PERIOD_SECONDS)
@@ -34,4 +34,9 @@ def delete_expired() -> None:
     periodic_jobs.process_items(lambda name: steps[name](), steps)
 
 
-JOBS = [PeriodicJob(delete_expired, every=3600)]
+def create_missing_keys() -> None:
+    """Create the signing keys of a database in which migrating created none, or of a new algorithm. Runs hourly."""
+    SigningKey.objects.create_missing()
+
+
+JOBS = [PeriodicJob(delete_expired, every=3600), PeriodicJob(create_missing_keys, every=3600)]

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext_lazy as _
@@ -32,6 +32,9 @@ from core.composite_keys import SameOfficeForeignKey
 from core.ids import uuid7
 from core.key_fields import KeyedModel, KeyedQuerySet, KeyField
 from core.keys import compute_name_key
+from oauth.office_access import OfficeAccess as OfficeAccess
+from oauth.office_access import OfficeAccessTeam as OfficeAccessTeam
+from oauth.office_access import is_closed_to
 from oauth.scopes import API_SCOPES, Scope, sort_scopes
 from oauth.signing_keys import ALGORITHMS
 from oauth.signing_keys import SigningKey as SigningKey
@@ -64,6 +67,10 @@ class ApplicationQuerySet(KeyedQuerySet["Application"]):
     def visible_to(self, user: User) -> Self:
         """Return the applications registered by the office of `user` (rule 1)."""
         return self.filter(build_office_filter(user))
+
+    def serving(self, provider: Provider) -> Self:
+        """Return the applications that this office registered, and those of partners."""
+        return self.registered().filter(Q(provider=provider) | Q(provider=None))
 
     def get_built_in(self) -> Application:
         """Return the application shared by all SSO/Webservice users, creating it on first use."""
@@ -126,9 +133,13 @@ class Application(KeyedModel, AbstractApplication):  # type: ignore[misc]
         """Return whether the application is enabled (called by the library)."""
         return self.switched_off_at is None
 
-    def is_available_to(self, user: User) -> bool:
-        """Return whether users in the office of `user` may use the application."""
+    def serves_office_of(self, user: User) -> bool:
+        """Return whether the application is for the office of `user`."""
         return not user.is_support and self.provider_id in (None, user.provider_id)
+
+    def is_available_to(self, user: User) -> bool:
+        """Return whether `user` may use the application: it is for their office, and not for other teams only."""
+        return self.serves_office_of(user) and not is_closed_to(self, user)
 
     def check_secret(self, secret: str) -> bool:
         """Check `secret` against the current secret, and against the previous one during its grace period."""
@@ -275,6 +286,11 @@ class IDToken(SessionBoundModel, AbstractIDToken):  # type: ignore[misc]  # noqa
 
 
 class ConsentQuerySet(models.QuerySet["Consent"]):
+    def with_office_scopes(self) -> Self:
+        """Annotate with `office_scopes`, those that the office consented to for all its users."""
+        office = OfficeAccess.objects.filter(provider=OuterRef("provider"), application=OuterRef("application"))
+        return self.annotate(office_scopes=Subquery(office.values("scopes")))
+
     def visible_to(self, user: User) -> Self:
         """Return the consents given by users in the office of `user` (rule 1)."""
         return self.filter(build_office_filter(user))
@@ -284,7 +300,10 @@ ConsentManager = models.Manager.from_queryset(ConsentQuerySet)
 
 
 class Consent(models.Model):
-    """Permission for an application to act on behalf of a user; no user token is issued without it."""
+    """Permission for an application to act on behalf of a user; no user token is issued without it.
+
+    `scopes` are those that the user agreed to, none if the office did so for all its users (`OfficeAccess`).
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="+")
@@ -293,6 +312,8 @@ class Consent(models.Model):
     scopes = ArrayField(models.CharField(max_length=20))
     created_at = models.DateTimeField(auto_now_add=True)
     last_used_at = models.DateTimeField(null=True)
+
+    office_scopes: list[str] | None = None  # set by `with_office_scopes`
 
     objects = ConsentManager()
 
@@ -307,7 +328,7 @@ class Consent(models.Model):
 
     @property
     def known_scopes(self) -> list[Scope]:
-        return sort_scopes(self.scopes)
+        return sort_scopes([*self.scopes, *(self.office_scopes or ())])
 
 
 class IntegrationsAnnotation(TypedDict):
@@ -346,7 +367,8 @@ class SsoTicket(SessionBoundModel):
         in_time = clock_skew.is_still_valid(
             self.expires_at, within=timedelta(seconds=TICKET_LIFETIME_SECONDS)
         ) and self.is_valid_for(user)
-        return in_time and user.may_sign_in and not user.is_azure_user and application.is_usable()
+        may_use = application.is_usable() and application.is_available_to(user)
+        return in_time and user.may_sign_in and not user.is_azure_user and may_use
 
 
 class IdempotentResponse(models.Model):

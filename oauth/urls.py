@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from oauth.views import applications, authorize, endpoints, integrations, logout, metadata, sso
+from oauth.views import applications, authorize, endpoints, integrations, logout, metadata, office_access, sso
 
 app_name = "oauth"
 urlpatterns = [
@@ -25,6 +25,9 @@ urlpatterns = [
     path("kantoor/koppelingen/<uuid:pk>/aanzetten/", applications.enable_application, name="enable_application"),
     path("kantoor/koppelingen/<uuid:pk>/uitzetten/", applications.disable_application, name="disable_application"),
     path("kantoor/koppelingen/<uuid:pk>/verwijderen/", applications.delete_application, name="delete_application"),
+    path("kantoor/koppelingen/<uuid:pk>/gebruikers/", office_access.office_access, name="office_access"),
+    path("kantoor/koppelingen/<uuid:pk>/toestaan/", office_access.grant_consent, name="grant_office_consent"),
+    path("kantoor/koppelingen/<uuid:pk>/intrekken/", office_access.withdraw_consent, name="withdraw_office_consent"),
     path("profiel/koppelingen/", integrations.own_integrations, name="own_integrations"),
     path("profiel/koppelingen/<uuid:pk>/beeindigen/", integrations.end_own_integration, name="end_own_integration"),
     path("gebruikers/<uuid:pk>/koppelingen/", integrations.user_integrations, name="user_integrations"),

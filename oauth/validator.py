@@ -20,8 +20,8 @@ from authentication import reauthentication
 from authentication.request_utils import build_anonymous_actor
 from core import encryption, throttle
 from core.throttle import AttemptsLeft, RateLimit
-from oauth import authentication_context, credentials, oidc, tokens
-from oauth.models import AccessToken, Application, AuthorizationCode, Consent, RefreshToken
+from oauth import authentication_context, consents, credentials, oidc, tokens
+from oauth.models import AccessToken, Application, AuthorizationCode, RefreshToken
 from oauth.rate_limit_headers import CLIENT_TOKEN_LIMIT
 from oauth.resources import find_error as find_resource_error
 
@@ -175,11 +175,11 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
 
     def _save_bearer_token(self, token: Any, request: Any, *args: Any, **kwargs: Any) -> None:
         """Store the tokens in one transaction with the consent check and the audit event."""
+        self._check_and_set_request_resource(request)
+        if not consents.use_consent(request.user, request.client, request.scopes):
+            raise errors.InvalidGrantError(request=request)
         if self._grant is not None and not AuthorizationCode.objects.filter(pk=self._grant.pk).delete()[0]:
             raise errors.InvalidGrantError(request=request)  # the code was redeemed concurrently
-        allowed = Consent.objects.filter(user=request.user, application=request.client)
-        if not allowed.update(last_used_at=timezone.now()):
-            raise errors.InvalidGrantError(request=request)
         if (used := self._refresh_token) is not None and not used.rotate():
             self._repeat_answer(used, token, request)
             return
@@ -192,10 +192,11 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
     def _repeat_answer(self, used: RefreshToken, token: dict[str, Any], request: Any) -> None:
         """Replace `token` by the answer to the earlier use.
 
-        Raises InvalidGrantError if the token was revoked, or if this request is for other scopes.
+        Raises InvalidGrantError if the token was revoked, or if this request is for other scopes or resources.
         """
         answer = used.read_answer(request.refresh_token)
-        if answer is None or set(answer["scope"].split()) != set(request.scopes):
+        resource = AccessToken.objects.filter(source_refresh_token=used.pk).values_list("resource", flat=True).first()
+        if answer is None or set(answer["scope"].split()) != set(request.scopes) or resource != request.resource:
             raise errors.InvalidGrantError(request=request)
         token.clear()
         token.update(answer)
@@ -249,8 +250,7 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
     def finalize_id_token(self, id_token: Any, token: Any, token_handler: Any, request: Any) -> str:
         """Return the signed token. Raises InvalidGrantError if consent was revoked in the meantime."""
         with transaction.atomic():
-            allowed = Consent.objects.select_for_update().filter(user=request.user, application=request.client)
-            if allowed.first() is None:
+            if not consents.use_consent(request.user, request.client, request.scopes):
                 raise errors.InvalidGrantError(request=request)
             claims, _expires_at = self.get_id_token_dictionary(token, token_handler, request)
             key = request.client.jwk_key

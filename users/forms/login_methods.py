@@ -1,11 +1,13 @@
 """Forms for webservice and Azure users, and for changing a login method."""
 
+from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts import passwords
@@ -18,6 +20,13 @@ from users import form_tokens, login_methods
 from users.forms.initial_access import InitialAccessForm
 from users.forms.office import MicrosoftIdField
 from users.forms.users import ProfileDetailsForm, UserDetailsForm
+
+_OVERLAP_HOURS = [
+    (0, _("stops working immediately; its sessions and tokens end")),
+    (24, _("works for another 24 hours")),
+    (3 * 24, _("works for another 3 days")),
+    (7 * 24, _("works for another 7 days")),
+]
 
 
 def _validate_new_username(username: str) -> None:
@@ -104,10 +113,26 @@ class SetPasswordForm(NewPasswordForm):
     """A new password for a webservice user; `before` is when the current one was set."""
 
     before = forms.CharField(max_length=40, required=False, widget=forms.HiddenInput)
+    hours = forms.TypedChoiceField(
+        label=_("The old password"),
+        choices=_OVERLAP_HOURS,
+        coerce=int,
+        empty_value=0,
+        initial=0,
+        required=False,
+        widget=forms.RadioSelect,
+        help_text=_("Choose a period if you cannot replace the password everywhere at once."),
+    )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         kwargs["initial"] = {"before": login_methods.get_password_set_at(user)} | kwargs.get("initial", {})
         super().__init__(*args, user=user, **kwargs)
+
+    @property
+    def overlap_until(self) -> datetime | None:
+        """The moment until which the old password works, None if it stops now. Only for a valid form."""
+        hours = self.cleaned_data["hours"]
+        return timezone.now() + timedelta(hours=hours) if hours else None
 
 
 def fill_password(form: BaseNewPasswordForm, password: str) -> None:
