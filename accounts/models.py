@@ -16,6 +16,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django_otp.models import Device
 
+from accounts.previous_password import PREVIOUS_PASSWORD_IS_WHOLE, PreviousPassword
 from core.composite_keys import CompositeForeignKey, SameOfficeForeignKey
 from core.ids import uuid7
 from core.key_fields import KeyedModel, KeyedQuerySet, KeyField
@@ -144,7 +145,7 @@ class UserQuerySet(KeyedQuerySet["User"]):
 UserManager = models.Manager.from_queryset(UserQuerySet)
 
 
-class User(KeyedModel, AbstractBaseUser):
+class User(KeyedModel, PreviousPassword, AbstractBaseUser):
     """A user or service account of one office (limits: domain.md section 2), or a support user without an office."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -171,10 +172,6 @@ class User(KeyedModel, AbstractBaseUser):
     accepted_at = models.DateTimeField(null=True, editable=False)
     blocked_at = models.DateTimeField(null=True, editable=False)
     password_changed_at = models.DateTimeField(null=True, editable=False)
-    previous_password = models.CharField(
-        max_length=128, default="", editable=False
-    )  # hash, see `users.password_overlap`
-    previous_password_until = models.DateTimeField(null=True, editable=False)
     second_factor_at = models.DateTimeField(null=True, editable=False)  # null: none; set by authentication.mfa
     session_version = models.PositiveIntegerField(default=1, editable=False)  # incremented to end every session
     version = models.PositiveIntegerField(default=1, editable=False)  # incremented by every change of the details
@@ -217,11 +214,7 @@ class User(KeyedModel, AbstractBaseUser):
                 | Q(~_PASSWORD_USABLE, login_method="azure_ad", **_IDENTITY, **_SIGNS_IN),
                 name="user_kind_is_whole",
             ),
-            models.CheckConstraint(
-                condition=Q(previous_password="", previous_password_until=None)
-                | ~Q(previous_password="") & Q(previous_password_until__isnull=False, login_method="sso_webservice"),
-                name="user_previous_password_is_whole",
-            ),
+            PREVIOUS_PASSWORD_IS_WHOLE,
             models.CheckConstraint(
                 condition=Q(two_factor_required=False) | Q(login_method="website_sso"),
                 name="user_two_factor_website_only",
@@ -355,12 +348,6 @@ class User(KeyedModel, AbstractBaseUser):
     @property
     def has_password(self) -> bool:
         return is_password_usable(self.password) and bool(self.password)
-
-    @property
-    def accepted_previous_password(self) -> str:
-        """The hash of the previous password while it is still accepted, else ""."""
-        until = self.previous_password_until
-        return self.previous_password if until is not None and until > timezone.now() else ""
 
     def get_session_auth_hash(self) -> str:
         """Return the hash stored in a session; it changes with the password and when all sessions are ended."""

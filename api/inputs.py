@@ -7,14 +7,13 @@ from datetime import date
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from accounts.models import User
 from notifications.catalog import MAX_OFFSET_DAYS
 
 UuidString = Annotated[UUID, Field(strict=False)]
 DateString = Annotated[date, Field(strict=False)]
-Moment = Annotated[AwareDatetime, Field(strict=False)]
 MobileNumber = Annotated[str, Field(min_length=3, max_length=30, examples=["0612345678"])]
 ReadOnly = Annotated[Any, Field(json_schema_extra={"readOnly": True})]
 TeamName = Annotated[str, Field(min_length=1, max_length=50, examples=["Loon Noord"])]
@@ -155,13 +154,6 @@ class UserAction(RequestBody):
 
     action: Literal["Resend", "Revoke", "Block", "Unblock", "EndSessions", "EndPreviousPassword"]
     resendInformation: ResendInformation | None = None
-
-
-class PasswordUpdate(RequestBody):
-    """A new password. The old one is accepted until `previousPasswordValidUntil`, by default no longer."""
-
-    password: Annotated[str, Field(min_length=8, max_length=255, examples=["Zonnebloem-42-veld"])]
-    previousPasswordValidUntil: Moment | None = None
 
 
 class ConfiguredTenantUpdate(RequestBody):

@@ -1,15 +1,17 @@
 """Rotation of the password of an SSO/Webservice user, with which the old one can stay valid for a while."""
 
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
+from pydantic import AwareDatetime, Field
 from typing_extensions import TypedDict
 
 from api import errors, etags, user_schemas
 from api.auth import ApiRequest
-from api.inputs import PasswordUpdate
+from api.inputs import RequestBody
 from api.operations import Operations
 from api.schemas import render_item
 from oauth.scopes import Scope
@@ -18,6 +20,13 @@ from users import login_methods
 
 operations = Operations("users", read=Scope.USERS_READ, write=Scope.USERS_WRITE)
 _FIELDS = {"overlap": "previousPasswordValidUntil", "kind": None}
+
+
+class PasswordUpdate(RequestBody):
+    """A new password. The old one is accepted until `previousPasswordValidUntil`, by default no longer."""
+
+    password: Annotated[str, Field(min_length=8, max_length=255, examples=["Zonnebloem-42-veld"])]
+    previousPasswordValidUntil: Annotated[AwareDatetime, Field(strict=False)] | None = None
 
 
 class PasswordResource(TypedDict):

@@ -284,8 +284,6 @@ class Checkpoint(models.Model):
     """A signed state of a chain: its head, or where it starts after old events were removed."""
 
     class CheckpointType(models.TextChoices):
-        """What the checkpoint states."""
-
         HEAD = "head"
         START = "start"
 

@@ -30,10 +30,10 @@ from permissions.checks import Right
 
 # Secrets, values derived from them, and versions and hashes without personal data.
 EXCLUDED_FIELDS = frozenset({
-    "password", "previous_password", "token", "token_hash", "token_checksum", "token_family", "code", "code_hash",
-    "code_hashes", "id_token", "jti", "encrypted_phone", "encrypted_secret", "encrypted_response", "key_hash",
-    "body_hash", "digest", "last_step", "public_key", "credential_id", "credential_id_sha256", "handle_hex",
-    "sign_count",
+    "password", "previous_password", "previous_password_until", "token", "token_hash", "token_checksum",
+    "token_family", "code", "code_hash", "code_hashes", "id_token", "jti", "encrypted_phone", "encrypted_secret",
+    "encrypted_response", "key_hash", "body_hash", "digest", "last_step", "public_key", "credential_id",
+    "credential_id_sha256", "handle_hex", "sign_count",
     "throttling_failure_timestamp", "throttling_failure_count", "session", "session_version", "version", "message",
     "device_code", "user_code", "nonce", "claims", "code_challenge", "code_challenge_method", "source_refresh_token",
     "access_token", "email_key", "name_key", "username_key", "sort_name", "search_text", "provider", "user",

@@ -1,6 +1,7 @@
 """Actions of an office on an application: consent for all its users, and assignment to teams."""
 
 from collections.abc import Collection, Iterable, Sequence
+from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -11,6 +12,7 @@ from accounts.locks import lock_provider
 from accounts.models import Provider
 from audit.actions import record
 from audit.actors import Actor, requires_reauthentication
+from audit.changes import Changes
 from audit.models import Verb
 from core.access import ReauthenticationLevel
 from core.errors import EditConflict
@@ -95,7 +97,7 @@ def _delete_uncovered_tokens(application: Application, provider: Provider) -> No
     rows = {"provider": provider, "application": application}
     agreed = {consent.user_id: {*consent.scopes, OFFLINE_ACCESS} for consent in Consent.objects.filter(**rows)}
 
-    def list_uncovered(model: type[AuthorizationCode | AccessToken]) -> list[object]:
+    def list_uncovered(model: type[AuthorizationCode | AccessToken]) -> list[UUID]:
         found = model.objects.filter(**rows).values_list("pk", "user_id", "scope")
         return [pk for pk, user_id, scope in found if not agreed.get(user_id, set()).issuperset(scope.split())]
 
@@ -156,7 +158,7 @@ def _lock_access(application: Application, provider: Provider, by: Actor) -> Off
     return rows.get_or_create(provider=provider, application=application)[0]
 
 
-def _save_and_record(access: OfficeAccess, verb: Verb, by: Actor, changes: dict[str, list[object]]) -> None:
+def _save_and_record(access: OfficeAccess, verb: Verb, by: Actor, changes: Changes) -> None:
     access.version += 1
     access.save()
     record(verb, access.application, by=by, provider_id=access.provider_id, changes=changes)

@@ -117,7 +117,6 @@ class SetPasswordForm(NewPasswordForm):
         label=_("The old password"),
         choices=_OVERLAP_HOURS,
         coerce=int,
-        empty_value=0,
         initial=0,
         required=False,
         widget=forms.RadioSelect,
