@@ -16,6 +16,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django_otp.models import Device
 
+from accounts.previous_password import PREVIOUS_PASSWORD_IS_WHOLE, PreviousPassword
 from core.composite_keys import CompositeForeignKey, SameOfficeForeignKey
 from core.ids import uuid7
 from core.key_fields import KeyedModel, KeyedQuerySet, KeyField
@@ -144,7 +145,7 @@ class UserQuerySet(KeyedQuerySet["User"]):
 UserManager = models.Manager.from_queryset(UserQuerySet)
 
 
-class User(KeyedModel, AbstractBaseUser):
+class User(KeyedModel, PreviousPassword, AbstractBaseUser):
     """A user or service account of one office (limits: domain.md section 2), or a support user without an office."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -213,6 +214,7 @@ class User(KeyedModel, AbstractBaseUser):
                 | Q(~_PASSWORD_USABLE, login_method="azure_ad", **_IDENTITY, **_SIGNS_IN),
                 name="user_kind_is_whole",
             ),
+            PREVIOUS_PASSWORD_IS_WHOLE,
             models.CheckConstraint(
                 condition=Q(two_factor_required=False) | Q(login_method="website_sso"),
                 name="user_two_factor_website_only",

@@ -9,9 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import cache
 
+from argon2.low_level import hash_secret
 from django.contrib.auth.hashers import Argon2PasswordHasher, check_password, make_password
 from django.core.exceptions import ValidationError
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 
 from accounts import password_strength
@@ -38,14 +40,17 @@ def _make_dummy_hash() -> str:
     return make_password("nobody has this password")
 
 
-def verify_password(password: str, stored: str | None) -> bool:
-    """Return whether `password` matches the hash `stored`.
+def verify_password(password: str, stored: str | None, *, previous: str = "") -> bool:
+    """Return whether `password` matches the hash `stored`, or the hash `previous` that `stored` was made `like`.
 
     Without a usable hash the same work is done, so that timing reveals nothing. At most two verifications run at a time
     in a process.
     """
     usable = stored if stored is not None and stored.startswith("argon2") else None
     with _hashing_slots:
+        if usable is not None and previous:
+            hashed = _compute_hash(password, like=usable)
+            return any([constant_time_compare(hashed, usable), constant_time_compare(hashed, previous)])
         matches = check_password(normalize_password(password), usable or _make_dummy_hash())
     return matches and usable is not None
 
@@ -56,9 +61,21 @@ def hash_passwords(passwords: Iterable[str]) -> list[str]:
         return list(threads.map(make_password, map(normalize_password, passwords)))
 
 
-def hash_password(password: str) -> str:
+def hash_password(password: str, *, like: str = "") -> str:
+    """Return the hash of `password`; with the salt of the hash `like`, one verification compares with both."""
     with _hashing_slots:
-        return make_password(normalize_password(password))
+        return _compute_hash(password, like=like) if like else make_password(normalize_password(password))
+
+
+def _compute_hash(password: str, *, like: str) -> str:
+    """Return the hash of `password` with the salt and the parameters of the hash `like`."""
+    found = Argon2id().decode(like)
+    parameters, salt = found["params"], found["salt"].encode("latin1")
+    hashed = hash_secret(
+        normalize_password(password).encode(), salt, parameters.time_cost, parameters.memory_cost,
+        parameters.parallelism, parameters.hash_len, parameters.type, parameters.version,
+    )  # fmt: skip
+    return f"{Argon2id.algorithm}{hashed.decode()}"
 
 
 def count_character_classes(password: str) -> int:

@@ -13,6 +13,7 @@ from api import (
     integrations,
     me,
     notifications,
+    passwords,
     team_contents,
     teams,
     tenants,
@@ -27,6 +28,7 @@ for part in (
     authorizations,
     authorization_sets,
     notifications,
+    passwords,
     teams,
     team_contents,
     employers,
@@ -36,3 +38,4 @@ for part in (
 ):
     api.add_router("", part.operations.router)
 api.add_router("", integrations.user_operations.router)
+api.add_router("", changes.team_operations.router)

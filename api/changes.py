@@ -1,4 +1,4 @@
-"""What changed since a program last asked: when a user was modified, and which users were erased."""
+"""What changed since a program last asked: when a user was modified, and which users and teams are gone."""
 
 from datetime import datetime
 from typing import cast
@@ -44,6 +44,11 @@ _MODIFYING_VERBS = (
     Verb.FACTORS_RESET,
     Verb.CONSENT_ENDED,
 )
+team_operations = Operations("teams", read=Scope.TEAMS_READ, write=Scope.TEAMS_WRITE)
+DELETED_FILTER_FIELDS = {
+    "id": FilterField("target_id", FieldType.ID),
+    "dateTimeDeleted": FilterField("at", FieldType.DATETIME),
+}
 ERASED_FILTER_FIELDS = {
     "id": FilterField("target_id", FieldType.ID),
     "dateTimeErased": FilterField("at", FieldType.DATETIME),
@@ -55,6 +60,13 @@ class ErasedUserResource(TypedDict):
 
     id: UUID
     dateTimeErased: datetime
+
+
+class DeletedTeamResource(TypedDict):
+    """A team that no longer exists."""
+
+    id: UUID
+    dateTimeDeleted: datetime
 
 
 def build_modified_at() -> Coalesce:
@@ -76,6 +88,23 @@ def list_erased_users(request: ApiRequest, provider_id: UUID, query: Query[ListQ
     """List the users that were erased, newest first, as long as the history of the office is kept."""
     rows = Event.objects.filter(provider_id=provider_id, verb=Verb.USER_ERASED)
     return render_list(request, rows, query, ERASED_FILTER_FIELDS, _serialize_erasure, order="-at")
+
+
+@team_operations.get_list(
+    "/providers/{uuid:provider_id}/teams/deleted",
+    "GetDeletedTeamsByProviderId",
+    DeletedTeamResource,
+    Right.VIEW_TEAMS,
+    fields=DELETED_FILTER_FIELDS,
+)
+def list_deleted_teams(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -> HttpResponse:
+    """List the teams that were deleted, newest first, as long as the history of the office is kept."""
+    rows = Event.objects.filter(provider_id=provider_id, verb=Verb.TEAM_DELETED)
+    return render_list(request, rows, query, DELETED_FILTER_FIELDS, _serialize_deletion, order="-at")
+
+
+def _serialize_deletion(event: Event) -> DeletedTeamResource:
+    return DeletedTeamResource(id=cast(UUID, event.target_id), dateTimeDeleted=event.at)
 
 
 def _serialize_erasure(event: Event) -> ErasedUserResource:

@@ -46,6 +46,7 @@ _FIELD_PATHS = {
     "external_tenant": "externalTenant.id",
     "external_user_id": "externalUser.id",
 }
+_MOMENT_TEXT = gettext_lazy("This must be a moment with its time zone, such as 2027-12-31T17:00:00Z.")
 # By error type of pydantic, whose own texts are English and name classes.
 _SCHEMA_TEXTS = {
     "missing": gettext_lazy("This field is required."),
@@ -67,6 +68,11 @@ _SCHEMA_TEXTS = {
     "date_parsing": gettext_lazy("This must be a date, such as 2027-12-31."),
     "date_from_datetime_parsing": gettext_lazy("This must be a date, such as 2027-12-31."),
     "date_from_datetime_inexact": gettext_lazy("This must be a date, such as 2027-12-31."),
+    "datetime_type": _MOMENT_TEXT,
+    "datetime_parsing": _MOMENT_TEXT,
+    "datetime_from_date_parsing": _MOMENT_TEXT,
+    "datetime_object_invalid": _MOMENT_TEXT,
+    "timezone_aware": _MOMENT_TEXT,
     "none_required": gettext_lazy("This is not kept here: send null, or leave it out."),
     "string_too_long": gettext_lazy("This is too long: at most %(max_length)s characters."),
     "string_too_short": gettext_lazy("This is too short: at least %(min_length)s characters."),
@@ -157,9 +163,10 @@ def build_not_found_error() -> ApiError:
     return ApiError(404, "not_found", _("This does not exist, or not in your office."))
 
 
-def build_edit_conflict_error() -> ApiError:
+def build_edit_conflict_error(*, is_conditional: bool = True) -> ApiError:
+    """Return the error for a concurrent change: 412 for a request with `If-Match`, else 409 (RFC 9110)."""
     text = _("This has been changed in the meantime. Read it again and repeat your change.")
-    return ApiError(412, "stale", text, field="If-Match")
+    return ApiError(412, "stale", text, field="If-Match") if is_conditional else ApiError(409, "stale", text)
 
 
 def build_rate_limit_error(error: Throttled) -> ApiError:
@@ -213,6 +220,8 @@ def render_exception(request: HttpRequest, error: Exception | type[Exception]) -
     """Return the response for a request that raised `error`, one of the expected exceptions."""
     if isinstance(error, ReauthenticationRequired):
         fault = build_step_up_error(cast("ApiRequest", request).caller)
+    elif isinstance(error, EditConflict):
+        fault = build_edit_conflict_error(is_conditional="If-Match" in request.headers)
     else:
         fault = next(convert for kind, convert in _CONVERTERS.items() if isinstance(error, kind))(error)
     response = render_error(request, fault.status, fault.messages)

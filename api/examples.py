@@ -35,6 +35,7 @@ SCHEMA_EXAMPLES: dict[str, Any] = {
         "action": "Resend",
         "resendInformation": {"destinationForSecret": "0612345678", "emailAddress": "p.deboer@devries.example"},
     },
+    "PasswordUpdate": {"password": "Zonnebloem-42-veld", "previousPasswordValidUntil": "2027-12-31T17:00:00Z"},
     "ConfiguredTenantUpdate": {
         "externalTenant": {"id": _EXAMPLE_ID},
         "externalUser": {"id": "6f1d7a52-38c4-4f0e-9b57-2a6f0c1f8e11"},

@@ -154,7 +154,7 @@ class ResendInformation(RequestBody):
 class UserAction(RequestBody):
     """An action on a user. `resendInformation` is for `Resend` only."""
 
-    action: Literal["Resend", "Revoke", "Block", "Unblock", "EndSessions"]
+    action: Literal["Resend", "Revoke", "Block", "Unblock", "EndSessions", "EndPreviousPassword"]
     resendInformation: ResendInformation | None = None
 
 

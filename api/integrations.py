@@ -29,7 +29,7 @@ from permissions.checks import Right
 operations = Operations("portals", read=Scope.ACCOUNT_READ, write=Scope.SSO)
 user_operations = Operations("users", read=Scope.USERS_READ, write=Scope.USERS_WRITE)
 _FILTER_FIELDS = {
-    "id": FilterField("id", FieldType.ID),
+    "id": FilterField("application", FieldType.ID),
     "application.id": FilterField("application", FieldType.ID),
     "application.name": FilterField("application__name", key=compute_name_key),
     "createdOn": FilterField("created_at", FieldType.DATETIME),
@@ -60,7 +60,10 @@ class IntegratedApplication(TypedDict):
 
 
 class IntegrationResource(TypedDict):
-    """An application that may act on behalf of a user, since `createdOn`. `isBlocked` is always false."""
+    """An application that may act on behalf of a user, since `createdOn`. `isBlocked` is always false.
+
+    `id` is that of the application: an application is in the list of a user once.
+    """
 
     id: UUID
     application: IntegratedApplication
@@ -120,19 +123,20 @@ def delete_integration(request: ApiRequest, user_id: UUID, application_id: UUID)
 
 
 def _render_integrations(request: ApiRequest, user: User, query: ListQuery) -> HttpResponse:
-    rows = Consent.objects.visible_to(request.caller.user).filter(user=user).select_related("application")
+    rows = Consent.objects.visible_to(request.caller.user).filter(user=user)
+    rows = rows.with_office_scopes().select_related("application")
     return render_list(request, rows, query, _FILTER_FIELDS, _serialize_integration, order="application__name")
 
 
 def _serialize_integration(consent: Consent) -> IntegrationResource:
     application = consent.application
     return IntegrationResource(
-        id=consent.pk,
+        id=application.pk,
         application=IntegratedApplication(
             id=application.pk, name=application.name, logo=None, isBlocked=not application.is_usable()
         ),
         createdOn=consent.created_at,
         isBlocked=False,
         lastLogin=consent.last_used_at,
-        scopes=list(consent.scopes),
+        scopes=[scope.value for scope in consent.known_scopes],
     )

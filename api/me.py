@@ -17,7 +17,7 @@ from api.filters import FieldType, FilterField
 from api.inputs import OwnUserUpdate, build_person_form_data
 from api.listing import ListQuery, render_list, render_whole_list
 from api.operations import OPERATION_AUTHS, Operations
-from api.schemas import ListResponse, render_item
+from api.schemas import ListResponse, MetadataField, render_item
 from api.user_schemas import OwnResource, PersonalDetails
 from core.keys import compute_name_key
 from oauth.scopes import Scope
@@ -116,6 +116,12 @@ def get_other_user(request: ApiRequest, user_id: UUID) -> HttpResponse:
     details = user_schemas.serialize_user(user)["personalDetails"]
     content = OtherUserResource(personalDetails=OtherPersonalDetails(**details, formattedName=user.full_name))
     return render_item(request, content)
+
+
+@operations.get_whole_list("/user/metadata", "GetUserMetadataByToken", MetadataField, None)
+def get_own_metadata(request: ApiRequest) -> HttpResponse:
+    """Return the metadata fields that users may change themselves: the role has no values, because it is not stored."""
+    return render_whole_list(request, [MetadataField(field="userSpecifiedRole", options=[])])
 
 
 @operations.put("/user/{uuid:user_id}", "PutUserByToken", OwnResource, None)

@@ -48,6 +48,8 @@ _REASONS = {
     1118: "no_access",
     1119: "role",
     1120: "mobile_number_unknown",
+    1121: "overlap",
+    1122: "kind",
     1201: "authorization",
     1202: "authorization_set",
     1203: "signal",

@@ -94,7 +94,7 @@ class Operations:
 
     def delete(self, path: str, operation_id: str, right: Right) -> Callable[[ViewT], ViewT]:
         """Declare deleting something; the response has no content."""
-        responses = _list_responses(200, ItemResponse[EmptyContent], 400, 404, 412)
+        responses = _list_responses(200, ItemResponse[EmptyContent], 400, 404, 409, 412)
         return self._declare("DELETE", path, operation_id, responses, right, self._write)
 
     def _declare_get(
@@ -113,7 +113,7 @@ class Operations:
         *statuses: int,
         success: int = 200,
     ) -> Callable[[ViewT], ViewT]:
-        responses = _list_responses(success, content, 400, 404, 412, 415, *statuses)
+        responses = _list_responses(success, content, 400, 404, 409, 412, 415, *statuses)
         return self._declare(method, path, operation_id, responses, right, self._write)
 
     def _declare(

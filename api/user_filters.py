@@ -50,6 +50,9 @@ FILTER_FIELDS = {
     ),
     "hasAccessToPayrollingTestData": FilterField("has_access_to_test_years", FieldType.BOOLEAN),
     "hasIntegrations": FilterField("has_integrations", FieldType.BOOLEAN),
+    "isDepartmentManager": FilterField(
+        "is_department_manager", FieldType.BOOLEAN, Value(value=False, output_field=BooleanField())
+    ),
     "isLinkedToMultipleEmployers": FilterField("has_several_employers", FieldType.BOOLEAN),
     "accessUntil": FilterField("access_until", FieldType.DATE),
     "dateTimeCreation": FilterField("created_at", FieldType.DATETIME),

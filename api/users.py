@@ -13,6 +13,7 @@ import authentication.mfa.actions
 import authentication.sessions
 import invitations.actions
 import users.actions
+import users.password_overlap
 from accounts.models import User
 from accounts.user_details import UserDetails
 from accounts.validators import validate_two_factor_required
@@ -165,7 +166,7 @@ def _build_email_pending_message(email: str) -> ApiMessage:
 
 @operations.patch("/providers/users/{uuid:user_id}", "PatchUserByUserId", UserResource, Right.MANAGE_USERS)
 def patch_user(request: ApiRequest, user_id: UUID, body: UserAction) -> HttpResponse:
-    """Resend or revoke the invitation of a user, block or unblock the user, or end all sessions and tokens."""
+    """Resend or revoke the invitation of a user, block or unblock the user, or end sessions or the old password."""
     user_schemas.get_user_or_404(request, user_id)  # a user of another office is 404, whatever the body
     if (body.action == "Resend") != (body.resendInformation is not None):
         text = _("Send resendInformation only with the action Resend.")
@@ -212,4 +213,5 @@ _ACTIONS: dict[str, Callable[..., object]] = {
     "Block": users.actions.block_user,
     "Unblock": users.actions.unblock_user,
     "EndSessions": authentication.sessions.end_all_sessions,
+    "EndPreviousPassword": users.password_overlap.end_previous_password,
 }

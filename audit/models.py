@@ -72,6 +72,7 @@ class Verb(models.TextChoices):
     IMPERSONATION_ENDED = "look_ended", _("is no longer impersonated")
     SIGN_IN_REFUSED = "sign_in_refused", _("was denied login")
     PASSWORD_CHANGED = "password_changed", _("changed the password")
+    PREVIOUS_PASSWORD_ENDED = "previous_password_ended", _("ended the previous password")
     PASSWORD_LINK_SENT = "password_link_sent", _("requested a password reset link")
     FACTOR_ADDED = "factor_added", _("added a two-factor device")
     FACTOR_RENAMED = "factor_renamed", _("renamed a two-factor device")
@@ -87,6 +88,9 @@ class Verb(models.TextChoices):
     CLIENT_SWITCHED_OFF = "client_switched_off", _("turned off the integration")
     CLIENT_SWITCHED_ON = "client_switched_on", _("turned on the integration")
     CLIENT_REMOVED = "client_removed", _("removed the integration")
+    CLIENT_ASSIGNED = "client_assigned", _("changed who may use the integration")
+    OFFICE_CONSENT_GIVEN = "office_consent_given", _("allowed the integration for the whole office")
+    OFFICE_CONSENT_WITHDRAWN = "office_consent_ended", _("withdrew the consent of the office for the integration")
     CONSENT_GIVEN = "consent_given", _("allowed an integration")
     CONSENT_ENDED = "consent_ended", _("revoked an integration's access")
     TICKET_MADE = "ticket_made", _("requested an SSO ticket")
@@ -280,8 +284,6 @@ class Checkpoint(models.Model):
     """A signed state of a chain: its head, or where it starts after old events were removed."""
 
     class CheckpointType(models.TextChoices):
-        """What the checkpoint states."""
-
         HEAD = "head"
         START = "start"
 

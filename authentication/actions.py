@@ -51,7 +51,8 @@ def authenticate_password(
         throttle.consume_attempt_pair(_build_network_key(by), account)
     user = user_lookup.find_user_by_username_key(compute_username_key(username) if possible else "")
     bounded = password if len(password) <= passwords.MAX_PASSWORD_LENGTH else ""
-    matches = passwords.verify_password(bounded, user.password if user else None)
+    stored, previous = (user.password, user.accepted_previous_password) if user else (None, "")
+    matches = passwords.verify_password(bounded, stored, previous=previous)
     refusal = _get_refusal_reason(user, kind, matches)
     if user is None or refusal:
         record_failed_sign_in(user, refusal, by=by)

@@ -21,7 +21,7 @@ from core import encryption
 from core.access import ReauthenticationLevel
 from core.errors import EditConflict
 from core.keys import compute_name_key
-from oauth import client_assertions
+from oauth import client_assertions, office_decisions
 from oauth.client_settings import ClientAuthentication, validate_settings
 from oauth.consents import delete_tokens
 from oauth.models import Application
@@ -91,6 +91,8 @@ def update_application(
     if namesakes.exclude(pk=application.pk).exists():
         raise ValidationError(_("An integration with this name already exists. Choose another name."), code="taken")
     if changes := _apply_details(application, details):
+        if "redirect_uris" in changes:
+            office_decisions.require_authority_over_consent(application, by)
         _require_free_resource(application)
         if "authentication" in changes:
             application.client_secret, application.previous_secret, application.previous_until = "", "", None

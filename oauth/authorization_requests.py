@@ -24,6 +24,8 @@ _LIBRARY_PARAMETERS = (
 )  # fmt: skip
 _REPEATABLE_PARAMETERS = ("resource",)  # RFC 8707 section 2
 _CODE_CHALLENGE_PATTERN = re.compile(r"[\w-]{43}", re.ASCII)
+_MAX_AGE_PATTERN = re.compile(r"\d{1,20}", re.ASCII)
+_MAX_AGE_SECONDS = 10**9  # longer than any session
 _MAX_NONCE_LENGTH = 255
 
 
@@ -45,7 +47,7 @@ class AuthorizationRequest(NamedTuple):
     def max_age(self) -> int | None:
         """The maximum age of the sign-in in seconds, None if any age is accepted."""
         seconds = self.parameters.get("max_age", "")
-        return int(seconds) if seconds.isascii() and seconds.isdigit() and len(seconds) < 9 else None
+        return min(int(seconds), _MAX_AGE_SECONDS) if seconds else None
 
     @property
     def wanted_subjects(self) -> set[str]:
@@ -126,11 +128,17 @@ def _find_error(parameters: QueryDict, application: Application) -> OAuth2Error 
         return InvalidRequestError(description="The id_token_hint is not an ID token of this server.")
     if authentication_context.read_claims_request(parameters) is None:
         return InvalidRequestError(description="The claims parameter is not a claims request in JSON.")
-    if len(parameters.get("nonce", "")) > _MAX_NONCE_LENGTH:
-        return InvalidRequestError(description="The nonce is too long.")
-    return _find_challenge_error(parameters, application) or resources.find_error(
+    return _find_format_error(parameters, application) or resources.find_error(
         parameters.getlist("resource"), application.provider_id
     )
+
+
+def _find_format_error(parameters: QueryDict, application: Application) -> OAuth2Error | None:
+    if not _MAX_AGE_PATTERN.fullmatch(parameters.get("max_age", "0")):
+        return InvalidRequestError(description="The max_age is not a number of seconds.")
+    if len(parameters.get("nonce", "")) > _MAX_NONCE_LENGTH:
+        return InvalidRequestError(description="The nonce is too long.")
+    return _find_challenge_error(parameters, application)
 
 
 def _find_unsupported(parameters: QueryDict, application: Application) -> OAuth2Error | None:

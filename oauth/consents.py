@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest
+from django.utils import timezone
 
 from accounts.models import User
 from audit.actions import record
@@ -12,7 +13,7 @@ from audit.actors import Actor, action
 from audit.models import Verb
 from authentication import reauthentication
 from core.access import ReauthenticationLevel
-from oauth.models import AccessToken, Application, AuthorizationCode, Consent, RefreshToken
+from oauth.models import AccessToken, Application, AuthorizationCode, Consent, OfficeAccess, RefreshToken
 from oauth.scopes import sort_scopes
 from permissions import checks
 from permissions.checks import Right
@@ -32,8 +33,31 @@ def has_consented(user: object, application: Application, scopes: Collection[str
     """Return whether `user` has already consented to all `scopes` for `application`."""
     if not isinstance(user, User) or not application.is_available_to(user):
         return False
-    allowed = Consent.objects.filter(user=user, application=application, scopes__contains=list(scopes))
-    return allowed.exists()
+    return _is_covered(user, application, scopes)
+
+
+def _is_covered(user: User, application: Application, scopes: Iterable[str]) -> bool:
+    """Return whether `user`, or their office for all its users, consented to all `scopes`."""
+    own = Consent.objects.filter(user=user, application=application).values_list("scopes", flat=True).first()
+    office = OfficeAccess.objects.filter(provider=user.provider_id, application=application)
+    agreed = {*(own or ()), *(office.values_list("scopes", flat=True).first() or ())}
+    return agreed.issuperset(sort_scopes(scopes))
+
+
+def use_consent(user: User, application: Application, scopes: Collection[str]) -> bool:
+    """Lock the consent until commit, store that it was used, and return whether it still covers `scopes`.
+
+    The first use of a consent of the office stores one of the user, which lists the application.
+    """
+    consents, now = Consent.objects.filter(user=user, application=application), timezone.now()
+    if not consents.update(last_used_at=now):
+        office = OfficeAccess.objects.select_for_update()  # so that withdrawing sees the consent that is stored
+        if office.filter(provider=user.provider_id, application=application).exclude(scopes=[]).first() is None:
+            return False
+        consents.get_or_create(
+            user=user, application=application, defaults={"provider": user.office, "scopes": [], "last_used_at": now}
+        )
+    return _is_covered(user, application, scopes)
 
 
 @action()

@@ -1,4 +1,4 @@
-"""Periodic deletion of expired codes, tokens, tickets, assertions and pushed requests."""
+"""Periodic deletion of expired codes, tokens, tickets, assertions and pushed requests; creation of signing keys."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -9,7 +9,7 @@ from oauth2_provider.settings import oauth2_settings
 
 from core import periodic_jobs
 from core.periodic_jobs import PeriodicJob
-from oauth.models import RefreshToken, SsoTicket, UsedAssertion
+from oauth.models import RefreshToken, SigningKey, SsoTicket, UsedAssertion
 from oauth.pushed_requests import PushedRequest
 
 _TICKET_RETENTION = timedelta(days=1)
@@ -37,4 +37,9 @@ def delete_expired() -> None:
     periodic_jobs.process_items(lambda name: steps[name](), steps)
 
 
-JOBS = [PeriodicJob(delete_expired, every=3600)]
+def create_missing_keys() -> None:
+    """Create the signing keys of a database in which migrating created none, or of a new algorithm. Runs hourly."""
+    SigningKey.objects.create_missing()
+
+
+JOBS = [PeriodicJob(delete_expired, every=3600), PeriodicJob(create_missing_keys, every=3600)]

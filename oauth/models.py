@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext_lazy as _
@@ -34,6 +34,9 @@ from core.key_fields import KeyedModel, KeyField
 from core.keys import compute_name_key
 from oauth.client_assertions import UsedAssertion as UsedAssertion
 from oauth.client_settings import CLIENT_CONSTRAINTS, CLIENT_INDEXES, ClientSettings
+from oauth.office_access import OfficeAccess as OfficeAccess
+from oauth.office_access import OfficeAccessTeam as OfficeAccessTeam
+from oauth.office_access import is_closed_to
 from oauth.pushed_requests import PushedRequest as PushedRequest
 from oauth.scopes import API_SCOPES, Scope, sort_scopes
 from oauth.signing_keys import ALGORITHMS
@@ -65,6 +68,10 @@ class HashedField(models.CharField):  # type: ignore[type-arg]
 
 
 class ApplicationQuerySet(OfficeQuerySet["Application"]):
+    def serving(self, provider: Provider) -> Self:
+        """Return the applications that this office registered, and those of partners."""
+        return self.registered().filter(Q(provider=provider) | Q(provider=None))
+
     def get_built_in(self) -> Application:
         """Return the application shared by all SSO/Webservice users, creating it on first use."""
         values = {"name": "Webservice", "scopes": list(API_SCOPES), "authorization_grant_type": "client-credentials"}
@@ -127,9 +134,13 @@ class Application(KeyedModel, ClientSettings, AbstractApplication):  # type: ign
         """Return whether the application is enabled (called by the library)."""
         return self.switched_off_at is None
 
-    def is_available_to(self, user: User) -> bool:
-        """Return whether users in the office of `user` may use the application."""
+    def serves_office_of(self, user: User) -> bool:
+        """Return whether the application is for the office of `user`."""
         return not user.is_support and self.provider_id in (None, user.provider_id)
+
+    def is_available_to(self, user: User) -> bool:
+        """Return whether `user` may use the application: it is for their office, and not for other teams only."""
+        return self.serves_office_of(user) and not is_closed_to(self, user)
 
     def check_secret(self, secret: str) -> bool:
         """Check `secret` against the current secret, and against the previous one during its grace period."""
@@ -276,8 +287,18 @@ class IDToken(SessionBoundModel, AbstractIDToken):  # type: ignore[misc]  # noqa
         indexes = [models.Index(fields=["expires"], name="id_token_by_expiry")]
 
 
+class ConsentQuerySet(OfficeQuerySet["Consent"]):
+    def with_office_scopes(self) -> Self:
+        """Annotate with `office_scopes`, those that the office consented to for all its users."""
+        office = OfficeAccess.objects.filter(provider=OuterRef("provider"), application=OuterRef("application"))
+        return self.annotate(office_scopes=Subquery(office.values("scopes")))
+
+
 class Consent(models.Model):
-    """Permission for an application to act on behalf of a user; no user token is issued without it."""
+    """Permission for an application to act on behalf of a user; no user token is issued without it.
+
+    `scopes` are those that the user agreed to, none if the office did so for all its users (`OfficeAccess`).
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="+")
@@ -287,7 +308,9 @@ class Consent(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     last_used_at = models.DateTimeField(null=True)
 
-    objects = OfficeQuerySet["Consent"].as_manager()
+    office_scopes: list[str] | None = None  # set by `with_office_scopes`
+
+    objects = ConsentQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -300,7 +323,7 @@ class Consent(models.Model):
 
     @property
     def known_scopes(self) -> list[Scope]:
-        return sort_scopes(self.scopes)
+        return sort_scopes([*self.scopes, *(self.office_scopes or ())])
 
 
 class IntegrationsAnnotation(TypedDict):
@@ -339,7 +362,8 @@ class SsoTicket(SessionBoundModel):
         in_time = clock_skew.is_still_valid(
             self.expires_at, within=timedelta(seconds=TICKET_LIFETIME_SECONDS)
         ) and self.is_valid_for(user)
-        return in_time and user.may_sign_in and not user.is_azure_user and application.is_usable()
+        may_use = application.is_usable() and application.is_available_to(user)
+        return in_time and user.may_sign_in and not user.is_azure_user and may_use
 
 
 class IdempotentResponse(models.Model):

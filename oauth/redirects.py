@@ -27,7 +27,7 @@ def is_trusted_redirect(
     """
     if application is not None and application.provider_id is None:
         return True
-    if application is not None and isinstance(request.user, User) and application.is_available_to(request.user):
+    if application is not None and isinstance(request.user, User) and application.serves_office_of(request.user):
         return True
     if _get_origin(request.headers.get("Referer", "")) == _get_origin(address):
         return True

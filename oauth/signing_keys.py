@@ -57,6 +57,11 @@ class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
         """Return the key that signs now with `algorithm`, creating the first key if there is none."""
         return self._find_current(algorithm) or self._create_first_key(algorithm)
 
+    def create_missing(self) -> None:
+        """Create the first key of each algorithm, so that no client reads a set of keys without it."""
+        for algorithm in ALGORITHMS:
+            self.get_current(algorithm)
+
     def _find_current(self, algorithm: str) -> SigningKey | None:
         return self.filter(algorithm=algorithm, signs_from__lte=timezone.now()).order_by("-signs_from").first()
 

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -14,7 +16,7 @@ from core import encryption
 from core.access import ReauthenticationLevel
 from core.clock_skew import MAX_CLOCK_SKEW
 from oauth import resources
-from oauth.models import AccessToken, Application
+from oauth.models import AccessToken, Application, OfficeAccess
 
 
 class MissingEvidence(StrEnum):
@@ -67,11 +69,13 @@ def authenticate_bearer(request: HttpRequest) -> Caller | None:
 
 def find_access_token(token: str) -> AccessToken | None:
     """Return the access token if it is valid. One query; two for a website user without a second factor."""
+    closed = OfficeAccess.objects.closed_to(OuterRef("user"), provider=OuterRef("provider"))
     rows = AccessToken.objects.select_related("user__provider", "application")
-    found: AccessToken | None = rows.filter(token_checksum=encryption.hash_token(token)).first()
+    rows = rows.annotate(is_closed=Exists(closed.filter(application=OuterRef("application"))))
+    found: Any = rows.filter(token_checksum=encryption.hash_token(token)).first()
     if found is None or found.is_expired() or not found.is_valid_for(found.user):
         return None
-    may_use = found.application.is_usable() and found.application.is_available_to(found.user)
+    may_use = found.application.is_usable() and found.application.serves_office_of(found.user) and not found.is_closed
     return found if may_use and can_use_tokens(found.user) else None
 
 

@@ -11,6 +11,7 @@ from oauth.views import (
     introspection,
     logout,
     metadata,
+    office_access,
     pushed_requests,
     sso,
 )
@@ -39,6 +40,9 @@ urlpatterns = [
     path("kantoor/koppelingen/<uuid:pk>/aanzetten/", applications.enable_application, name="enable_application"),
     path("kantoor/koppelingen/<uuid:pk>/uitzetten/", applications.disable_application, name="disable_application"),
     path("kantoor/koppelingen/<uuid:pk>/verwijderen/", applications.delete_application, name="delete_application"),
+    path("kantoor/koppelingen/<uuid:pk>/gebruikers/", office_access.office_access, name="office_access"),
+    path("kantoor/koppelingen/<uuid:pk>/toestaan/", office_access.grant_consent, name="grant_office_consent"),
+    path("kantoor/koppelingen/<uuid:pk>/intrekken/", office_access.withdraw_consent, name="withdraw_office_consent"),
     path("profiel/koppelingen/", integrations.own_integrations, name="own_integrations"),
     path("profiel/koppelingen/<uuid:pk>/beeindigen/", integrations.end_own_integration, name="end_own_integration"),
     path("gebruikers/<uuid:pk>/koppelingen/", integrations.user_integrations, name="user_integrations"),

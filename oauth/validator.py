@@ -16,9 +16,9 @@ from oauthlib.oauth2.rfc6749 import errors
 from accounts.models import User
 from authentication import reauthentication
 from core import encryption
-from oauth import authentication_context, oidc, tokens
+from oauth import authentication_context, consents, oidc, tokens
 from oauth.client_authentication import ClientAuthenticator, find_application
-from oauth.models import AccessToken, Application, AuthorizationCode, Consent, RefreshToken
+from oauth.models import AccessToken, Application, AuthorizationCode, RefreshToken
 from oauth.resources import find_error as find_resource_error
 
 
@@ -136,11 +136,10 @@ class OAuthValidator(ClientAuthenticator, OAuth2Validator):  # type: ignore[misc
         The audience comes from the code or refresh token, so it is read while that exists.
         """
         self._check_and_set_request_resource(request)
+        if not consents.use_consent(request.user, request.client, request.scopes):
+            raise errors.InvalidGrantError(request=request)
         if self._grant is not None and not AuthorizationCode.objects.filter(pk=self._grant.pk).delete()[0]:
             raise errors.InvalidGrantError(request=request)  # the code was redeemed concurrently
-        allowed = Consent.objects.filter(user=request.user, application=request.client)
-        if not allowed.update(last_used_at=timezone.now()):
-            raise errors.InvalidGrantError(request=request)
         if (used := self._refresh_token) is not None and not used.rotate():
             self._replay_response(used, token, request)
             return
@@ -213,8 +212,7 @@ class OAuthValidator(ClientAuthenticator, OAuth2Validator):  # type: ignore[misc
     def finalize_id_token(self, id_token: Any, token: Any, token_handler: Any, request: Any) -> str:
         """Return the signed token. Raises InvalidGrantError if consent was revoked in the meantime."""
         with transaction.atomic():
-            allowed = Consent.objects.select_for_update().filter(user=request.user, application=request.client)
-            if allowed.first() is None:
+            if not consents.use_consent(request.user, request.client, request.scopes):
                 raise errors.InvalidGrantError(request=request)
             claims, _expires_at = self.get_id_token_dictionary(token, token_handler, request)
             key = request.client.jwk_key

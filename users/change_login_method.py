@@ -55,6 +55,7 @@ def change_to_azure(
         close_invitation(invitation, Invitation.State.REVOKED)
     user.login_method, user.external_tenant, user.external_user_id = LoginMethod.AZURE_AD, tenant, external_user_id
     user.password, user.password_changed_at, user.two_factor_required = make_unusable_password(), None, False
+    user.previous_password, user.previous_password_until = "", None
     user.accepted_at = user.accepted_at or timezone.now()
     user.password_resets.all().delete()
     _end_sessions(user)

@@ -5,6 +5,7 @@ Changing the login method of an existing user starts or ends an invitation: see 
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -28,6 +29,7 @@ from core.keys import compute_username_key
 from permissions import checks
 from permissions.action_helpers import lock_and_authorize
 from permissions.checks import Right
+from users import password_overlap
 
 
 class NewWebserviceUser(NamedTuple):
@@ -225,15 +227,19 @@ def get_password_set_at(user: User) -> str:
 
 
 @action(ReauthenticationLevel.FIVE_MINUTES)
-def set_password(user: User, *, password: str, by: Actor, before: str | None = None) -> User:
+def set_password(
+    user: User, *, password: str, by: Actor, before: str | None = None, overlap_until: datetime | None = None
+) -> User:
     """Set a new password for a user "Alleen via SSO/Webservice" and end sessions and tokens of the old one.
 
-    `before` is the time of the last change that the form knew (ISO 8601): submitting a password twice sets it once.
-    Raises PermissionDenied without authority over the user, EditConflict when another password was set in the meantime,
-    ValidationError for a weak password or another login method ("kind").
+    With `overlap_until` the old password is accepted until then, and its tokens live on. `before` is the time of the
+    last change that the form knew (ISO 8601): submitting a password twice sets it once. Raises PermissionDenied without
+    authority over the user, EditConflict when another password was set in the meantime, ValidationError for a weak
+    password, another login method ("kind"), a moment that is too far away ("overlap"), or the old password ("same").
     """
     passwords.validate_password(password, about=passwords.build_password_context(user))
-    hashed = passwords.hash_password(password)  # slow, so before locking rows
+    old = password_overlap.get_overlapping_hash(user, overlap_until)
+    hashed = passwords.hash_password(password, like=old)  # slow, so before locking rows
     lock_and_authorize(user.provider_id, by, Right.MANAGE_USERS)
     user = lock_user(user.pk, actor=by.user)
     checks.require_authority_over(by, user)
@@ -243,9 +249,15 @@ def set_password(user: User, *, password: str, by: Actor, before: str | None = N
         if passwords.verify_password(password, user.password):
             return user
         raise EditConflict
+    if old and old != user.password:
+        raise EditConflict
+    if old == hashed:
+        raise ValidationError(_("This is already the password. Choose another one."), code="same")
     user.password, user.password_changed_at = hashed, timezone.now()
-    user.session_version += 1
+    user.previous_password, user.previous_password_until = old, overlap_until
+    user.session_version += 0 if old else 1
     user.version += 1
     user.save()
-    record(Verb.PASSWORD_CHANGED, user, by=by, provider_id=user.provider_id)
+    changes = {"previous_password_until": [None, overlap_until.isoformat()]} if overlap_until else {}
+    record(Verb.PASSWORD_CHANGED, user, by=by, provider_id=user.provider_id, changes=changes)
     return user

@@ -31,6 +31,11 @@ urlpatterns = [
     path("gebruikers/<uuid:pk>/deblokkeren/", users.unblock_user, name="unblock_user"),
     path("gebruikers/<uuid:pk>/gebruikersnaam-versturen/", users.send_username, name="send_username"),
     path("gebruikers/<uuid:pk>/wachtwoord/", login_methods.set_password, name="set_password"),
+    path(
+        "gebruikers/<uuid:pk>/wachtwoord/vorige-beeindigen/",
+        login_methods.end_previous_password,
+        name="end_previous_password",
+    ),
     path("gebruikers/<uuid:pk>/wachtwoord/maken/", login_methods.generate_password, name="generate_password"),
     path("gebruikers/<uuid:pk>/inlogmethode/", login_methods.login_method, name="login_method"),
     path("gebruikers/<uuid:pk>/inlogmethode/azure/", login_methods.change_to_azure, name="change_to_azure"),

@@ -88,6 +88,8 @@ class Migration(migrations.Migration):
                 ('accepted_at', models.DateTimeField(editable=False, null=True)),
                 ('blocked_at', models.DateTimeField(editable=False, null=True)),
                 ('password_changed_at', models.DateTimeField(editable=False, null=True)),
+                ('previous_password', models.CharField(default='', editable=False, max_length=128)),
+                ('previous_password_until', models.DateTimeField(editable=False, null=True)),
                 ('second_factor_at', models.DateTimeField(editable=False, null=True)),
                 ('session_version', models.PositiveIntegerField(default=1, editable=False)),
                 ('version', models.PositiveIntegerField(default=1, editable=False)),
@@ -206,6 +208,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='user',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('external_tenant', None), ('external_tid', None), ('external_user_id', None), ('login_method', 'website_sso'), models.Q(models.Q(('accepted_at', None), ('username', None), models.Q(models.Q(('password', ''), _negated=True), models.Q(('password__startswith', '!'), _negated=True), _negated=True)), models.Q(('accepted_at__isnull', False), ('username__isnull', False), models.Q(('password', ''), _negated=True), models.Q(('password__startswith', '!'), _negated=True)), _connector='OR')), models.Q(models.Q(models.Q(('password', ''), _negated=True), models.Q(('password__startswith', '!'), _negated=True)), ('accepted_at__isnull', False), ('external_tenant', None), ('external_tid', None), ('external_user_id', None), ('login_method', 'sso_webservice'), ('username__isnull', False)), models.Q(models.Q(models.Q(('password', ''), _negated=True), models.Q(('password__startswith', '!'), _negated=True), _negated=True), ('accepted_at__isnull', False), ('external_tenant__isnull', False), ('external_tid__isnull', False), ('external_user_id__isnull', False), ('login_method', 'azure_ad'), ('username__isnull', False)), _connector='OR'), name='user_kind_is_whole'),
+        ),
+        migrations.AddConstraint(
+            model_name='user',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('previous_password', ''), ('previous_password_until', None)), models.Q(models.Q(('previous_password', ''), _negated=True), ('login_method', 'sso_webservice'), ('previous_password_until__isnull', False)), _connector='OR'), name='user_previous_password_is_whole'),
         ),
         migrations.AddConstraint(
             model_name='user',

@@ -56,6 +56,7 @@ _FIELD_LABELS: Mapping[str, "StrOrPromise"] = {
     "pushed_requests_required": _("Only pushed authorization requests"),
     "resource": _("Address as a resource server"),
     "public_keys": _("Public keys"),
+    "previous_password_until": _("The previous password works until"),
     "hours": _("Hours the previous secret keeps working"),
     "type": _("Notification"),
     "event_date": _("Date"),
@@ -114,7 +115,7 @@ _CHOICE_LABELS: Mapping[str, Mapping[Any, Any]] = {
     "only": {"1": _("yes")},
 }
 _DATE_FIELDS = frozenset({"access_until", "two_factor_from", "two_factor_days_since", "event_date", "since", "until"})
-_DATETIME_FIELDS = frozenset({"accepted_at", "before", "send_at"})
+_DATETIME_FIELDS = frozenset({"accepted_at", "before", "previous_password_until", "send_at"})
 # Codes of why a sign-in succeeded or failed; every other reason is free text.
 _REASON_LABELS: Mapping[str, "StrOrPromise"] = {
     "sso": _("SSO from a portal"),

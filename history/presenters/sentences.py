@@ -70,6 +70,7 @@ _SENTENCES: Mapping[str, "StrOrPromise"] = {
     Verb.SIGNED_OUT: gettext_lazy("%(target)s logged out."),
     Verb.SIGN_IN_REFUSED: gettext_lazy("A login as %(target)s was denied."),
     Verb.PASSWORD_CHANGED: gettext_lazy("%(who)s changed the password of %(target)s."),
+    Verb.PREVIOUS_PASSWORD_ENDED: gettext_lazy("%(who)s ended the previous password of %(target)s."),
     Verb.PASSWORD_LINK_SENT: gettext_lazy("A password reset link was sent to %(target)s."),
     Verb.FACTOR_ADDED: gettext_lazy("%(target)s added the two-factor device “%(new)s”."),
     Verb.FACTOR_RENAMED: gettext_lazy("%(target)s renamed the two-factor device “%(old)s” to “%(new)s”."),
@@ -85,6 +86,11 @@ _SENTENCES: Mapping[str, "StrOrPromise"] = {
     Verb.CLIENT_SWITCHED_OFF: gettext_lazy("%(who)s turned off the integration %(target)s."),
     Verb.CLIENT_SWITCHED_ON: gettext_lazy("%(who)s turned on the integration %(target)s."),
     Verb.CLIENT_REMOVED: gettext_lazy("%(who)s removed the integration %(target)s."),
+    Verb.CLIENT_ASSIGNED: gettext_lazy("%(who)s changed which teams may use the integration %(target)s."),
+    Verb.OFFICE_CONSENT_GIVEN: gettext_lazy("%(who)s allowed the integration %(target)s for the whole office."),
+    Verb.OFFICE_CONSENT_WITHDRAWN: gettext_lazy(
+        "%(who)s withdrew the consent of the whole office for the integration %(target)s."
+    ),
     Verb.CONSENT_GIVEN: gettext_lazy("%(who)s allowed the integration %(target)s."),
     Verb.CONSENT_ENDED: gettext_lazy("%(who)s revoked an integration's access: %(old)s."),
     Verb.TICKET_MADE: gettext_lazy("%(who)s requested an SSO ticket for %(target)s."),

@@ -20,6 +20,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0001_initial'),
+        ('permissions', '0001_initial'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -308,5 +309,55 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='ssoticket',
             constraint=core.composite_keys.SameOfficeForeignKey('user', name='oauth_ssoticket_user_id_same_office'),
+        ),
+        migrations.CreateModel(
+            name='OfficeAccess',
+            fields=[
+                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=20), default=list, size=None)),
+                ('consented_at', models.DateTimeField(null=True)),
+                ('for_teams_only', models.BooleanField(default=False)),
+                ('version', models.PositiveIntegerField(default=1)),
+                ('application', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.OAUTH2_PROVIDER_APPLICATION_MODEL)),
+                ('consented_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('provider', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.provider')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='OfficeAccessTeam',
+            fields=[
+                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('access', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='teams', to='oauth.officeaccess')),
+                ('provider', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.provider')),
+                ('team', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='permissions.team')),
+            ],
+        ),
+        migrations.AddConstraint(
+            model_name='officeaccess',
+            constraint=models.UniqueConstraint(fields=('provider', 'application'), name='office_access_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='officeaccess',
+            constraint=models.UniqueConstraint(fields=('id', 'provider'), name='office_access_id_provider'),
+        ),
+        migrations.AddConstraint(
+            model_name='officeaccess',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('consented_at', None), ('scopes', [])), models.Q(models.Q(('scopes', []), _negated=True), ('consented_at__isnull', False)), _connector='OR'), name='office_access_consent_is_whole'),
+        ),
+        migrations.AddConstraint(
+            model_name='officeaccess',
+            constraint=core.composite_keys.SameOfficeForeignKey('consented_by', name='oauth_officeaccess_consented_by_id_same_office'),
+        ),
+        migrations.AddConstraint(
+            model_name='officeaccessteam',
+            constraint=models.UniqueConstraint(fields=('provider', 'access', 'team'), name='office_access_team_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='officeaccessteam',
+            constraint=core.composite_keys.SameOfficeForeignKey('access', name='oauth_officeaccessteam_access_id_same_office'),
+        ),
+        migrations.AddConstraint(
+            model_name='officeaccessteam',
+            constraint=core.composite_keys.SameOfficeForeignKey('team', name='oauth_officeaccessteam_team_id_same_office'),
         ),
     ]

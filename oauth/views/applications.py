@@ -28,6 +28,7 @@ from permissions.access import OfficeRequest
 from permissions.checks import Right
 from permissions.shortcuts import show_errors
 
+_MAX_PARTNERS = 100  # shown at most
 _EDIT_CONFLICT_MESSAGE = gettext_lazy("Another user changed this integration in the meantime. Open it again.")
 
 
@@ -35,7 +36,9 @@ _EDIT_CONFLICT_MESSAGE = gettext_lazy("Another user changed this integration in 
 def application_list(request: OfficeRequest) -> HttpResponse:
     rows = Application.objects.visible_to(request.user)
     page = paging.paginate_queryset(rows, cursor=request.GET.get("page", ""), sorts={"name": F("name_key")})
-    return render(request, "oauth/applications.html", {"rows": page.rows, **paging.build_pager_context(page)})
+    partners = Application.objects.serving(request.user.office).filter(provider=None, switched_off_at=None)
+    context = {"rows": page.rows, "partners": partners.order_by("name_key", "pk")[:_MAX_PARTNERS]}
+    return render(request, "oauth/applications.html", context | paging.build_pager_context(page))
 
 
 @page(Right.MANAGE_INTEGRATIONS, reauthentication=ReauthenticationLevel.FIVE_MINUTES)

@@ -22,7 +22,7 @@ from audit.actors import build_page_actor
 from authentication import ended_sessions, reauthentication, sessions
 from authentication.middleware import redirect_to_second_factor
 from core.access import POST, SAFE, Access, get_policy, page
-from oauth import authentication_context, consents, interactions, oidc, pushed_requests, redirects
+from oauth import authentication_context, consents, interactions, office_access, oidc, pushed_requests, redirects
 from oauth.authorization_requests import (
     AuthorizationRequest,
     get_prompt,
@@ -88,7 +88,7 @@ def _accept_consent(request: HttpRequest, parameters: QueryDict) -> HttpResponse
 def _handle_request(request: HttpRequest, parameters: QueryDict, *, is_consent: bool = False) -> HttpResponse:
     try:
         authorization = _parse(request, parameters)
-        if isinstance(request.user, User) and authorization.application.is_available_to(request.user):
+        if isinstance(request.user, User) and authorization.application.serves_office_of(request.user):
             return _respond(request, request.user, authorization, is_consent=is_consent)
         if "none" in authorization.prompt:
             raise AuthorizationRequestError(_report_error(request, authorization, LoginRequired()))
@@ -113,6 +113,12 @@ def _respond(
         )
     if not authorization.wanted_subjects <= {oidc.compute_subject(user)}:
         return _return_error(request, authorization, LoginRequired(description="Another user is signed in."))
+    if office_access.is_closed_to(authorization.application, user):
+        return (
+            _return_error(request, authorization, AccessDeniedError())
+            if is_silent
+            else _render_closed(request, user, authorization)
+        )
     step = interactions.find_next_step(request, user, authorization, is_consent=is_consent)
     if step is not None:
         return _return_error(request, authorization, LoginRequired()) if is_silent else redirect(step)
@@ -125,9 +131,11 @@ def _respond(
         with transaction.atomic():
             consents.grant_consent(user, authorization.application, scopes=scopes, by=by)
             return _return_code(request, authorization, at_once=True)
-    skips = request.method != "HEAD" and "consent" not in authorization.prompt  # HEAD issues no code
+    skips = "consent" not in authorization.prompt
     skips &= authorization.application.is_reached_at(authorization.details["redirect_uri"])
     if skips and consents.has_consented(user, authorization.application, sort_scopes(authorization.scopes)):
+        if request.method == "HEAD":  # issues no code
+            return HttpResponse()
         return _return_code(request, authorization, at_once=is_silent)
     if is_silent:
         return _return_error(request, authorization, ConsentRequired())
@@ -155,7 +163,7 @@ def deny_authorization(request: OfficeRequest) -> HttpResponse:
     try:
         parameters, _is_new = _resolve(request, read_parameters(request))
         authorization = _parse(request, parameters)
-        if not authorization.application.is_available_to(request.user):
+        if not authorization.application.serves_office_of(request.user):
             return _render_error(request, _("This integration is not available for your office."), 404)
         return _return_error(request, authorization, AccessDeniedError(), at_once=True)
     except RequestUriError:
@@ -217,6 +225,19 @@ def _render_consent_page(request: HttpRequest, authorization: AuthorizationReque
     return redirects.allow_form_redirect(
         authorization.details["redirect_uri"], request, render(request, "oauth/authorize.html", context)
     )
+
+
+def _render_closed(request: HttpRequest, user: User, authorization: AuthorizationRequest) -> HttpResponse:
+    """Render whom to ask for access to an application that is for other teams."""
+    query = authorization.parameters.urlencode()
+    context = {
+        "application": authorization.application,
+        "managers": office_access.list_integration_managers(user.office),
+        "account_url": f"{reverse('oauth:select_account')}?{query}",
+        "deny_url": f"{reverse('oauth:deny_authorization')}?{query}",
+    }
+    page = render(request, "oauth/not_assigned.html", context, status=403)
+    return redirects.allow_form_redirect(authorization.details["redirect_uri"], request, page)
 
 
 def _return_error(

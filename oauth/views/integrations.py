@@ -58,7 +58,7 @@ def _get_user(request: OfficeRequest, pk: UUID) -> User:
 
 
 def _list_consents(user: User) -> QuerySet[Consent]:
-    rows = Consent.objects.visible_to(user).filter(user=user).select_related("application")
+    rows = Consent.objects.visible_to(user).filter(user=user).with_office_scopes().select_related("application")
     return rows.order_by("application__name", "pk")[:_MAX_CONSENTS]
 
 

@@ -76,7 +76,7 @@ def _render_confirmation(
     is_certain: bool,
 ) -> HttpResponse:
     """Render the confirmation page, which names the target. Applications of other offices are not named."""
-    known = application if application is not None and application.is_available_to(user) else None
+    known = application if application is not None and application.serves_office_of(user) else None
     context = {
         "application": known,
         "host": redirects.get_target_name(address),

@@ -64,12 +64,7 @@ def openid_configuration(request: HttpRequest) -> HttpResponse:
 
 @page(Access.PUBLIC, methods=SAFE, before_second_factor=True, during_enrollment=True)
 def jwks(request: HttpRequest) -> HttpResponse:
-    """Return the public keys, including keys that will sign soon or signed recently.
-
-    A new installation creates its first keys here, so that no client caches a set without them.
-    """
-    for algorithm in signing_keys.ALGORITHMS:
-        SigningKey.objects.get_current(algorithm)
+    """Return the public keys, including keys that will sign soon or signed recently."""
     keys = [signing_keys.export_public_jwk(key.jwk, key.algorithm) for key in SigningKey.objects.list_published()]
     return _make_public(JsonResponse({"keys": keys}))
 

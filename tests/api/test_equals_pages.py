@@ -25,7 +25,7 @@ from tests.api.test_auth import OPERATIONS
 from tests.helpers import audit_events
 from tests.helpers.api_client import Program, program
 from tests.helpers.invited_users import NUMBER, invite
-from tests.helpers.login_methods import GOOD, PERSON, confirmed, make_azure, tenant_of
+from tests.helpers.login_methods import GOOD, PERSON, confirmed, make_azure, make_service, tenant_of
 from tests.helpers.notification_events import wants
 from tests.helpers.responses import ClientResponse
 from tests.helpers.users import make_user
@@ -136,6 +136,13 @@ def act(both: Both) -> Iterator[Case]:
     yield both.page("users:revoke_invitation", *ids), ids, {"action": "Revoke"}
     ids = [both.piet.pk]
     yield both.page("authentication:end_user_sessions", *ids), ids, {"action": "EndSessions"}
+
+
+@compared("PutPasswordByUserId")
+def set_a_password(both: Both) -> Iterator[Case]:
+    service = make_service(both.office)
+    page = both.page("users:set_password", service.pk, password=GOOD, password_again=GOOD)
+    yield page, [service.pk], {"password": GOOD}
 
 
 @compared("DeleteUserByUserId")

@@ -3,6 +3,7 @@
 import copy
 from datetime import date, timedelta
 from typing import Any
+from unittest.mock import patch
 from uuid import UUID
 
 import pytest
@@ -14,6 +15,7 @@ import teams.sets
 from accounts.models import Provider, User
 from api.changes import build_modified_at
 from api.message_codes import MESSAGE_CODES
+from core.errors import EditConflict
 from notifications import preferences
 from oauth.models import Application, Consent
 from permissions.catalog import Right
@@ -77,6 +79,17 @@ def test_message_types_and_fields(calls: Program, office: Provider, alice: User,
     assert stale.json()["messages"][0]["type"] == "ConcurrencyViolation"
 
 
+def test_a_conflict_without_a_condition_is_a_409(calls: Program, office: Provider, bob: User) -> None:
+    team = Team.objects.create(provider=office, name="Loon")
+    body = {"description": "Zuid", "twoFactorAuthenticationRequired": False}
+    for headers, status, field in (({}, 409, None), ({"If_Match": '"1"'}, 412, "If-Match")):
+        with patch("teams.actions.edit_team", side_effect=EditConflict):
+            refused = calls.call("PUT", f"/providers/teams/{team.pk}", body, **headers)
+        (message,) = refused.json()["messages"]
+        assert (refused.status_code, message["field"]) == (status, field)
+        assert (message["reason"], message["type"]) == ("stale", "ConcurrencyViolation")
+
+
 def test_message_codes_are_unique_per_reason() -> None:
     assert MESSAGE_CODES["taken"] == 1102
     assert all(code == 83 or 1000 < code < 2000 for code in MESSAGE_CODES.values())
@@ -126,6 +139,7 @@ def test_own_details_are_nested(calls: Program, alice: User) -> None:
     assert own["user"] == {"userSpecifiedRole": None, "userCustomSpecifiedRole": None}
     other = calls.content(f"/user/{alice.pk}")
     assert other["personalDetails"] == own["personalDetails"] | {"formattedName": alice.full_name}
+    assert page_of(calls.get("/user/metadata"))["_embedded"] == [{"field": "userSpecifiedRole", "options": []}]
 
 
 def test_defaults_are_a_whole_user(calls: Program, office: Provider, bob: User) -> None:
@@ -157,6 +171,7 @@ def test_rights_are_a_list_of_the_whole_catalog(calls: Program, bob: User, offic
     assert [row["code"] for row in content["authorizations"] if row["isEnabled"]] == ["view_teams"]
     assert calls.rows(path) == content["authorizations"]
     (of_set,) = calls.rows(f"/providers/{office.pk}/authorizationsets")
+    assert calls.content(f"/providers/authorizationsets/{made.pk}?authorizationSetId={made.pk}") == of_set
     assert of_set["authorizations"] == content["authorizations"]
     for wrong in ({"id": str(made.pk)}, {"code": "nope"}, {}):
         assert calls.call("PATCH", path, {"authorizations": [wrong]}).status_code == 400
@@ -210,7 +225,8 @@ def test_integrations_of_a_user(calls: Program, office: Provider, bob: User) -> 
     (row,) = page_of(calls.get(f"{path}?filter=application.name eq 'PORTAAL'"))["_embedded"]
     assert row["application"] == {"id": str(portal.pk), "name": "Portaal", "logo": None, "isBlocked": False}
     assert (row["isBlocked"], row["lastLogin"]) == (False, None)
-    removed = calls.call("DELETE", f"{path}/{portal.pk}")
+    assert calls.rows(f"{path}?filter=id eq '{row['id']}'") == [row]
+    removed = calls.call("DELETE", f"{path}/{row['id']}")
     assert (removed.status_code, removed.json()["content"], removed.headers["Content-Type"]) == (
         200,
         {},
@@ -277,6 +293,7 @@ def test_teams_of_a_user(calls: Program, office: Provider, bob: User) -> None:
         ("azureActiveDirectory.tenant.description lk 'GROEP'", {"azuur"}),
         ("userSpecifiedRole.key eq null", {"piet", "alice", "azuur"}),
         ("userSpecifiedRole.key eq 3", set()),
+        ("isDepartmentManager eq true", set()),
         ("isLinkedToMultipleEmployers eq FALSE and hasIntegrations eq false and teams.id eq '{team}'", {"piet"}),
     ],
 )
@@ -365,6 +382,18 @@ def test_only_what_changed_is_read_again(calls: Program, office: Provider, alice
     assert calls.rows(f"{path}?filter=dateTimeModified ge '{since}'") == []
     (erased,) = calls.rows(f"{path}/erased?filter=dateTimeErased ge '{since}'")
     assert erased["id"] == str(bob.pk)
+
+
+def test_deleted_teams_are_told(calls: Program, office: Provider, alice: User, charlie: User) -> None:
+    team = Team.objects.create(provider=office, name="Loon")
+    since = timezone.now().isoformat().replace("+", "%2B")
+    path = f"/providers/{office.pk}/teams/deleted"
+    assert calls.rows(path) == []
+    assert calls.call("DELETE", f"/providers/teams/{team.pk}").status_code == 200
+    (row,) = calls.rows(f"{path}?filter=dateTimeDeleted ge '{since}'")
+    assert row["id"] == str(team.pk)
+    assert calls.rows(f"{path}?filter=dateTimeDeleted lt '{since}'") == []
+    assert program(charlie).get(path).status_code == 404
 
 
 def test_reading_when_a_user_changed_skips_the_sign_ins_of_a_program(office: Provider) -> None:

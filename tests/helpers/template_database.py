@@ -15,6 +15,8 @@ from django.apps import apps
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
+from oauth.models import SigningKey
+
 ROOT = Path(__file__).parents[2]
 PREFIX = "loket_template_"
 UNFINISHED = f"{PREFIX}unfinished"
@@ -70,6 +72,7 @@ def _make_template() -> None:
     with patch.dict(settings), patch.dict(settings["TEST"], NAME=UNFINISHED, TEMPLATE=None):
         try:
             connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+            SigningKey.objects.all().delete()  # encrypted with the keys of this process; each copy gets its own
         finally:
             connection.close()
             connection.close_pool()  # type: ignore[attr-defined]

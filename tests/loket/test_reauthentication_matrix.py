@@ -60,6 +60,8 @@ FIVE_MINUTES = {  # how users sign in
     "support.impersonation.start_impersonation", "oauth.applications.update_application",
     "oauth.applications.register_application", "oauth.applications.delete_application",
     "oauth.applications.set_client_secret", "oauth.applications.set_application_enabled",
+    "oauth.office_decisions.grant_office_consent", "oauth.office_decisions.withdraw_office_consent",
+    "oauth.office_decisions.assign_to_teams",
 }  # fmt: skip
 HALF_HOUR = {  # what users may do, and the office
     "users.actions.block_user", "users.actions.change_retention", "users.actions.change_provider",
@@ -89,6 +91,7 @@ HALF_HOUR = {  # what users may do, and the office
     "teams.initial_access.assign_initial_access", "teams.sets.apply_set", "teams.sets.update_set",
     "teams.sets.create_set", "teams.sets.delete_set", "teams.sets.replace_with_set", "teams.sets.create_team_from_set",
     "permissions.exports.matrix.export_matrix", "oauth.consents.grant_consent", "imports.actions.request_execution",
+    "users.password_overlap.end_previous_password",
 }  # fmt: skip
 NONE = {  # one's own preferences, ending one's own access, and what has a proof of its own
     "users.actions.edit_profile", "users.dormant_account_emails.subscribe", "users.dormant_account_emails.unsubscribe",

@@ -56,7 +56,7 @@ def test_every_encrypted_column_is_known() -> None:
 @pytest.fixture
 def secret(alice: User, bob: User) -> bytes:
     """A secret in every place; returns the secret of bob's app."""
-    SigningKey.objects.get_current()
+    SigningKey.objects.create_missing()
     authentication.actions.request_password_reset(alice.email, address="203.0.113.7")
     answer = IdempotentResponse(provider=alice.provider, user=alice, key_hash="k", body_hash="b")
     answer.encrypted_response = encryption.encrypt(b"{}", context=answer.encryption_context)
@@ -113,21 +113,21 @@ def assert_all_is_read(invited: Invited, bob: User, secret: bytes) -> None:
 
 
 def test_without_the_old_key_it_says_so_and_changes_nothing(secret: bytes, settings: Any) -> None:
-    rows = bytes(SigningKey.objects.get().encrypted_pem)
+    rows = list(SigningKey.objects.values_list("encrypted_pem", flat=True))
     settings.LOKET_SEALING_KEYS = [new_key()]
     for options in ([], ["--check"]):
         with pytest.raises(CommandError, match="a key is missing in LOKET_SEALING_KEYS"):
             rotate_key(*options)
-    assert bytes(SigningKey.objects.get().encrypted_pem) == rows
+    assert list(SigningKey.objects.values_list("encrypted_pem", flat=True)) == rows
 
 
 def test_looking_changes_nothing(secret: bytes, settings: Any) -> None:
     settings.LOKET_SEALING_KEYS = [new_key(), *settings.LOKET_SEALING_KEYS]
-    rows = bytes(SigningKey.objects.get().encrypted_pem)
-    assert "oauth_signingkey.encrypted_pem: 1, 1 with an older key, 0 unreadable" in rotate_key("--check")
-    assert bytes(SigningKey.objects.get().encrypted_pem) == rows
-    assert "oauth_signingkey.encrypted_pem: 1, 1 re-encrypted, 0 unreadable" in rotate_key()
-    assert "oauth_signingkey.encrypted_pem: 1, 0 re-encrypted, 0 unreadable" in rotate_key()
+    rows = list(SigningKey.objects.values_list("encrypted_pem", flat=True))
+    assert "oauth_signingkey.encrypted_pem: 2, 2 with an older key, 0 unreadable" in rotate_key("--check")
+    assert list(SigningKey.objects.values_list("encrypted_pem", flat=True)) == rows
+    assert "oauth_signingkey.encrypted_pem: 2, 2 re-encrypted, 0 unreadable" in rotate_key()
+    assert "oauth_signingkey.encrypted_pem: 2, 0 re-encrypted, 0 unreadable" in rotate_key()
 
 
 def test_recovery_codes_keep_needing_the_key_of_their_day(alice: User, bob: User, settings: Any) -> None:

@@ -198,6 +198,22 @@ GUARDS = [
         3, "an Azure user with an SSO ticket", "oauth/sso_tickets.py", "if user.is_azure_user:", "if False:",
         ("oauth/test_sso_tickets.py",),
     ),
+    Guard(
+        3, "one verification for two passwords", "authentication/actions.py",
+        "matches = passwords.verify_password(bounded, stored, previous=previous)",
+        "matches = passwords.verify_password(bounded, stored) or passwords.verify_password(bounded, previous)",
+        ("users/test_password_overlap.py",),
+    ),
+    Guard(
+        3, "the previous password after its last moment", "accounts/previous_password.py",
+        "until is not None and until > timezone.now()", "until is not None",
+        ("users/test_password_overlap.py",),
+    ),
+    Guard(
+        3, "a job that would end the next overlap", "users/password_overlap.py",
+        " or locked.previous_password != user.previous_password", "",
+        ("users/test_password_overlap.py",),
+    ),
     # 4. Nothing has effect before acceptance, while blocked, after the end date, or without a required factor.
     Guard(
         4, "rights that rest", "permissions/inactive.py",
@@ -420,6 +436,16 @@ GUARDS = [
         5, "the office locked while a new address is authorized", "users/email_changes.py",
         "lock_provider(get_email_change(token).provider_id)", "get_email_change(token)",
         ("users/test_profile.py",),
+    ),
+    Guard(
+        5, "consent on behalf of users with more rights", "oauth/office_decisions.py",
+        "return _IDENTITY_SCOPES.issuperset(scopes) or checks.holds_every_right(by)", "return True",
+        ("oauth/test_office_access.py",),
+    ),
+    Guard(
+        5, "where users with the consent of their office are sent", "oauth/applications.py",
+        "            office_decisions.require_authority_over_consent(application, by)\n", "            pass\n",
+        ("oauth/test_office_access.py",),
     ),
     # 6. No office without an administrator.
     Guard(
@@ -1013,7 +1039,7 @@ GUARDS = [
     ),
     Guard(
         8, "a code for HEAD", "oauth/views/authorize.py",
-        'skips = request.method != "HEAD" and ', "skips = ",
+        'if request.method == "HEAD":', "if False:",
         ("oauth/test_authorize.py",),
     ),
     Guard(
@@ -1181,6 +1207,31 @@ GUARDS = [
         0, "a refresh token whose successor was used", "oauth/validator.py",
         "found.revoked is not None and found.is_successor_used()", "False",
         ("oauth/test_authorization_code.py",),
+    ),
+    Guard(
+        0, "a refresh that asks for another resource", "oauth/validator.py",
+        "if issued is None or set(issued.resource) != set(request.resource):", "if issued is None:",
+        ("oauth/test_authorization_code.py",),
+    ),
+    Guard(
+        0, "teams that may use an integration, at each door", "oauth/models.py",
+        "return self.serves_office_of(user) and not is_closed_to(self, user)", "return self.serves_office_of(user)",
+        ("oauth/test_office_access.py",),
+    ),
+    Guard(
+        0, "teams that may use an integration, at each call", "oauth/tokens.py",
+        " and not found.is_closed", "",
+        ("oauth/test_office_access.py",),
+    ),
+    Guard(
+        0, "teams that may use an integration, at the authorization page", "oauth/views/authorize.py",
+        "if office_access.is_closed_to(authorization.application, user):", "if False:",
+        ("oauth/test_office_access.py",),
+    ),
+    Guard(
+        0, "a token beyond what is consented to", "oauth/consents.py",
+        "        )\n    return _is_covered(user, application, scopes)", "        )\n    return True",
+        ("oauth/test_office_access.py",),
     ),
     Guard(
         0, "refreshing is no sign-in", "oauth/validator.py",

@@ -257,7 +257,7 @@ def test_only_the_operator_creates_a_partner(alice: User, alice_client: Client) 
     partner = Application.objects.get(provider=None, name="Loonportaal")
     assert partner.check_secret(secret)
     assert f"Client ID: {partner.client_id}" in out.getvalue()
-    assert "Loonportaal" not in alice_client.get(LIST).text
+    assert f'{LIST}{partner.pk}/"' not in alice_client.get(LIST).text
     assert alice_client.get(f"{LIST}{partner.pk}/").status_code == 404
     for act in (
         lambda: applications.set_application_enabled(partner, enabled=False, by=actor(alice)),

@@ -185,6 +185,15 @@ def test_a_lost_answer_is_given_again_and_ends_nothing(partner: Partner) -> None
     assert refresh(partner, third).json()["error"] == "invalid_grant"
 
 
+def test_a_repeated_refresh_asks_for_the_same_and_for_nothing_unknown(partner: Partner) -> None:
+    first = partner.fetch(partner.allow())
+    refresh(partner, first)
+    fields = {"grant_type": "refresh_token", "refresh_token": first["refresh_token"]}
+    assert partner.raw("token", **fields, resource="https://x.example/").json()["error"] == "invalid_target"
+    assert partner.raw("token", **fields, resource=f"{partner.url}/v2").json()["error"] == "invalid_grant"
+    assert partner.raw("token", **fields).status_code == 200
+
+
 def test_workers_that_refresh_at_once_get_the_same_tokens(partner: Partner) -> None:
     token = partner.fetch(partner.allow())
     for _round in range(3):

@@ -192,7 +192,9 @@ def test_choosing_an_account_goes_on_with_this_or_another(
         ({"resource": "https://x.example/"}, "invalid_target"),
         ({"resource": ["https://x.example/", "http://localhost:8000"]}, "invalid_target"),
         ({"resource": "\u00e9"}, "invalid_target"), ({"prompt": "create"}, "invalid_request"),
-        ({"max_age": ["1", "2"]}, "invalid_request"), ({"scope": "offline_access x"}, "invalid_scope"),
+        ({"max_age": ["1", "2"]}, "invalid_request"), ({"max_age": "x"}, "invalid_request"),
+        ({"max_age": "-1"}, "invalid_request"), ({"max_age": "1.5"}, "invalid_request"),
+        ({"max_age": "\u0663"}, "invalid_request"), ({"scope": "offline_access x"}, "invalid_scope"),
         ({"dpop_jkt": "x"}, "invalid_request"),
     ],
 )  # fmt: skip

@@ -1,11 +1,13 @@
 """Forms for webservice and Azure users, and for changing a login method."""
 
+from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts import passwords
@@ -24,6 +26,12 @@ _USERNAME_FIELD = NewUsernameField(
     help_text=_("3 to 50 characters. All characters count, including spaces. Not case-sensitive."),
     attrs={"autocomplete": "off"},
 )
+_OVERLAP_HOURS = [
+    (0, _("stops working immediately; its sessions and tokens end")),
+    (24, _("works for another 24 hours")),
+    (3 * 24, _("works for another 3 days")),
+    (7 * 24, _("works for another 7 days")),
+]
 
 
 class NewUserForm(UserDetailsForm, InitialAccessForm):
@@ -92,10 +100,25 @@ class SetPasswordForm(NewPasswordForm):
     """A new password for a webservice user; `before` is when the current one was set."""
 
     before = forms.CharField(max_length=40, required=False, widget=forms.HiddenInput)
+    hours = forms.TypedChoiceField(
+        label=_("The old password"),
+        choices=_OVERLAP_HOURS,
+        coerce=int,
+        initial=0,
+        required=False,
+        widget=forms.RadioSelect,
+        help_text=_("Choose a period if you cannot replace the password everywhere at once."),
+    )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         kwargs["initial"] = {"before": login_methods.get_password_set_at(user)} | kwargs.get("initial", {})
         super().__init__(*args, user=user, **kwargs)
+
+    @property
+    def overlap_until(self) -> datetime | None:
+        """The moment until which the old password works, None if it stops now. Only for a valid form."""
+        hours = self.cleaned_data["hours"]
+        return timezone.now() + timedelta(hours=hours) if hours else None
 
 
 def fill_password(form: BaseNewPasswordForm, password: str) -> None:

@@ -1,16 +1,20 @@
 """Pages of login methods: create webservice and Azure users, set passwords, change the login method of a user."""
 
 from collections.abc import Callable
+from datetime import datetime
 from uuid import UUID
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 import users.change_login_method
 import users.login_methods
+import users.password_overlap
 from accounts import passwords
 from accounts.models import LoginMethod, User
 from authentication.microsoft import oidc
@@ -96,20 +100,38 @@ def set_password(request: OfficeRequest, pk: UUID) -> HttpResponse:
     user = _get_webservice_user(request, pk)
     form = SetPasswordForm(request.POST or None, user=user)
     if request.method == "POST" and form.is_valid():
-        values = form.cleaned_data
-        try:
-            users.login_methods.set_password(
-                user, password=values["password"], before=values["before"], by=request.actor
-            )
-        except EditConflict:
-            messages.warning(request, _("Another user set a new password in the meantime. Yours was not saved."))
-        else:
-            text = _(
-                "The password for %(name)s has been changed. All sessions and tokens of the old password have ended."
-            )
-            messages.success(request, text % {"name": user.full_name})
-        return redirect("users:user_detail", user.pk)
+        with show_errors(form, "password"):
+            return _set_password(request, user, form)
     return render(request, "users/set_password.html", {"form": form, "colleague": user})
+
+
+def _set_password(request: OfficeRequest, user: User, form: SetPasswordForm) -> HttpResponse:
+    """Set the password of a valid form. Raises ValidationError."""
+    values, until = form.cleaned_data, form.overlap_until
+    try:
+        users.login_methods.set_password(
+            user, password=values["password"], before=values["before"], overlap_until=until, by=request.actor
+        )
+    except EditConflict:
+        messages.warning(request, _("Another user set a new password in the meantime. Yours was not saved."))
+    else:
+        text = _("The password for %(name)s has been changed. All sessions and tokens of the old password have ended.")
+        if until is not None:
+            text = _("The password for %(name)s has been changed. The old one works until %(until)s.")
+        messages.success(request, text % {"name": user.full_name, "until": until and _format_moment(until)})
+    return redirect("users:user_detail", user.pk)
+
+
+def _format_moment(moment: datetime) -> str:
+    return date_format(timezone.localtime(moment), "j F H:i")
+
+
+@page(Right.MANAGE_USERS, methods=POST)
+def end_previous_password(request: OfficeRequest, pk: UUID) -> HttpResponse:
+    user = _get_webservice_user(request, pk)
+    users.password_overlap.end_previous_password(user, by=request.actor)
+    messages.success(request, _("The previous password of %(name)s no longer works.") % {"name": user.full_name})
+    return redirect("users:user_detail", user.pk)
 
 
 @page(Right.MANAGE_USERS, methods=POST, impersonation=DuringImpersonation.FORBIDDEN)
