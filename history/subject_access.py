@@ -33,10 +33,10 @@ EXCLUDED_FIELDS = frozenset({
     "password", "token", "token_hash", "token_checksum", "token_family", "code", "code_hash", "code_hashes",
     "id_token", "jti", "encrypted_phone", "encrypted_secret", "encrypted_response", "key_hash", "body_hash", "digest",
     "last_step", "public_key", "credential_id", "credential_id_sha256", "handle_hex", "sign_count",
-    "throttling_failure_timestamp", "throttling_failure_count", "session", "session_version", "version", "message",
-    "device_code", "user_code", "nonce", "claims", "code_challenge", "code_challenge_method", "source_refresh_token",
-    "access_token", "email_key", "name_key", "username_key", "sort_name", "search_text", "provider", "user",
-    "is_support", "of_support",
+    "throttling_failure_timestamp", "throttling_failure_count", "session", "session_id", "session_version", "sid",
+    "version", "message", "device_code", "user_code", "nonce", "claims", "code_challenge", "code_challenge_method",
+    "source_refresh_token", "access_token", "email_key", "name_key", "username_key", "sort_name", "search_text",
+    "provider", "user", "is_support", "of_support",
 })  # fmt: skip
 # References to a user that the row is not about: who requested the address change of another user is in the events,
 # and impersonating users belong to support.

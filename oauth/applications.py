@@ -33,7 +33,10 @@ class ApplicationDetails(TypedDict):
     redirect_uris: Sequence[str]
     post_logout_redirect_uris: Sequence[str]
     scopes: Sequence[str]
-    algorithm: NotRequired[str]  # unchanged if left out, RS256 for a new application
+    # Unchanged if left out.
+    algorithm: NotRequired[str]
+    backchannel_logout_uri: NotRequired[str]
+    backchannel_logout_session_required: NotRequired[bool]
 
 
 @requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
@@ -176,8 +179,9 @@ def _apply_details(application: Application, details: ApplicationDetails) -> Cha
         "redirect_uris": " ".join(details["redirect_uris"]),
         "post_logout_redirect_uris": " ".join(details["post_logout_redirect_uris"]),
         "scopes": list(details["scopes"]),
-        "algorithm": details.get("algorithm", application.algorithm),
     }
+    for name in ("algorithm", "backchannel_logout_uri", "backchannel_logout_session_required"):
+        values[name] = details.get(name, getattr(application, name))
     changes = {name: [getattr(application, name) or None, value or None] for name, value in values.items()}
     for name, value in values.items():
         setattr(application, name, value)

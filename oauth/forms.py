@@ -9,13 +9,13 @@ from django.utils.translation import gettext_lazy as _
 
 from core import encryption
 from core.forms import PLAIN_TEXT_VALIDATORS
+from core.public_addresses import LOOPBACK_HOSTS, may_be_public_host
 from oauth import signing_keys
 from oauth.applications import ApplicationDetails
-from oauth.models import Application
+from oauth.models import MAX_URI_LENGTH, Application
 from oauth.scopes import Scope
 
-_LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
-_MAX_URIS, _MAX_URI_LENGTH = 10, 250
+_MAX_URIS = 10
 PREVIOUS_SECRET_HOURS = [(0, _("no grace period")), (24, _("24 hours")), (7 * 24, _("7 days")), (30 * 24, _("30 days"))]
 
 
@@ -30,10 +30,17 @@ def validate_redirect_uri(address: str) -> None:
     except ValueError:
         parts, host = urlsplit(""), ""
     plain = address.isascii() and address.isprintable() and not set(address) & set(' "<>\\^`{|}*#')
-    safe = parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK_HOSTS)
-    if not (plain and safe and host and "@" not in parts.netloc and len(address) <= _MAX_URI_LENGTH):
+    safe = parts.scheme == "https" or (parts.scheme == "http" and host in LOOPBACK_HOSTS)
+    if not (plain and safe and host and "@" not in parts.netloc and len(address) <= MAX_URI_LENGTH):
         message = _("This is not a complete address starting with https://: %(address)s")
-        raise ValidationError(message, code="address", params={"address": address[:_MAX_URI_LENGTH]})
+        raise ValidationError(message, code="address", params={"address": address[:MAX_URI_LENGTH]})
+
+
+def validate_backchannel_logout_uri(address: str) -> None:
+    """Raise ValidationError unless `address` is valid as a redirect URI, and not known to be in a private network."""
+    validate_redirect_uri(address)
+    if not may_be_public_host(urlsplit(address).hostname or ""):
+        raise ValidationError(_("This address is not on the internet. Choose one that is public."), code="private")
 
 
 class RedirectUrisField(forms.CharField):
@@ -42,7 +49,7 @@ class RedirectUrisField(forms.CharField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
             widget=forms.Textarea(attrs={"rows": 3, "class": "short"}),
-            max_length=_MAX_URIS * (_MAX_URI_LENGTH + 2),
+            max_length=_MAX_URIS * (MAX_URI_LENGTH + 2),
             **kwargs,
         )
 
@@ -74,6 +81,18 @@ class ApplicationForm(forms.Form):
     post_logout_redirect_uris = RedirectUrisField(
         label=_("Redirect URIs after logout"), required=False, help_text=_("One address per line.")
     )
+    backchannel_logout_uri = forms.CharField(
+        label=_("Address for logging out"),
+        required=False,
+        validators=[validate_backchannel_logout_uri],
+        help_text=_(
+            "Loket tells this address when the session of a user ends, for example because the user is blocked"
+            " (back-channel logout). Ask the developer of the integration for it."
+        ),
+    )
+    backchannel_logout_session_required = forms.BooleanField(
+        label=_("The integration needs to know which session ended (sid)"), required=False
+    )
     scopes = forms.MultipleChoiceField(
         label=_("Scopes"),
         widget=forms.CheckboxSelectMultiple,
@@ -96,6 +115,8 @@ class ApplicationForm(forms.Form):
                 "redirect_uris": "\n".join(instance.redirect_uris.split()),
                 "post_logout_redirect_uris": "\n".join(instance.post_logout_redirect_uris.split()),
                 "scopes": instance.scopes,
+                "backchannel_logout_uri": instance.backchannel_logout_uri,
+                "backchannel_logout_session_required": instance.backchannel_logout_session_required,
                 "algorithm": instance.algorithm,
                 "version": instance.version,
             }
@@ -109,6 +130,8 @@ class ApplicationForm(forms.Form):
             name=values["name"],
             redirect_uris=values["redirect_uris"],
             post_logout_redirect_uris=values["post_logout_redirect_uris"],
+            backchannel_logout_uri=values["backchannel_logout_uri"],
+            backchannel_logout_session_required=values["backchannel_logout_session_required"],
             scopes=[scope for scope in Scope.values if scope in values["scopes"]],
             algorithm=values["algorithm"] or signing_keys.ALGORITHMS[0],
         )

@@ -9,7 +9,6 @@ from django.db import transaction
 from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
-from jwcrypto.jwt import JWT
 from oauth2_provider.oauth2_validators import OAuth2Validator
 from oauthlib.oauth2.rfc6749 import errors
 
@@ -21,9 +20,12 @@ from authentication.request_utils import build_anonymous_actor
 from core import encryption, throttle
 from core.throttle import AttemptsLeft, RateLimit
 from oauth import authentication_context, credentials, oidc, tokens
-from oauth.models import AccessToken, Application, AuthorizationCode, Consent, RefreshToken
+from oauth.access_claims import MAX_ID_TOKEN_GROUPS
+from oauth.models import AccessToken, Application, AuthorizationCode, ClientSession, Consent, RefreshToken
 from oauth.rate_limit_headers import CLIENT_TOKEN_LIMIT
 from oauth.resources import find_error as find_resource_error
+from oauth.scopes import Scope
+from oauth.signing_keys import SigningKey
 
 # Per network address, for wrong secrets.
 _FAILED_CLIENT_LIMIT = RateLimit("token client network", burst=50, every=timedelta(seconds=10))
@@ -103,7 +105,9 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
         """Store the code with when and how the user authenticated in this browser session."""
         created: AuthorizationCode = super()._create_authorization_code(request, code, expires)
         created.authenticated_at, created.with_factor = reauthentication.get_last_reauthentication(self.http)
-        created.save(update_fields=["authenticated_at", "with_factor"])
+        if Scope.OPENID in request.scopes:
+            created.sid = ClientSession.objects.start(self.http, request.user, request.client.pk)
+        created.save(update_fields=AuthorizationCode.EVIDENCE_FIELDS)
         return created
 
     def validate_code(self, client_id: str, code: str, client: Any, request: Any, *args: Any, **kwargs: Any) -> bool:
@@ -185,6 +189,8 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
             return
         request.refresh_token_instance = None  # the library would end the previous access token as well
         super()._save_bearer_token(token, request, *args, **kwargs)
+        if (sid := self._source and self._source.sid) and not ClientSession.objects.touch(sid) and used is None:
+            raise errors.InvalidGrantError(request=request)  # the session ended since the code was issued
         if used is not None:
             used.save_answer(request.refresh_token, token)
         _update_last_used(request.client)
@@ -225,7 +231,7 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
     def _copy_evidence_to(self, created: AccessToken | RefreshToken, *others: str) -> None:
         if self._source is not None:
             created.copy_evidence(self._source)
-            created.save(update_fields=["authenticated_at", "with_factor", *others])
+            created.save(update_fields=[*created.EVIDENCE_FIELDS, *others])
 
     def _validate_resource_uris(self, request: Any, resources: list[str]) -> None:
         """Reject unknown resources (RFC 8707). Raises an OAuth2Error."""
@@ -235,15 +241,14 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
     # OpenID Connect.
 
     def get_oidc_claims(self, token: Any, token_handler: Any, request: Any) -> dict[str, Any]:
-        return oidc.build_claims(request.user, request.scopes)
+        return oidc.build_claims(request.user, request.scopes, max_groups=MAX_ID_TOKEN_GROUPS)
 
     def get_id_token_dictionary(self, token: Any, token_handler: Any, request: Any) -> tuple[dict[str, Any], datetime]:
         """Return the claims and their expiry. auth_time is the user's last authentication in that session."""
         claims, expires_at = super().get_id_token_dictionary(token, token_handler, request)
         del claims["auth_time"]  # of the library: when the user last signed in anywhere
-        if self._source is not None and self._source.authenticated_at is not None:
-            claims["auth_time"] = int(self._source.authenticated_at.timestamp())
-            claims |= authentication_context.build_claims(request.user, with_factor=self._source.with_factor)
+        if self._source is not None:
+            claims |= authentication_context.build_claims(request.user, self._source)
         return claims, expires_at
 
     def finalize_id_token(self, id_token: Any, token: Any, token_handler: Any, request: Any) -> str:
@@ -253,11 +258,8 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
             if allowed.first() is None:
                 raise errors.InvalidGrantError(request=request)
             claims, _expires_at = self.get_id_token_dictionary(token, token_handler, request)
-            key = request.client.jwk_key
-            header = {"typ": "JWT", "alg": request.client.algorithm, "kid": key.thumbprint()}
-            signed = JWT(header=header, claims=({"nonce": request.nonce} if request.nonce else {}) | id_token | claims)
-            signed.make_signed_token(key)
-            return str(signed.serialize())
+            claims = ({"nonce": request.nonce} if request.nonce else {}) | id_token | claims
+            return SigningKey.objects.sign(claims, request.client.algorithm)
 
     def _load_id_token(self, token: str) -> None:
         """Return None: no ID token is stored, it is recognized by its signature (`oidc.read_id_token`)."""

@@ -215,6 +215,7 @@ class ApplicationAdmin(ReadOnlyAdmin):
         build_field_column("scopes", _("Scopes")),
         build_field_column("redirect_uris", _("Redirect URIs")),
         build_field_column("post_logout_redirect_uris", _("Redirect URIs after logout")),
+        build_field_column("backchannel_logout_uri", _("Address for logging out")),
         _has_secret,
         build_field_column("previous_until", _("Previous secret works until")),
         _used,

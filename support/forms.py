@@ -84,7 +84,10 @@ class CreateOfficeForm(ReasonForm):
 
 class PartnerForm(ApplicationForm, ReasonForm):
     example = _PARTNER_REASON_EXAMPLE
-    field_order = ["name", "redirect_uris", "post_logout_redirect_uris", "scopes", "algorithm", "reason"]
+    field_order = [
+        "name", "redirect_uris", "post_logout_redirect_uris", "backchannel_logout_uri",
+        "backchannel_logout_session_required", "scopes", "algorithm", "reason",
+    ]  # fmt: skip
 
 
 class PartnerSecretForm(ClientSecretForm, ReasonForm):

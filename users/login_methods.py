@@ -14,6 +14,7 @@ from accounts import emails, passwords
 from accounts.locks import lock_user
 from accounts.models import ExternalTenant, LoginMethod, Provider, User
 from accounts.passwords import make_unusable_password
+from accounts.sessions import end_sessions
 from accounts.user_details import InitialAccessCallback, UserDetails, get_creation_changes
 from accounts.user_lookup import require_free_username
 from accounts.validators import build_account_taken_error, validate_username
@@ -170,7 +171,7 @@ def set_password(user: User, *, password: str, by: Actor, before: str | None = N
             return user
         raise EditConflict
     user.password, user.password_changed_at = hashed, timezone.now()
-    user.session_version += 1
+    end_sessions(user, by=by)
     user.version += 1
     user.save()
     record(Verb.PASSWORD_CHANGED, user, by=by, provider_id=user.provider_id)

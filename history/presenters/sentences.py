@@ -87,6 +87,7 @@ _SENTENCES: Mapping[str, "StrOrPromise"] = {
     Verb.CLIENT_REMOVED: gettext_lazy("%(who)s removed the integration %(target)s."),
     Verb.CONSENT_GIVEN: gettext_lazy("%(who)s allowed the integration %(target)s."),
     Verb.CONSENT_ENDED: gettext_lazy("%(who)s revoked an integration's access: %(old)s."),
+    Verb.CLIENTS_LOGGED_OUT: gettext_lazy("%(who)s logged %(target)s out of integrations: %(old)s."),
     Verb.TICKET_MADE: gettext_lazy("%(who)s requested an SSO ticket for %(target)s."),
     Verb.USER_ERASED: gettext_lazy("%(who)s permanently erased %(target)s."),
     Verb.PERSON_EXPORTED: gettext_lazy("%(who)s exported all personal data of %(target)s."),
@@ -102,6 +103,7 @@ _OWN_SENTENCES: Mapping[str, "StrOrPromise"] = {
     Verb.PASSWORD_CHANGED: gettext_lazy("%(who)s changed their own password."),
     Verb.SESSION_ENDED: gettext_lazy("%(who)s ended one of their own sessions."),
     Verb.SESSIONS_ENDED: gettext_lazy("%(who)s ended all their own sessions."),
+    Verb.CLIENTS_LOGGED_OUT: gettext_lazy("%(who)s was logged out of integrations: %(old)s."),
     Verb.TICKET_MADE: gettext_lazy("%(who)s requested an SSO ticket."),
 }
 

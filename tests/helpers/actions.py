@@ -62,7 +62,8 @@ QUESTIONS = {"authentication.mfa.office_policy.require_policy_allowed"}  # told 
 
 # Told who does it, but a part of other actions, which ask themselves.
 PARTS = {
-    "audit.actions.record", "audit.actions.record_many",
+    "audit.actions.record", "audit.actions.record_many", "accounts.sessions.end_sessions",
+    "oauth.backchannel_logout.end_client_sessions", "oauth.backchannel_logout.handle_ended_sessions",
     "history.snapshots.record_snapshot", "history.retention.trim_events", "imports.executor.plan_and_apply",
     "imports.executor.apply_plan", "imports.job_plans.execute_job", "imports.job_plans.plan_job",
     "imports.declarative.reconcile.reconcile_office",

@@ -10,7 +10,7 @@ from audit.actors import build_operator
 from core import encryption
 from core.commands import EnglishCommand
 from oauth.applications import ApplicationDetails
-from oauth.forms import validate_redirect_uri
+from oauth.forms import validate_backchannel_logout_uri, validate_redirect_uri
 from oauth.scopes import Scope
 
 
@@ -21,6 +21,10 @@ class Command(EnglishCommand):
         parser.add_argument("name", help="name shown to users when asked for permission")
         parser.add_argument("redirect_uri", nargs="+", help="redirect URI")
         parser.add_argument("--after-logout", nargs="*", default=[], help="post-logout redirect URI")
+        parser.add_argument("--backchannel-logout", default="", help="address that is told when sessions end")
+        parser.add_argument(
+            "--backchannel-logout-session-required", action="store_true", help="the partner needs the sid"
+        )
         parser.add_argument("--scope", action="append", choices=Scope.values, help="default: openid and profile")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -29,11 +33,15 @@ class Command(EnglishCommand):
             name=options["name"],
             redirect_uris=options["redirect_uri"],
             post_logout_redirect_uris=options["after_logout"],
+            backchannel_logout_uri=options["backchannel_logout"],
+            backchannel_logout_session_required=options["backchannel_logout_session_required"],
             scopes=options["scope"] or [Scope.OPENID.value, Scope.PROFILE.value],
         )
         try:
             for address in [*options["redirect_uri"], *options["after_logout"]]:
                 validate_redirect_uri(address)
+            if options["backchannel_logout"]:
+                validate_backchannel_logout_uri(options["backchannel_logout"])
             partner = oauth.applications.register_application(None, details=details, by=by)
             oauth.applications.set_client_secret(partner, secret=secret, hours=24, version=partner.version, by=by)
         except ValidationError as error:
