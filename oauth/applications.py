@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -174,7 +174,7 @@ def _lock_application(application: Application, by: Actor, support_action: Suppo
 
 def _apply_details(application: Application, details: ApplicationDetails) -> Changes:
     """Assign `details` to the application and return the changes."""
-    values = {
+    values: dict[str, Any] = {
         "name": details["name"],
         "redirect_uris": " ".join(details["redirect_uris"]),
         "post_logout_redirect_uris": " ".join(details["post_logout_redirect_uris"]),

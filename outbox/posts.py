@@ -4,6 +4,7 @@ The address is checked after connecting, so that a name that changes its address
 """
 
 from socket import socket
+from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -53,6 +54,6 @@ class _PublicHTTPSPool(HTTPSConnectionPool):
 
 
 class _PublicAdapter(HTTPAdapter):
-    def init_poolmanager(self, *args: object, **options: object) -> None:
-        super().init_poolmanager(*args, **options)  # type: ignore[no-untyped-call]
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options)
         self.poolmanager.pool_classes_by_scheme = {"http": _PublicHTTPPool, "https": _PublicHTTPSPool}

@@ -286,6 +286,7 @@ def test_the_answer_decides_what_follows(
     send_due_messages()
     message = Message.objects.get(channel=Message.Channel.HTTP)
     assert (message.state, message.attempts, len(receiver.tokens)) == (state, 1, 1)
+    assert message.error == ("" if state == Message.State.SENT else f"the integration answered {status}")
     receiver.status = 200
     with time_machine.travel(timezone.now() + RETRY_DELAYS[0] + timedelta(seconds=1)):
         send_due_messages()
