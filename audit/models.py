@@ -93,6 +93,7 @@ class Verb(models.TextChoices):
     OFFICE_CONSENT_WITHDRAWN = "office_consent_ended", _("withdrew the consent of the office for the integration")
     CONSENT_GIVEN = "consent_given", _("allowed an integration")
     CONSENT_ENDED = "consent_ended", _("revoked an integration's access")
+    CLIENTS_LOGGED_OUT = "clients_logged_out", _("logged out of integrations")
     TICKET_MADE = "ticket_made", _("requested an SSO ticket")
     USER_ERASED = verify.ERASED_VERB, _("erased")
     PERSON_EXPORTED = "person_exported", _("exported personal data")

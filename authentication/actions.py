@@ -9,6 +9,7 @@ from django.utils import timezone
 from accounts import emails, passwords, user_lookup
 from accounts.locks import lock_user
 from accounts.models import EmailChange, LoginMethod, User
+from accounts.sessions import end_sessions
 from accounts.validators import MAX_USERNAME_LENGTH
 from audit.actions import record
 from audit.actors import Actor, action, build_job_actor, requires_reauthentication
@@ -190,7 +191,7 @@ def change_password(user: User, *, password: str, by: Actor) -> User:
 def _set_password(user: User, password: str, by: Actor) -> None:
     passwords.validate_password(password, about=passwords.build_password_context(user))
     user.password, user.password_changed_at = passwords.hash_password(password), timezone.now()
-    user.session_version += 1
+    end_sessions(user, by=by)
     user.save(update_fields=["password", "password_changed_at", "session_version"])
     user.password_resets.all().delete()
     EmailChange.objects.filter(user=user).delete()  # it may have been requested with the old password

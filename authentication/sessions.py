@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts.locks import lock_user
 from accounts.models import User
+from accounts.sessions import end_sessions, sessions_ended
 from audit.actions import record
 from audit.actors import Actor, action, build_page_actor
 from audit.models import Verb
@@ -57,13 +58,17 @@ def start_sso_session(request: HttpRequest, user: User) -> None:
 
 def _log_in(request: HttpRequest, user: User, *, flush: bool = False) -> None:
     tokens = last_user.list_earlier_tokens(request, user)
+    before = request.user if isinstance(request.user, User) and request.user.pk != user.pk else None
+    session_id = get_current_session_id(request)
     if flush:
         request.session.flush()
     auth.login(request, user)
     last_user.save_earlier_tokens(request, tokens)
+    if before is not None:
+        _announce_end(before, session_id, by=build_page_actor(request, before))
 
 
-def _save_user_session(request: HttpRequest, user: User, device: MfaDevice | None = None) -> None:
+def _save_user_session(request: HttpRequest, user: User, device: MfaDevice | None = None) -> UUID:
     if request.session.session_key is None:
         request.session.save()
     if reauthentication.is_sso_session(request):
@@ -84,13 +89,20 @@ def _save_user_session(request: HttpRequest, user: User, device: MfaDevice | Non
     }
     key = hash_session_key(request.session.session_key or "")
     # Passing a second factor later does not start a new session: the time of sign-in stays.
-    UserSession.objects.update_or_create(session_id=key, defaults=values)
+    return UserSession.objects.update_or_create(session_id=key, defaults=values)[0].pk
 
 
 @transaction.atomic
 def log_out(request: HttpRequest, user: User) -> None:
+    session_id, by = get_current_session_id(request), build_page_actor(request, user)
     auth.logout(request)
-    record(Verb.SIGNED_OUT, user, by=build_page_actor(request, user), provider_id=user.provider_id)
+    record(Verb.SIGNED_OUT, user, by=by, provider_id=user.provider_id)
+    _announce_end(user, session_id, by=by)
+
+
+def _announce_end(user: User, session_id: UUID | None, *, by: Actor) -> None:
+    if session_id is not None:
+        sessions_ended.send(None, users=[user], by=by, session_id=session_id)
 
 
 def list_active_sessions(user: User) -> QuerySet[UserSession]:
@@ -101,6 +113,11 @@ def list_active_sessions(user: User) -> QuerySet[UserSession]:
 def get_current_session_id(request: HttpRequest) -> UUID | None:
     found: UserSession | None = getattr(request.session, "user_session", None)
     return found.pk if found else None
+
+
+def ensure_session_id(request: HttpRequest, user: User) -> UUID:
+    """Return the id of the current session of `user`, also of one that began without a UserSession."""
+    return get_current_session_id(request) or _save_user_session(request, user)
 
 
 def get_time_left(request: HttpRequest) -> session_timeouts.SessionTimeLeft | None:
@@ -134,6 +151,7 @@ def end_session(user: User, session_id: UUID, *, by: Actor) -> bool:
     Session.objects.filter(pk=row.session_id).delete()
     changes = {"session": [str(row), None]}
     record(Verb.SESSION_ENDED, user, by=by, provider_id=user.provider_id, changes=changes)
+    _announce_end(user, session_id, by=by)
     return True
 
 
@@ -142,7 +160,7 @@ def end_all_sessions(user: User, *, by: Actor) -> User:
     """Also end sessions without a UserSession; return the user as stored. Raises as `end_session`."""
     _require_session_authority(user, by)
     locked = lock_user(user.pk, actor=by.user)
-    locked.session_version += 1
+    end_sessions(locked, by=by)
     locked.save(update_fields=["session_version"])
     record(Verb.SESSIONS_ENDED, locked, by=by, provider_id=locked.provider_id)
     return locked

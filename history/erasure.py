@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from accounts.locks import lock_user
 from accounts.models import User
+from accounts.sessions import end_sessions
 from audit import chain, encryption_keys
 from audit.actions import record
 from audit.actors import Actor, action
@@ -53,6 +54,7 @@ def erase_user(user: User, *, by: Actor) -> None:
     checks.require_authority_over(by, user)
     if why := get_erasure_blocker(user):
         raise ValidationError(why, code="kept")
+    end_sessions(user, by=by)
     user_id = user.pk
     chain.lock_chain(provider.pk)  # an export that has started has read its keys
     encryption_keys.destroy_keys(user_id)

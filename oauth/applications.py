@@ -45,6 +45,8 @@ class ApplicationDetails(TypedDict):
     public_keys: NotRequired[list[dict[str, Any]]]  # from `client_assertions.parse_public_keys`
     resource: NotRequired[str]
     pushed_requests_required: NotRequired[bool]
+    backchannel_logout_uri: NotRequired[str]
+    backchannel_logout_session_required: NotRequired[bool]
 
 
 _OPTIONAL_DETAILS = tuple(sorted(ApplicationDetails.__optional_keys__))

@@ -1,4 +1,4 @@
-"""The signing keys, created with the database."""
+"""App configuration: the signing keys, created with the database, and back-channel logout."""
 
 from typing import Any
 
@@ -11,6 +11,12 @@ class OAuthConfig(AppConfig):
     name = "oauth"
 
     def ready(self) -> None:
+        from accounts.sessions import sessions_ended
+        from oauth import backchannel_logout
+        from outbox import sending
+
+        sessions_ended.connect(backchannel_logout.handle_ended_sessions, dispatch_uid="oauth")
+        sending.FORM_BUILDERS[backchannel_logout.MESSAGE_KIND] = backchannel_logout.build_form
         post_migrate.connect(_create_signing_keys, sender=self)
 
 

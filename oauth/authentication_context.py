@@ -10,16 +10,24 @@ from typing import Any
 from django.http import QueryDict
 
 from accounts.models import User
+from oauth.models import SignInEvidence
 
 SINGLE_FACTOR, MULTI_FACTOR = "https://refeds.org/profile/sfa", "https://refeds.org/profile/mfa"
 ACR_VALUES = (MULTI_FACTOR, SINGLE_FACTOR)
 
 
-def build_claims(user: User, *, with_factor: bool) -> dict[str, Any]:
-    """Return `acr` and `amr` (RFC 8176). Microsoft counts as a second factor when it was asked for one."""
-    if with_factor:
-        return {"acr": MULTI_FACTOR, "amr": ["mfa"]}
-    return {"acr": SINGLE_FACTOR} | ({} if user.is_azure_user else {"amr": ["pwd"]})
+def build_claims(user: User, evidence: SignInEvidence) -> dict[str, Any]:
+    """Return `auth_time`, `acr`, `amr` (RFC 8176) and `sid`, as far as they are known.
+
+    Microsoft counts as a second factor when it was asked for one.
+    """
+    claims: dict[str, Any] = {} if evidence.sid is None else {"sid": str(evidence.sid)}
+    if evidence.authenticated_at is None:
+        return claims
+    claims["auth_time"] = int(evidence.authenticated_at.timestamp())
+    if evidence.with_factor:
+        return claims | {"acr": MULTI_FACTOR, "amr": ["mfa"]}
+    return claims | {"acr": SINGLE_FACTOR} | ({} if user.is_azure_user else {"amr": ["pwd"]})
 
 
 def read_claims_request(parameters: QueryDict) -> dict[str, Any] | None:

@@ -15,7 +15,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
+from core.public_addresses import LOOPBACK_HOSTS, may_be_public_host
+
 MAX_URI_LENGTH = 250
 # A reversed domain name, so that no other app has the same (RFC 8252 section 7.1).
 _PRIVATE_SCHEME_PATTERN = re.compile(r"[a-z][a-z0-9+-]*(?:\.[a-z0-9+-]+)+:/.*")
@@ -108,6 +109,11 @@ def _find_uri_errors(values: Mapping[str, Any], *, is_public: bool) -> dict[str,
                 validate_redirect_uri(address, is_public=is_public)
             except ValidationError as error:
                 errors.setdefault(name, error)
+    if values["backchannel_logout_uri"]:
+        try:
+            validate_backchannel_logout_uri(values["backchannel_logout_uri"])
+        except ValidationError as error:
+            errors["backchannel_logout_uri"] = error
     if not values["redirect_uris"] and not values["resource"]:
         errors["redirect_uris"] = ValidationError(_("Enter at least one address."), code="required")
     if values["origins"] and not is_public:
@@ -150,6 +156,13 @@ def validate_redirect_uri(address: str, *, is_public: bool = False) -> None:
             else _("This is not a complete address starting with https://: %(address)s")
         )
         raise ValidationError(message, code="address", params={"address": address[:MAX_URI_LENGTH]})
+
+
+def validate_backchannel_logout_uri(address: str) -> None:
+    """Raise ValidationError unless `address` is valid as a redirect URI, and not known to be in a private network."""
+    validate_redirect_uri(address)
+    if not may_be_public_host(urlsplit(address).hostname or ""):
+        raise ValidationError(_("This address is not on the internet. Choose one that is public."), code="private")
 
 
 def _is_origin(text: str) -> bool:

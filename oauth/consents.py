@@ -13,7 +13,16 @@ from audit.actors import Actor, action
 from audit.models import Verb
 from authentication import reauthentication
 from core.access import ReauthenticationLevel
-from oauth.models import AccessToken, Application, AuthorizationCode, Consent, OfficeAccess, RefreshToken
+from oauth import backchannel_logout
+from oauth.models import (
+    AccessToken,
+    Application,
+    AuthorizationCode,
+    ClientSession,
+    Consent,
+    OfficeAccess,
+    RefreshToken,
+)
 from oauth.scopes import sort_scopes
 from permissions import checks
 from permissions.checks import Right
@@ -91,6 +100,8 @@ def revoke_consent(user: User, consent_id: UUID, *, by: Actor) -> bool:
     if consent is None:
         return False
     delete_tokens(consent.application, user=user)
+    ended = ClientSession.objects.filter(user=user, application=consent.application)
+    backchannel_logout.end_client_sessions(ended, by=by)
     consent.delete()
     changes = {"integration": [str(consent.application), None]}
     record(Verb.CONSENT_ENDED, user, by=by, provider_id=user.provider_id, changes=changes)

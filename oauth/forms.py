@@ -55,6 +55,17 @@ class ApplicationForm(forms.Form):
     post_logout_redirect_uris = RedirectUrisField(
         label=_("Redirect URIs after logout"), required=False, help_text=_("One address per line.")
     )
+    backchannel_logout_uri = forms.CharField(
+        label=_("Address for logging out"),
+        required=False,
+        help_text=_(
+            "Loket tells this address when the session of a user ends, for example because the user is blocked"
+            " (back-channel logout). Ask the developer of the integration for it."
+        ),
+    )
+    backchannel_logout_session_required = forms.BooleanField(
+        label=_("The integration needs to know which session ended (sid)"), required=False
+    )
     scopes = forms.MultipleChoiceField(
         label=_("Scopes"),
         choices=lambda: [(scope.value, f"{scope.label} ({scope.value})") for scope in Scope],
@@ -122,6 +133,8 @@ class ApplicationForm(forms.Form):
                 "redirect_uris": "\n".join(instance.redirect_uris.split()),
                 "post_logout_redirect_uris": "\n".join(instance.post_logout_redirect_uris.split()),
                 "scopes": instance.scopes,
+                "backchannel_logout_uri": instance.backchannel_logout_uri,
+                "backchannel_logout_session_required": instance.backchannel_logout_session_required,
                 "algorithm": instance.algorithm,
                 "authentication": instance.authentication,
                 "pkce_optional": instance.pkce_optional,
@@ -150,6 +163,8 @@ class ApplicationForm(forms.Form):
             name=values["name"],
             redirect_uris=values["redirect_uris"],
             post_logout_redirect_uris=values["post_logout_redirect_uris"],
+            backchannel_logout_uri=values["backchannel_logout_uri"],
+            backchannel_logout_session_required=values["backchannel_logout_session_required"],
             scopes=[scope for scope in Scope.values if scope in values["scopes"]],
             algorithm=values["algorithm"] or signing_keys.ALGORITHMS[0],
             authentication=values["authentication"] or self.initial["authentication"],

@@ -1,15 +1,19 @@
-"""Periodic deletion of expired codes, tokens, tickets, assertions and pushed requests; creation of signing keys."""
+"""Periodic deletion of what expired, creation of signing keys, and the end of sessions of users whose access ended."""
 
 from collections.abc import Callable
 from datetime import timedelta
 
+from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from oauth2_provider.models import clear_expired
 from oauth2_provider.settings import oauth2_settings
 
+from audit.actors import build_job_actor
 from core import periodic_jobs
 from core.periodic_jobs import PeriodicJob
-from oauth.models import RefreshToken, SigningKey, SsoTicket, UsedAssertion
+from oauth import backchannel_logout, client_sessions
+from oauth.models import ClientSession, RefreshToken, SigningKey, SsoTicket, UsedAssertion
 from oauth.pushed_requests import PushedRequest
 
 _TICKET_RETENTION = timedelta(days=1)
@@ -17,7 +21,7 @@ _REFRESH_GRACE = timedelta(seconds=oauth2_settings.REFRESH_TOKEN_GRACE_PERIOD_SE
 
 
 def delete_expired() -> None:
-    """Delete expired codes, tokens, tickets, assertions and pushed requests. Runs hourly.
+    """Delete expired codes, tokens, tickets, assertions and pushed requests, and sessions without tokens. Runs hourly.
 
     Used refresh tokens are kept until they would have expired, so that reuse by an attacker is detected.
     """
@@ -26,6 +30,7 @@ def delete_expired() -> None:
     past_grace = used.exclude(encrypted_response=b"").filter(revoked__lt=now - _REFRESH_GRACE)
     ended = used.filter(access_token__expires__lt=now)  # the library keeps access tokens that one points to
     tickets = SsoTicket.objects.filter(expires_at__lt=now - _TICKET_RETENTION)
+    unused = ClientSession.objects.filter(used_at__lt=now - client_sessions.RETENTION)
     steps: dict[str, Callable[[], object]] = {
         "responses": lambda: past_grace.update(encrypted_response=b""),
         "access tokens": lambda: ended.update(access_token=None),
@@ -33,6 +38,7 @@ def delete_expired() -> None:
         "tickets": tickets.delete,
         "pushed requests": PushedRequest.objects.filter(expires_at__lt=now).delete,
         "assertions": UsedAssertion.objects.filter(expires_at__lt=now).delete,
+        "client sessions": unused.delete,
     }
     periodic_jobs.process_items(lambda name: steps[name](), steps)
 
@@ -42,4 +48,20 @@ def create_missing_keys() -> None:
     SigningKey.objects.create_missing()
 
 
-JOBS = [PeriodicJob(delete_expired, every=3600), PeriodicJob(create_missing_keys, every=3600)]
+def end_expired_access() -> None:
+    """End the sessions at applications of users whose last day has passed. Runs every minute."""
+    ended = ClientSession.objects.filter(user__access_until__lt=timezone.localdate())
+    offices = ended.order_by("provider").values_list("provider", flat=True).distinct()
+    periodic_jobs.process_items(lambda pk: _end_in_office(ended.filter(provider=pk)), offices)
+
+
+@transaction.atomic
+def _end_in_office(ended: QuerySet[ClientSession]) -> None:
+    backchannel_logout.end_client_sessions(ended, by=build_job_actor("end_expired_access"))
+
+
+JOBS = [
+    PeriodicJob(delete_expired, every=3600),
+    PeriodicJob(create_missing_keys, every=3600),
+    PeriodicJob(end_expired_access, every=60),
+]

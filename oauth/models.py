@@ -33,7 +33,8 @@ from core.ids import uuid7
 from core.key_fields import KeyedModel, KeyField
 from core.keys import compute_name_key
 from oauth.client_assertions import UsedAssertion as UsedAssertion
-from oauth.client_settings import CLIENT_CONSTRAINTS, CLIENT_INDEXES, ClientSettings
+from oauth.client_sessions import ClientSession as ClientSession
+from oauth.client_settings import CLIENT_CONSTRAINTS, CLIENT_INDEXES, MAX_URI_LENGTH, ClientSettings
 from oauth.office_access import OfficeAccess as OfficeAccess
 from oauth.office_access import OfficeAccessTeam as OfficeAccessTeam
 from oauth.office_access import is_closed_to
@@ -106,6 +107,12 @@ class Application(KeyedModel, ClientSettings, AbstractApplication):  # type: ign
     previous_secret = models.CharField(max_length=64, default="", editable=False)
     previous_until = models.DateTimeField(null=True, editable=False)  # until when the previous secret is accepted
     scopes = ArrayField(models.CharField(max_length=20), verbose_name=_("Scopes"))
+    backchannel_logout_uri = models.CharField(
+        _("Address for logging out"), max_length=MAX_URI_LENGTH, blank=True, default=""
+    )
+    backchannel_logout_session_required = models.BooleanField(
+        _("The integration needs to know which session ended (sid)"), default=False
+    )
     switched_off_at = models.DateTimeField(null=True, editable=False)
     last_used_at = models.DateTimeField(null=True, editable=False)  # when it last obtained a token
     version = models.PositiveIntegerField(default=1, editable=False)  # incremented by every change
@@ -200,12 +207,16 @@ class SignInEvidence(models.Model):
 
     authenticated_at = models.DateTimeField(null=True)
     with_factor = models.BooleanField(default=False, db_default=False)  # second factor or Microsoft
+    sid = models.UUIDField(null=True)  # of the ClientSession, also of one that ended; null without the scope openid
+
+    EVIDENCE_FIELDS = ("authenticated_at", "with_factor", "sid")
 
     class Meta:
         abstract = True
 
     def copy_evidence(self, source: SignInEvidence) -> None:
-        self.authenticated_at, self.with_factor = source.authenticated_at, source.with_factor
+        for name in self.EVIDENCE_FIELDS:
+            setattr(self, name, getattr(source, name))
 
 
 class AuthorizationCode(SessionBoundModel, SignInEvidence, AbstractGrant):  # type: ignore[misc]  # noqa: DJ008

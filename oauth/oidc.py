@@ -10,13 +10,15 @@ from jwcrypto.jws import JWS
 from jwcrypto.jwt import JWT
 
 from accounts.models import User
+from oauth import access_claims
+from oauth.access_claims import MAX_USERINFO_GROUPS
 from oauth.scopes import Scope
 from oauth.signing_keys import SigningKey
 
 _SUBJECT_NAMESPACE = UUID("7c2f9a1e-5b0d-4f6e-9f37-0d1c8a4be652")  # never change: clients identify users by the result
 CLAIM_NAMES = (
     "sub", "name", "given_name", "family_name", "preferred_username", "provider_id", "provider_name", "email",
-    "email_verified", "auth_time", "acr", "amr",
+    "email_verified", "auth_time", "acr", "amr", "sid", *access_claims.CLAIM_NAMES,
 )  # fmt: skip
 
 
@@ -25,8 +27,8 @@ def compute_subject(user: User) -> str:
     return str(uuid5(_SUBJECT_NAMESPACE, str(user.pk)))
 
 
-def build_claims(user: User, scopes: Collection[str]) -> dict[str, Any]:
-    """Return the claims about `user` that `scopes` allow."""
+def build_claims(user: User, scopes: Collection[str], *, max_groups: int = MAX_USERINFO_GROUPS) -> dict[str, Any]:
+    """Return the claims about `user` that `scopes` allow, and that the userinfo endpoint may show."""
     claims: dict[str, Any] = {"sub": compute_subject(user)}
     if Scope.PROFILE in scopes:
         claims |= {
@@ -39,7 +41,7 @@ def build_claims(user: User, scopes: Collection[str]) -> dict[str, Any]:
         }
     if Scope.EMAIL in scopes:
         claims |= {"email": user.email, "email_verified": user.is_website_user}  # the others never confirmed an e-mail
-    return claims
+    return claims | access_claims.build_claims(user, scopes, max_groups=max_groups)
 
 
 def read_id_token(text: str) -> dict[str, Any] | None:

@@ -14,6 +14,8 @@ class Scope(TextChoices):
     OPENID = "openid", _("Verify your identity")
     PROFILE = "profile", _("View your name, username and office")
     EMAIL = "email", _("View your e-mail address")
+    GROUPS = "groups", _("View the teams that you are in")
+    RIGHTS = "rights", _("View what you may do in your office")
     PROFILE_WRITE = "profile:write", _("View and change your name, phone number and place of employment")
     ACCOUNT_READ = "account:read", _("View how and when you log in, your rights here and your integrations")
     USERS_READ = (
@@ -37,7 +39,7 @@ class Scope(TextChoices):
 
 
 # Scopes of /v2, and of SSO/Webservice users: no user is present whose identity an ID token could tell.
-API_SCOPES = tuple(scope for scope in Scope if scope != Scope.OPENID)
+API_SCOPES = tuple(scope for scope in Scope if scope not in (Scope.OPENID, Scope.GROUPS, Scope.RIGHTS))
 
 
 # Asks for refresh tokens (OpenID Connect Core section 11). Every client of the code grant gets them, so it is accepted

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import connection, models, transaction
 from django.utils import timezone
 from jwcrypto.jwk import JWK
+from jwcrypto.jwt import JWT
 
 from core import encryption
 from core.ids import uuid7
@@ -70,6 +71,13 @@ class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('signing keys', 0))")
             return self._find_current(algorithm) or self.create_key(algorithm, signs_from=timezone.now())
+
+    def sign(self, claims: dict[str, Any], algorithm: str, *, typ: str = "JWT") -> str:
+        """Return a token with `claims`, signed with the key of now."""
+        key = self.get_current(algorithm).jwk
+        token = JWT(header={"typ": typ, "alg": algorithm, "kid": key.thumbprint()}, claims=claims)
+        token.make_signed_token(key)
+        return str(token.serialize())
 
     def create_key(self, algorithm: str, *, signs_from: datetime) -> SigningKey:
         """Create a key that starts signing at `signs_from`."""

@@ -9,7 +9,6 @@ from django.db import transaction
 from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
-from jwcrypto.jwt import JWT
 from oauth2_provider.oauth2_validators import OAuth2Validator
 from oauthlib.oauth2.rfc6749 import errors
 
@@ -17,9 +16,12 @@ from accounts.models import User
 from authentication import reauthentication
 from core import encryption
 from oauth import authentication_context, consents, oidc, tokens
+from oauth.access_claims import MAX_ID_TOKEN_GROUPS
 from oauth.client_authentication import ClientAuthenticator, find_application
-from oauth.models import AccessToken, Application, AuthorizationCode, RefreshToken
+from oauth.models import AccessToken, Application, AuthorizationCode, ClientSession, RefreshToken
 from oauth.resources import find_error as find_resource_error
+from oauth.scopes import Scope
+from oauth.signing_keys import SigningKey
 
 
 class OAuthValidator(ClientAuthenticator, OAuth2Validator):  # type: ignore[misc]
@@ -50,7 +52,9 @@ class OAuthValidator(ClientAuthenticator, OAuth2Validator):  # type: ignore[misc
         """Store the code with when and how the user authenticated in this browser session."""
         created: AuthorizationCode = super()._create_authorization_code(request, code, expires)
         created.authenticated_at, created.with_factor = reauthentication.get_last_reauthentication(self.http)
-        created.save(update_fields=["authenticated_at", "with_factor"])
+        if Scope.OPENID in request.scopes:
+            created.sid = ClientSession.objects.start(self.http, request.user, request.client.pk)
+        created.save(update_fields=AuthorizationCode.EVIDENCE_FIELDS)
         return created
 
     def validate_code(self, client_id: str, code: str, client: Any, request: Any, *args: Any, **kwargs: Any) -> bool:
@@ -145,6 +149,8 @@ class OAuthValidator(ClientAuthenticator, OAuth2Validator):  # type: ignore[misc
             return
         request.refresh_token_instance = None  # the library would end the previous access token as well
         super()._save_bearer_token(token, request, *args, **kwargs)
+        if (sid := self._source and self._source.sid) and not ClientSession.objects.touch(sid) and used is None:
+            raise errors.InvalidGrantError(request=request)  # the session ended since the code was issued
         if used is not None:
             used.save_response(request.refresh_token, token)
         _update_last_used(request.client)
@@ -188,7 +194,7 @@ class OAuthValidator(ClientAuthenticator, OAuth2Validator):  # type: ignore[misc
     def _copy_evidence_to(self, created: AccessToken | RefreshToken, *others: str) -> None:
         if self._source is not None:
             created.copy_evidence(self._source)
-            created.save(update_fields=["authenticated_at", "with_factor", *others])
+            created.save(update_fields=[*created.EVIDENCE_FIELDS, *others])
 
     def _validate_resource_uris(self, request: Any, resources: list[str]) -> None:
         """Reject unknown resources (RFC 8707). Raises an OAuth2Error."""
@@ -198,15 +204,14 @@ class OAuthValidator(ClientAuthenticator, OAuth2Validator):  # type: ignore[misc
     # OpenID Connect.
 
     def get_oidc_claims(self, token: Any, token_handler: Any, request: Any) -> dict[str, Any]:
-        return oidc.build_claims(request.user, request.scopes)
+        return oidc.build_claims(request.user, request.scopes, max_groups=MAX_ID_TOKEN_GROUPS)
 
     def get_id_token_dictionary(self, token: Any, token_handler: Any, request: Any) -> tuple[dict[str, Any], datetime]:
         """Return the claims and their expiry. auth_time is the user's last authentication in that session."""
         claims, expires_at = super().get_id_token_dictionary(token, token_handler, request)
         del claims["auth_time"]  # set by the library to the user's last sign-in in any browser
-        if self._source is not None and self._source.authenticated_at is not None:
-            claims["auth_time"] = int(self._source.authenticated_at.timestamp())
-            claims |= authentication_context.build_claims(request.user, with_factor=self._source.with_factor)
+        if self._source is not None:
+            claims |= authentication_context.build_claims(request.user, self._source)
         return claims, expires_at
 
     def finalize_id_token(self, id_token: Any, token: Any, token_handler: Any, request: Any) -> str:
@@ -215,11 +220,8 @@ class OAuthValidator(ClientAuthenticator, OAuth2Validator):  # type: ignore[misc
             if not consents.use_consent(request.user, request.client, request.scopes):
                 raise errors.InvalidGrantError(request=request)
             claims, _expires_at = self.get_id_token_dictionary(token, token_handler, request)
-            key = request.client.jwk_key
-            header = {"typ": "JWT", "alg": request.client.algorithm, "kid": key.thumbprint()}
-            signed = JWT(header=header, claims=({"nonce": request.nonce} if request.nonce else {}) | id_token | claims)
-            signed.make_signed_token(key)
-            return str(signed.serialize())
+            claims = ({"nonce": request.nonce} if request.nonce else {}) | id_token | claims
+            return SigningKey.objects.sign(claims, request.client.algorithm)
 
     def _load_id_token(self, token: str) -> None:
         """Return None: no ID token is stored, it is recognized by its signature (`oidc.read_id_token`)."""

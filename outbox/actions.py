@@ -5,7 +5,7 @@ locks the row while the message is sent and records the result. A process that d
 message that kills the process is not sent again after its last attempt, because attempts remain counted.
 
 Phones cannot detect a duplicate SMS, so an SMS is sent at most once unless the gateway is known to have rejected it:
-without a response it is not sent again. No row is locked while the gateway is busy.
+without a response it is not sent again. No row is locked while the gateway or the receiver of a POST is busy.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -96,6 +97,15 @@ def queue_sms(
     return _insert_and_notify(
         [_encrypt_message(message, MessageBody(to=to, text=text), provider_id, user_id, expires_at)]
     )[0]
+
+
+def queue_posts(kind: str, posts: Iterable[tuple[str, str]], *, provider_id: UUID) -> list[Message]:
+    """Queue a POST for each address and content; `sending.FORM_BUILDERS[kind]` makes the form at every attempt."""
+    messages = []
+    for address, content in posts:
+        message = Message(channel=Message.Channel.HTTP, kind=kind, recipient=urlsplit(address).hostname or "")
+        messages.append(_encrypt_message(message, MessageBody(to=address, text=content), provider_id, None, None))
+    return _insert_and_notify(messages) if messages else []
 
 
 def _encrypt_message(
@@ -189,17 +199,16 @@ def claim_message(
         _finish_message(message, Message.State.FAILED, error="the worker stopped at every attempt")
     else:
         message.attempts += 1
-        message.due = now + CLAIM_GRACE * message.attempts
+        message.due = now + sending.get_max_duration(message.channel) + CLAIM_GRACE * message.attempts
         if message.channel == Message.Channel.SMS:
             message.state = Message.State.QUEUED  # see `Message.is_being_sent`
-            message.due = now + sending.get_max_sms_duration() + CLAIM_GRACE
         message.save(update_fields=["attempts", "due", "state"])
     return message
 
 
 def deliver_message(claimed: Message) -> Message | None:
     """Send a message returned by `claim_message`; return it in its new state, or None if another worker claimed it."""
-    if claimed.channel == Message.Channel.SMS:
+    if claimed.channel != Message.Channel.MAIL:
         outcome = _try_send(claimed)
         unknown = Q(state=Message.State.NO_RESPONSE)  # another worker gave up on it; now the response is known
         with transaction.atomic():

@@ -1,4 +1,4 @@
-"""E-mail and SMS: one row per message, written in the transaction of the change that causes it."""
+"""E-mail, SMS and POSTs to integrations: one row per message, written in the transaction of the change."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from core.ids import uuid7
 
 
 class MessageBody(TypedDict, total=False):
-    """Encrypted contents of a message, including the number of an SMS."""
+    """Encrypted contents of a message, including the number of an SMS or the address of a POST."""
 
     to: str
     subject: str
@@ -26,8 +26,8 @@ class MessageBody(TypedDict, total=False):
     sender_name: str
 
 
-# Kinds of email that report the suspension or impersonation.
-KINDS_SENT_WHEN_SUSPENDED = ("office_closed", "looked_along")
+# Kinds that report the suspension or impersonation, or end sessions at integrations.
+KINDS_SENT_WHEN_SUSPENDED = ("office_closed", "looked_along", "logout")
 URGENT_KINDS = frozenset({"code", "password_link", "confirm_address"})  # a user is waiting for these
 # Digests, reports and reminders.
 LOW_PRIORITY_KINDS = frozenset({"signals", "hygiene", "checkpoint", "factor_duty_ahead"})
@@ -62,13 +62,14 @@ class PausedOffice(models.Model):
 
 
 class Message(models.Model):
-    """One e-mail or SMS with its delivery state; the encrypted body is deleted once it can no longer be sent."""
+    """One e-mail, SMS or POST with its delivery state; the encrypted body is deleted once it can no longer be sent."""
 
     class Channel(models.TextChoices):
         """Means of delivery."""
 
         MAIL = "mail", _("mail")
         SMS = "sms", _("SMS")
+        HTTP = "http", _("integration")
 
     class State(models.TextChoices):
         """Delivery state."""
@@ -97,7 +98,7 @@ class Message(models.Model):
     user_id = models.UUIDField(null=True)
     channel = models.CharField(max_length=4, choices=Channel)
     kind = models.CharField(max_length=40)  # for support: "invitation", "code"
-    recipient = models.CharField(max_length=255, blank=True)  # email address; the number of an SMS is in the body
+    recipient = models.CharField(max_length=255, blank=True)  # email address, or host of a POST; not of an SMS
     encrypted_body = models.BinaryField(null=True)
     state = models.CharField(max_length=9, choices=State, default=State.QUEUED)
     attempts = models.PositiveSmallIntegerField(default=0)
@@ -121,7 +122,7 @@ class Message(models.Model):
                 | ~Q(state__in=["queued", "deferred"]) & Q(encrypted_body__isnull=True),
                 name="message_body_while_waiting",
             ),
-            models.CheckConstraint(condition=Q(channel="mail") | Q(recipient=""), name="message_sms_number_encrypted"),
+            models.CheckConstraint(condition=~Q(channel="sms") | Q(recipient=""), name="message_sms_number_encrypted"),
         ]
         indexes = [
             models.Index(fields=["channel", "due"], condition=Q(state__in=["queued", "deferred"]), name="message_due"),
@@ -154,7 +155,7 @@ class Message(models.Model):
 
     @property
     def domain(self) -> str:
-        """Domain of the e-mail address, or "" for an SMS."""
+        """Domain of the e-mail address, host of a POST, or "" for an SMS."""
         return self.recipient.rpartition("@")[2].lower()
 
     @property

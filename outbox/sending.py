@@ -1,10 +1,11 @@
-"""Sending one message: e-mail through EMAIL_BACKEND, SMS through the gateway of SMS_URL. Writes no row."""
+"""Sending one message: e-mail through EMAIL_BACKEND, SMS through the gateway of SMS_URL, a POST. Writes no row."""
 
 from __future__ import annotations
 
 import re
 import smtplib
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from email.headerregistry import Address
 from email.utils import parseaddr
@@ -18,6 +19,7 @@ from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.message import sanitize_address
 from django.core.validators import validate_email
+from django.db import connection
 from django.utils.module_loading import import_string
 
 from core.encryption import DecryptionError
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
     from outbox.request_tracking import RequestTracker
 
 CONNECT_TIMEOUT_SECONDS = 5.0  # seconds, of the SMS gateway; LOKET_SMS_TIMEOUT limits its response
+POST_TIMEOUT_SECONDS = 5.0  # seconds to connect, and as many to wait for the response
 _MAX_REASON_LENGTH = 150  # characters
+FORM_BUILDERS: dict[str, Callable[[str], dict[str, str]]] = {}  # by kind of POST: the form for the content, made anew
 _SENSITIVE_PATTERN = re.compile(r"@|://|\d{4}|\S{25}")  # an address, a link, a number or code, a token
 
 
@@ -53,6 +57,9 @@ def send_message(message: Message) -> str:
         if message.channel == Message.Channel.SMS:
             _send_sms(message, body)
             return ""
+        if message.channel == Message.Channel.HTTP:
+            _send_post(message, body)
+            return ""
         return _send_email(_build_email(message, body), body["to"])
     except SendingError:
         raise
@@ -62,9 +69,14 @@ def send_message(message: Message) -> str:
         raise SendingError(type(error).__name__) from None
 
 
-def get_max_sms_duration() -> timedelta:
-    """Return the longest time that sending an SMS takes; after that its result stays unknown."""
-    return timedelta(seconds=CONNECT_TIMEOUT_SECONDS + settings.LOKET_SMS_TIMEOUT)
+def get_max_duration(channel: str) -> timedelta:
+    """Return the longest time that sending takes while no row is locked. The result of an SMS stays unknown after that.
+
+    That of an e-mail, whose row is locked, is 0.
+    """
+    if channel == Message.Channel.SMS:
+        return timedelta(seconds=CONNECT_TIMEOUT_SECONDS + settings.LOKET_SMS_TIMEOUT)
+    return timedelta(seconds=2 * POST_TIMEOUT_SECONDS if channel == Message.Channel.HTTP else 0)
 
 
 def _load_anymail_exceptions() -> Any:
@@ -200,6 +212,20 @@ def _build_gateway_error(tracker: RequestTracker, *, is_understood: bool) -> Sen
     if tracker.status < HTTPStatus.BAD_REQUEST and not is_understood:
         return SendingError("the answer of the gateway is not understood", no_response=True)
     return SendingError(f"the gateway refused it ({tracker.status})")
+
+
+def _send_post(message: Message, body: MessageBody) -> None:
+    from outbox import posts  # its library loads 5 MB
+
+    try:
+        form = FORM_BUILDERS[message.kind](body["text"])
+        if not connection.in_atomic_block:
+            connection.close()  # return it to the pool: the receiver may be slow
+        status = posts.post_form(body["to"], form, timeout=POST_TIMEOUT_SECONDS)
+    except posts.AddressNotPublic:
+        raise SendingError("the address is not public", permanent=True) from None
+    if status not in (HTTPStatus.OK, HTTPStatus.NO_CONTENT):
+        raise SendingError(f"the integration answered {status}", permanent=status == HTTPStatus.BAD_REQUEST)
 
 
 def _create_gateway(to: str) -> Any:

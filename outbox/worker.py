@@ -22,7 +22,8 @@ from outbox.models import Message
 MAIL_SENDERS = 5
 URGENT_ONLY_SENDERS = 1  # email senders reserved for urgent messages
 MAX_CONCURRENT_SMS = 48  # threads; an office gets half of them: 4 SMS a second at a gateway that takes 6 s
-MAX_CONNECTIONS = MAIL_SENDERS + 3  # one to claim SMS, two for their results: none is needed while an SMS is sent
+MAX_CONCURRENT_POSTS = 4
+MAX_CONNECTIONS = MAIL_SENDERS + 3  # one to claim SMS and POSTs, two for their results: none while one is sent
 POLL_SECONDS = 0.5  # seconds; covers a lost notification
 HEARTBEAT_SECONDS = 5.0  # seconds
 _FAULT_PAUSE_SECONDS = 1.0  # seconds
@@ -77,6 +78,42 @@ def send_due_messages() -> int:
     return count
 
 
+class _Lane:
+    """Threads that send the messages of one channel."""
+
+    def __init__(self, channel: Message.Channel, size: int) -> None:
+        self.queue, self.threads = FairQueue(channel, size), ThreadPoolExecutor(size)
+        self._free = Semaphore(size)
+
+    def start_next(self, wake: Event) -> bool:
+        """Start sending the next message and return True, unless there is none or no thread is free.
+
+        `wake` is set when a thread becomes free.
+        """
+        if not self._free.acquire(blocking=False):
+            return False
+        message = None
+        try:
+            message = self.queue.claim_next()
+            if message is not None:
+                self.threads.submit(self._deliver, message, wake)
+        finally:
+            if message is None:
+                self._free.release()
+        return message is not None
+
+    def _deliver(self, message: Message, wake: Event) -> None:
+        try:
+            _deliver_claimed_message(self.queue, message)
+        except Exception as error:  # its text may hold the number
+            log.error("worker fault", error=type(error).__name__, traceback=format_traceback(error))
+        finally:
+            with suppress(Exception):
+                connection.close()
+            self._free.release()
+            wake.set()
+
+
 class Worker:
     """Threads of a worker: senders, one per periodic job, and one that listens for notifications."""
 
@@ -85,14 +122,17 @@ class Worker:
         self._id = uuid7()
         self._jobs = [PeriodicJob(self._record_heartbeat, HEARTBEAT_SECONDS, "heartbeat"), *jobs]
         self._wake_events: list[Event] = []
-        self._free_sms_slots, self._sms_threads = Semaphore(MAX_CONCURRENT_SMS), ThreadPoolExecutor(MAX_CONCURRENT_SMS)
+        self._lanes = [
+            _Lane(Message.Channel.SMS, MAX_CONCURRENT_SMS),
+            _Lane(Message.Channel.HTTP, MAX_CONCURRENT_POSTS),
+        ]
         steps: list[Callable[[], None]] = [self._listen, *(self._build_job_step(JobRunner(job)) for job in self._jobs)]
         mails = FairQueue(Message.Channel.MAIL, MAIL_SENDERS)
         steps += [
             self._build_email_step(mails, ONLY_URGENT if number < URGENT_ONLY_SENDERS else ANY_URGENCY)
             for number in range(MAIL_SENDERS)
         ]
-        steps.append(self._build_sms_step(FairQueue(Message.Channel.SMS, MAX_CONCURRENT_SMS)))
+        steps.append(self._build_lane_step())
         self._threads = [Thread(target=self._repeat, args=[step]) for step in steps]
 
     def start(self) -> None:
@@ -105,7 +145,8 @@ class Worker:
         self._wake()
         for thread in self._threads:
             thread.join()
-        self._sms_threads.shutdown()
+        for lane in self._lanes:
+            lane.threads.shutdown()
 
     def _wake(self) -> None:
         for wake in self._wake_events:
@@ -133,36 +174,16 @@ class Worker:
 
         return step
 
-    def _build_sms_step(self, queue: FairQueue) -> Callable[[], None]:
-        """Return the step that passes each SMS to a free thread, so that a slow gateway does not block other SMS."""
+    def _build_lane_step(self) -> Callable[[], None]:
+        """Return the step that passes each SMS and POST to a free thread, so that a slow receiver blocks no other."""
         wake = self._create_wake_event()
 
         def step() -> None:
-            if not self._free_sms_slots.acquire(timeout=POLL_SECONDS):
-                return
-            message = None
-            try:
-                message = queue.claim_next()
-                if message is not None:
-                    self._sms_threads.submit(self._deliver_sms, queue, message)
-            finally:
-                if message is None:
-                    self._free_sms_slots.release()
-            if message is None:
+            if not sum(lane.start_next(wake) for lane in self._lanes):
                 wake.wait(POLL_SECONDS)
                 wake.clear()
 
         return step
-
-    def _deliver_sms(self, queue: FairQueue, message: Message) -> None:
-        try:
-            _deliver_claimed_message(queue, message)
-        except Exception as error:  # its text may hold the number
-            log.error("worker fault", error=type(error).__name__, traceback=format_traceback(error))
-        finally:
-            with suppress(Exception):
-                connection.close()
-            self._free_sms_slots.release()
 
     def _create_wake_event(self) -> Event:
         wake = Event()

@@ -9,6 +9,7 @@ import authentication.actions
 from accounts import passwords
 from accounts.locks import lock_user
 from accounts.models import LoginMethod, User
+from accounts.sessions import end_sessions
 from accounts.user_lookup import require_free_username
 from accounts.validators import build_username_taken_error, validate_username
 from audit.actions import record
@@ -67,7 +68,7 @@ def close_support_user(user: User, *, by: Actor) -> bool:
     if user.blocked_at is not None:
         return False
     user.blocked_at = timezone.now()
-    user.session_version += 1
+    end_sessions(user, by=by)
     user.save(update_fields=["blocked_at", "session_version"])
     record(Verb.USER_BLOCKED, user, by=by, provider_id=None)
     return True

@@ -220,6 +220,7 @@ class ApplicationAdmin(ReadOnlyAdmin):
         build_field_column("resource", _("Address as a resource server")),
         build_field_column("pushed_requests_required", _("Only pushed authorization requests"), boolean=True),
         build_field_column("pkce_optional", _("PKCE may be left out"), boolean=True),
+        build_field_column("backchannel_logout_uri", _("Address for logging out")),
         _has_secret,
         build_field_column("previous_until", _("Previous secret works until")),
         _used,

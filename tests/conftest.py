@@ -20,6 +20,7 @@ from core import db_roles
 from permissions.checks import Right
 from tests.helpers import mfa as factors
 from tests.helpers.cleanup import quick_cleanup
+from tests.helpers.logout_receiver import receiver as receiver
 from tests.helpers.servers import mail_server as mail_server
 from tests.helpers.servers import sms_gateway as sms_gateway
 from tests.helpers.template_database import use_template

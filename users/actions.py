@@ -16,6 +16,7 @@ import outbox.actions
 from accounts import emails
 from accounts.locks import lock_provider, lock_user
 from accounts.models import EmailChange, Provider, User
+from accounts.sessions import end_sessions, sessions_ended
 from accounts.user_details import UserDetails, get_changes
 from audit.actions import record, record_many
 from audit.actors import Actor, action
@@ -138,12 +139,13 @@ def _apply_details(users: Sequence[User], details: UserDetails, office: Provider
         checks.require_authority_over(by, *others)  # names too: colleagues, e-mails and approvals rely on them
     if "two_factor_required" in changed_fields:
         by.require_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
+    dated = [user for user, changes in changes_by_user.items() if "access_until" in changes]
+    ended = {user for user in dated if user.has_ended()}
     for user, changes in changes_by_user.items():
-        if "access_until" in changes and user.has_ended():
-            user.session_version += 1  # else extending access would revive old sessions
         for name in changes:
             setattr(user, name, details[name])  # type: ignore[literal-required]
         user.version += 1
+    end_sessions(*ended.union(user for user in dated if user.has_ended()), by=by)  # extending access revives none
     _save_users(list(changes_by_user), changed_fields)
     if "access_until" in changed_fields:
         checks.require_administrator(office)
@@ -178,6 +180,7 @@ def _block_users(users: Sequence[User], by: Actor) -> list[User]:
     office, users = _lock_managed_users(users, by, SupportAction.BLOCK, blocked_at=None)
     if users:
         _update_users(users, blocked_at=timezone.now(), session_version=F("session_version") + 1)
+        sessions_ended.send(None, users=users, by=by, session_id=None)
         checks.require_administrator(office)
         EmailChange.objects.filter(user__in=users).delete()  # else it could be confirmed after unblocking
         outbox.actions.cancel_emails("invitation", [user.pk for user in users], provider_id=office.pk)

@@ -12,6 +12,7 @@ from accounts import emails
 from accounts.locks import lock_provider
 from accounts.models import EmailChange, ExternalTenant, LoginMethod, User
 from accounts.passwords import make_unusable_password
+from accounts.sessions import end_sessions
 from accounts.validators import validate_has_access, validate_username
 from audit.actions import record
 from audit.actors import Actor, action
@@ -58,7 +59,8 @@ def change_to_azure(
     user.previous_password, user.previous_password_until = "", None
     user.accepted_at = user.accepted_at or timezone.now()
     user.password_resets.all().delete()
-    _end_sessions(user)
+    user.version += 1
+    end_sessions(user, by=by)
     with login_methods.require_unique([user]):
         user.save()
     _mark_office_established(user)
@@ -87,7 +89,8 @@ def change_to_website(user: User, *, mobile_number: str, by: Actor) -> User:
     user.login_method, user.username, user.accepted_at = LoginMethod.WEBSITE_SSO, None, None
     user.external_tenant = user.external_user_id = None
     EmailChange.objects.filter(user=user).delete()  # the address of an invited user changes with the invitation
-    _end_sessions(user)
+    user.version += 1
+    end_sessions(user, by=by)
     user.save()
     checks.require_administrator(user.office)
     record(Verb.LOGIN_METHOD_CHANGED, user, by=by, provider_id=user.provider_id, changes=_build_changes(before, user))
@@ -108,11 +111,6 @@ def _lock_user_and_invitation(user: User, by: Actor) -> tuple[User, Invitation |
         users = User.objects.select_for_update(of=("self",)).select_related("provider")
         return users.get(pk=user.pk, provider=provider), None
     return invitation.user, invitation
-
-
-def _end_sessions(user: User) -> None:
-    user.session_version += 1
-    user.version += 1
 
 
 def _mark_office_established(user: User) -> None:

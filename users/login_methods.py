@@ -18,6 +18,7 @@ from accounts import emails, passwords
 from accounts.locks import lock_user
 from accounts.models import ExternalTenant, LoginMethod, Provider, User
 from accounts.passwords import make_unusable_password
+from accounts.sessions import end_sessions
 from accounts.user_details import InitialAccessCallback, UserDetails, get_creation_changes
 from accounts.validators import build_account_taken_error, build_username_taken_error, validate_username
 from audit.actions import record, record_many
@@ -255,7 +256,8 @@ def set_password(
         raise ValidationError(_("This is already the password. Choose another one."), code="same")
     user.password, user.password_changed_at = hashed, timezone.now()
     user.previous_password, user.previous_password_until = old, overlap_until
-    user.session_version += 0 if old else 1
+    if not old:
+        end_sessions(user, by=by)
     user.version += 1
     user.save()
     changes = {"previous_password_until": [None, overlap_until.isoformat()]} if overlap_until else {}

@@ -12,6 +12,7 @@ import outbox.actions
 from accounts import emails
 from accounts.locks import lock_provider
 from accounts.models import Provider, User
+from accounts.sessions import sessions_ended
 from audit.actions import record
 from audit.actors import Actor, action
 from audit.models import Verb
@@ -29,7 +30,9 @@ def suspend_office(provider: Provider, *, by: Actor) -> bool:
     provider.suspended_at = timezone.now()
     provider.version += 1
     provider.save()
-    User.objects.filter(provider=provider).update(session_version=F("session_version") + 1)
+    users = User.objects.filter(provider=provider)
+    users.update(session_version=F("session_version") + 1)
+    sessions_ended.send(None, users=users, by=by, session_id=None)
     outbox.actions.pause_office(provider.pk)
     administrators = checks.list_active_administrators(provider)
     emails.send("office_suspended", *administrators, kind="office_closed", reason=by.reason)

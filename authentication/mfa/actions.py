@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from accounts import emails
 from accounts.locks import lock_user
 from accounts.models import User
+from accounts.sessions import end_sessions
 from audit.actions import record
 from audit.actors import Actor, action, requires_reauthentication
 from audit.models import Verb
@@ -166,14 +167,14 @@ def remove_device(user: User, device_id: UUID, *, by: Actor) -> User:
     if is_last and checks.two_factor_rules(user).is_required_today:
         raise LastDeviceRequired
     device.delete()
-    _end_sessions(user, without_factor=is_last)
+    _end_sessions(user, without_factor=is_last, by=by)
     emails.send("device_removed", user, kind="factor_removed", device=device.name)
     record(Verb.FACTOR_REMOVED, user, by=by, provider_id=user.provider_id, changes={"device": [device.name, None]})
     return user
 
 
-def _end_sessions(user: User, *, without_factor: bool) -> None:
-    user.session_version += 1
+def _end_sessions(user: User, *, without_factor: bool, by: Actor) -> None:
+    end_sessions(user, by=by)
     user.version += 1
     if without_factor:
         user.recovery_codes.all().delete()
@@ -196,7 +197,7 @@ def reset_mfa(user: User, *, reason: str, by: Actor) -> bool:
     names = [device.name for device in list_devices(user)]
     user.authenticator_apps.all().delete()
     user.passkeys.all().delete()
-    _end_sessions(user, without_factor=True)
+    _end_sessions(user, without_factor=True, by=by)
     emails.send("two_factor_reset", user, kind="factors_reset", by_support=by.is_support)
     changes = {"device": [", ".join(names), None]}
     record(Verb.FACTORS_RESET, user, by=by, provider_id=user.provider_id, changes=changes, reason=reason)

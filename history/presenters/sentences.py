@@ -93,6 +93,7 @@ _SENTENCES: Mapping[str, "StrOrPromise"] = {
     ),
     Verb.CONSENT_GIVEN: gettext_lazy("%(who)s allowed the integration %(target)s."),
     Verb.CONSENT_ENDED: gettext_lazy("%(who)s revoked an integration's access: %(old)s."),
+    Verb.CLIENTS_LOGGED_OUT: gettext_lazy("%(who)s logged %(target)s out of integrations: %(old)s."),
     Verb.TICKET_MADE: gettext_lazy("%(who)s requested an SSO ticket for %(target)s."),
     Verb.USER_ERASED: gettext_lazy("%(who)s permanently erased %(target)s."),
     Verb.PERSON_EXPORTED: gettext_lazy("%(who)s exported all personal data of %(target)s."),
@@ -108,6 +109,7 @@ _OWN_SENTENCES: Mapping[str, "StrOrPromise"] = {
     Verb.PASSWORD_CHANGED: gettext_lazy("%(who)s changed their own password."),
     Verb.SESSION_ENDED: gettext_lazy("%(who)s ended one of their own sessions."),
     Verb.SESSIONS_ENDED: gettext_lazy("%(who)s ended all their own sessions."),
+    Verb.CLIENTS_LOGGED_OUT: gettext_lazy("%(who)s was logged out of integrations: %(old)s."),
     Verb.TICKET_MADE: gettext_lazy("%(who)s requested an SSO ticket."),
 }
 

@@ -7,6 +7,7 @@ import core.keys
 import django.contrib.postgres.fields
 import django.contrib.postgres.indexes
 import django.db.models.deletion
+import django.utils.timezone
 import oauth.models
 import oauth2_provider.models
 import uuid
@@ -60,6 +61,8 @@ class Migration(migrations.Migration):
                 ('previous_secret', models.CharField(default='', editable=False, max_length=64)),
                 ('previous_until', models.DateTimeField(editable=False, null=True)),
                 ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=20), size=None, verbose_name='Scopes')),
+                ('backchannel_logout_uri', models.CharField(blank=True, default='', max_length=250, verbose_name='Address for logging out')),
+                ('backchannel_logout_session_required', models.BooleanField(default=False, verbose_name='The integration needs to know which session ended (sid)')),
                 ('switched_off_at', models.DateTimeField(editable=False, null=True)),
                 ('last_used_at', models.DateTimeField(editable=False, null=True)),
                 ('version', models.PositiveIntegerField(default=1, editable=False)),
@@ -86,6 +89,7 @@ class Migration(migrations.Migration):
                 ('session_version', models.PositiveIntegerField()),
                 ('authenticated_at', models.DateTimeField(null=True)),
                 ('with_factor', models.BooleanField(db_default=False, default=False)),
+                ('sid', models.UUIDField(null=True)),
                 ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('code', oauth.models.HashedField(max_length=64, unique=True)),
                 ('application', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to=settings.OAUTH2_PROVIDER_APPLICATION_MODEL, verbose_name='application')),
@@ -151,6 +155,7 @@ class Migration(migrations.Migration):
                 ('session_version', models.PositiveIntegerField()),
                 ('authenticated_at', models.DateTimeField(null=True)),
                 ('with_factor', models.BooleanField(db_default=False, default=False)),
+                ('sid', models.UUIDField(null=True)),
                 ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('provider', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.provider')),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
@@ -174,6 +179,7 @@ class Migration(migrations.Migration):
                 ('session_version', models.PositiveIntegerField()),
                 ('authenticated_at', models.DateTimeField(null=True)),
                 ('with_factor', models.BooleanField(db_default=False, default=False)),
+                ('sid', models.UUIDField(null=True)),
                 ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('access_token', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='refresh_token', to=settings.OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL, verbose_name='access token')),
                 ('encrypted_response', models.BinaryField(default=b'')),
@@ -189,6 +195,17 @@ class Migration(migrations.Migration):
             model_name='accesstoken',
             name='source_refresh_token',
             field=models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='refreshed_access_token', to=settings.OAUTH2_PROVIDER_REFRESH_TOKEN_MODEL, verbose_name='source refresh token'),
+        ),
+        migrations.CreateModel(
+            name='ClientSession',
+            fields=[
+                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('session_id', models.UUIDField()),
+                ('used_at', models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
+                ('application', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.OAUTH2_PROVIDER_APPLICATION_MODEL)),
+                ('provider', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.provider')),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
         ),
         migrations.CreateModel(
             name='PushedRequest',
@@ -265,6 +282,14 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='authorizationcode',
             constraint=core.composite_keys.SameOfficeForeignKey('user', name='oauth_authorizationcode_user_id_same_office'),
+        ),
+        migrations.AddConstraint(
+            model_name='clientsession',
+            constraint=models.UniqueConstraint(fields=('session_id', 'application'), name='client_session_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='clientsession',
+            constraint=core.composite_keys.SameOfficeForeignKey('user', name='oauth_clientsession_user_id_same_office'),
         ),
         migrations.AddConstraint(
             model_name='consent',

@@ -21,6 +21,7 @@ from core import paging
 from core.access import POST, SAFE, DuringImpersonation, ReauthenticationLevel, page
 from core.confirmation import Confirmation, render_confirmation
 from core.errors import EditConflict
+from oauth import backchannel_logout
 from oauth.client_settings import ClientAuthentication
 from oauth.forms import ApplicationForm, ClientSecretForm
 from oauth.models import Application
@@ -70,6 +71,7 @@ def application_detail(request: OfficeRequest, pk: UUID) -> HttpResponse:
         return redirect("oauth:application_detail", application.pk)
     discovery = urljoin(settings.LOKET_URL, reverse("oauth:openid_configuration"))
     context = {"form": form, "application": application, "discovery": discovery}
+    context["logout_message"] = backchannel_logout.find_last_message(application)
     return render(request, "oauth/application.html", context)
 
 

@@ -52,6 +52,8 @@ def openid_configuration(request: HttpRequest) -> HttpResponse:
         "introspection_endpoint_auth_signing_alg_values_supported": list(client_assertions.ALGORITHMS),
         "prompt_values_supported": list(PROMPTS),
         "ui_locales_supported": ["nl", "en"],
+        "backchannel_logout_supported": True,
+        "backchannel_logout_session_supported": True,
         "authorization_response_iss_parameter_supported": True,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,

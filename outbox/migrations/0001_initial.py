@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('provider_id', models.UUIDField(null=True)),
                 ('user_id', models.UUIDField(null=True)),
-                ('channel', models.CharField(choices=[('mail', 'mail'), ('sms', 'SMS')], max_length=4)),
+                ('channel', models.CharField(choices=[('mail', 'mail'), ('sms', 'SMS'), ('http', 'integration')], max_length=4)),
                 ('kind', models.CharField(max_length=40)),
                 ('recipient', models.CharField(blank=True, max_length=255)),
                 ('encrypted_body', models.BinaryField(null=True)),
@@ -45,7 +45,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'message',
                 'verbose_name_plural': 'messages',
                 'indexes': [models.Index(condition=models.Q(('state__in', ['queued', 'deferred'])), fields=['channel', 'due'], name='message_due'), models.Index(condition=models.Q(('state__in', ['queued', 'deferred'])), fields=['channel', 'provider_id', 'urgency', 'due'], name='message_turn'), models.Index(condition=models.Q(('state__in', ['failed', 'bounced'])), fields=['provider_id'], name='message_undelivered'), models.Index(condition=models.Q(('esp_id', ''), _negated=True), fields=['esp_id'], name='message_esp'), models.Index(fields=['provider_id', 'user_id', '-id'], name='message_of_user'), models.Index(condition=models.Q(('scheduled_at__isnull', False)), fields=['provider_id', 'scheduled_at'], name='message_scheduled')],
-                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('encrypted_body__isnull', False), ('state__in', ['queued', 'deferred'])), models.Q(models.Q(('state__in', ['queued', 'deferred']), _negated=True), ('encrypted_body__isnull', True)), _connector='OR'), name='message_body_while_waiting'), models.CheckConstraint(condition=models.Q(('channel', 'mail'), ('recipient', ''), _connector='OR'), name='message_sms_number_encrypted')],
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('encrypted_body__isnull', False), ('state__in', ['queued', 'deferred'])), models.Q(models.Q(('state__in', ['queued', 'deferred']), _negated=True), ('encrypted_body__isnull', True)), _connector='OR'), name='message_body_while_waiting'), models.CheckConstraint(condition=models.Q(models.Q(('channel', 'sms'), _negated=True), ('recipient', ''), _connector='OR'), name='message_sms_number_encrypted')],
             },
         ),
     ]

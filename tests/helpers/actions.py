@@ -63,6 +63,8 @@ QUESTIONS = {"authentication.mfa.office_policy.require_policy_allowed"}  # they 
 # They take the actor, but are parts of other actions, which check it.
 PARTS = {
     "audit.actions.record", "audit.actions.record_many", "permissions.action_helpers.record_export",
+    "accounts.sessions.end_sessions", "oauth.backchannel_logout.end_client_sessions",
+    "oauth.backchannel_logout.handle_ended_sessions",
     "history.snapshots.record_snapshot", "history.retention.trim_events", "imports.plans.plan.plan_and_apply",
     "imports.plans.plan.apply_plan", "imports.job_plans.execute_job", "imports.job_plans.plan_job",
     "imports.declarative.reconcile.reconcile_office",

@@ -60,6 +60,7 @@ SHOWN = {
     "permissions.SetApplication.user": "id authorization_set team applied_at",
     "permissions.TeamMember.user": "id team",
     "oauth.AccessToken.user": "expires scope resource created updated authenticated_at with_factor id application",
+    "oauth.ClientSession.user": "id application used_at",
     "oauth.Consent.user": "id application scopes created_at last_used_at",
     "oauth.AuthorizationCode.user": (
         "application expires redirect_uri scope created updated resource authenticated_at with_factor id"

@@ -595,7 +595,8 @@ GUARDS = [
     # 10. No acknowledged message is lost.
     Guard(
         10, "a claimed message becomes due again", "outbox/actions.py",
-        "message.due = now + CLAIM_GRACE * message.attempts", "message.due = now + CLAIM_GRACE * 10**6",
+        "message.due = now + sending.get_max_duration(message.channel) + CLAIM_GRACE * message.attempts",
+        "message.due = now + CLAIM_GRACE * 10**6",
         ("outbox/test_sending.py", "outbox/test_worker.py"),
     ),
     Guard(
@@ -961,8 +962,8 @@ GUARDS = [
     ),
     Guard(
         0, "only a sign-in starts a session", "authentication/sessions.py",
-        "UserSession.objects.update_or_create(session_id=", "from django.utils import timezone\n"
-        "    values |= {'created_at': timezone.now()}\n    UserSession.objects.update_or_create(session_id=",
+        "    return UserSession.objects.update_or_create(session_id=", "    from django.utils import timezone\n"
+        "    values |= {'created_at': timezone.now()}\n    return UserSession.objects.update_or_create(session_id=",
         ("authentication/test_session_expiry.py",),
     ),
     Guard(
@@ -1395,5 +1396,35 @@ GUARDS = [
         0, "a sender for urgent messages", "outbox/worker.py",
         "ONLY_URGENT if number < URGENT_ONLY_SENDERS else ANY_URGENCY", "ANY_URGENCY",
         ("outbox/test_fair_queue.py",),
+    ),
+    Guard(
+        7, "no POST into a private network", "outbox/posts.py",
+        "if not is_public_ip(str(connected.getpeername()[0])):", "if False:",
+        ("oauth/test_backchannel_logout.py",),
+    ),
+    Guard(
+        7, "no redirect of a POST is followed", "outbox/posts.py", "allow_redirects=False", "allow_redirects=True",
+        ("oauth/test_backchannel_logout.py",),
+    ),
+    Guard(
+        4, "integrations are told that sessions ended", "accounts/sessions.py",
+        "    sessions_ended.send(None, users=users, by=by, session_id=None)", "",
+        ("oauth/test_backchannel_logout.py",),
+    ),
+    Guard(
+        4, "no tokens for a session that ended", "oauth/validator.py",
+        "and not ClientSession.objects.touch(sid) and used is None:", "and used is None and False:",
+        ("oauth/test_backchannel_logout.py",),
+    ),
+    Guard(
+        4, "sessions end with the consent", "oauth/consents.py",
+        "    backchannel_logout.end_client_sessions(ended, by=by)", "",
+        ("oauth/test_backchannel_logout.py",),
+    ),
+    Guard(
+        4, "a suspension does not hold back a logout", "outbox/models.py",
+        'KINDS_SENT_WHEN_SUSPENDED = ("office_closed", "looked_along", "logout")',
+        'KINDS_SENT_WHEN_SUSPENDED = ("office_closed", "looked_along")',
+        ("oauth/test_backchannel_logout.py",),
     ),
 ]  # fmt: skip

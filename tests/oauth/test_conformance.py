@@ -1,4 +1,7 @@
-"""The test list of the OpenID conformance suite, under its names: config OP, basic OP and RP-initiated logout."""
+"""The test list of the OpenID conformance suite, under its names.
+
+Config OP, basic OP, RP-initiated logout and back-channel logout (see `test_backchannel_logout.py` for its details).
+"""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -14,7 +17,9 @@ from accounts.models import User
 from audit.actors import build_operator
 from oauth import consents, oidc
 from oauth.models import Application
+from outbox.worker import send_due_messages
 from tests.helpers.access_tokens import bearing
+from tests.helpers.logout_receiver import Receiver, read_logout_token
 from tests.helpers.users import signed_in
 from tests.oauth.test_authorization_code import BACK, SECRET, make_application
 from tests.oauth.test_authorize import URL, asked, told
@@ -194,3 +199,23 @@ def test_oidcc_rp_initiated_logout(
     assert ("data-submit-at-once" in page.text) == (query["id_token_hint"] == hint), "without a valid hint it asks"
     assert client.post(page.context["confirm_url"])["Location"] == goes_to
     assert "_auth_user_id" not in client.session
+
+
+def test_oidcc_backchannel_logout_discovery_endpoint_verification(client: Client) -> None:
+    found = client.get("/.well-known/openid-configuration").json()
+    assert found["backchannel_logout_supported"] is True
+    assert found["backchannel_logout_session_supported"] is True
+    assert found["end_session_endpoint"]
+
+
+def test_oidcc_backchannel_rp_initiated_logout(bob: User, program: Application, receiver: Receiver) -> None:
+    """The portal that sends the user to log out is told as well, before or after the browser comes back."""
+    Application.objects.update(backchannel_logout_uri=receiver.url)
+    client = signed_in(bob)
+    found = tokens(client, program)
+    query = {"id_token_hint": found["id_token"], "post_logout_redirect_uri": AFTER, "state": "s-2"}
+    page = client.get(f"/oauth/logout/?{urlencode(query)}")
+    assert client.post(page.context["confirm_url"])["Location"] == f"{AFTER}?state=s-2"
+    send_due_messages()
+    claims, told = verify(found, program), read_logout_token(receiver.tokens[0], program)
+    assert (told["sub"], told["sid"]) == (claims["sub"], claims["sid"])

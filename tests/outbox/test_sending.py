@@ -346,7 +346,7 @@ def test_an_sms_whose_worker_died_is_not_sent_again(sms_gateway: SmsGateway) -> 
     message = queue_sms()
     with time_machine.travel(timezone.now() + timedelta(seconds=1), tick=False) as clock:
         assert outbox.actions.claim_message(Message.Channel.SMS, None) == message
-        clock.shift(sending.get_max_sms_duration())
+        clock.shift(sending.get_max_duration(Message.Channel.SMS))
         assert outbox.actions.claim_message(Message.Channel.SMS, None) is None
         clock.shift(timedelta(seconds=6))
         send_due_messages()

@@ -83,9 +83,11 @@ def test_partner_is_changed(dora_client: Client, dora: User, partner: Applicatio
     url = f"/admin/hulp/partner/{partner.pk}/"
     assert dora_client.get(url).context["form"]["name"].value() == "P"
     changed = NEW | {"scopes": ["openid", "sso"], "version": str(partner.version)}
+    changed |= {"backchannel_logout_uri": "https://portaal.example/uit"}
     assert dora_client.post(url, changed).status_code == 302
     partner.refresh_from_db()
     assert (partner.name, partner.scopes) == ("Loonportaal", ["openid", "sso"])
+    assert partner.backchannel_logout_uri == "https://portaal.example/uit"
     assert only("client_changed", dora).changes["name"] == ["P", "Loonportaal"]
     assert dora_client.post(url, changed | {"name": "Te laat"}).context["form"].has_error("__all__", "stale")
 

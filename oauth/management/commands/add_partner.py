@@ -23,6 +23,10 @@ class Command(EnglishCommand):
         parser.add_argument("name", help="name shown to users when asked for permission")
         parser.add_argument("redirect_uri", nargs="*", help="redirect URI")
         parser.add_argument("--after-logout", nargs="*", default=[], help="post-logout redirect URI")
+        parser.add_argument("--backchannel-logout", default="", help="address that is told when sessions end")
+        parser.add_argument(
+            "--backchannel-logout-session-required", action="store_true", help="the partner needs the sid"
+        )
         parser.add_argument("--scope", action="append", choices=Scope.values, help="default: openid and profile")
         kind = parser.add_mutually_exclusive_group()
         kind.add_argument("--public", action="store_true", help="a native or browser application, without a secret")
@@ -44,6 +48,8 @@ class Command(EnglishCommand):
             name=options["name"],
             redirect_uris=options["redirect_uri"],
             post_logout_redirect_uris=options["after_logout"],
+            backchannel_logout_uri=options["backchannel_logout"],
+            backchannel_logout_session_required=options["backchannel_logout_session_required"],
             scopes=options["scope"] or [Scope.OPENID.value, Scope.PROFILE.value],
             authentication=_choose_authentication(options),
             public_keys=keys,
