@@ -16,6 +16,15 @@ from oauth.models import Application
 from oauth.scopes import Scope
 
 _MAX_URIS = 10
+_TECHNICAL_FIELDS = (
+    "backchannel_logout_uri",
+    "backchannel_logout_session_required",
+    "public_keys",
+    "origins",
+    "resource",
+    "pushed_requests_required",
+    "pkce_optional",
+)
 PREVIOUS_SECRET_HOURS = [(0, _("no grace period")), (24, _("24 hours")), (7 * 24, _("7 days")), (30 * 24, _("30 days"))]
 
 
@@ -145,6 +154,11 @@ class ApplicationForm(forms.Form):
                 "version": instance.version,
             }
         super().__init__(*args, **kwargs)
+
+    @property
+    def technical_is_expanded(self) -> bool:
+        """Whether the technical settings, which few integrations need, are shown at once."""
+        return any(name in self.errors or self.initial.get(name) for name in _TECHNICAL_FIELDS)
 
     def clean_public_keys(self) -> list[dict[str, Any]]:
         text = self.cleaned_data["public_keys"]

@@ -265,6 +265,15 @@ def test_the_page_allows_requests_without_pkce(alice_client: Client) -> None:
     assert Application.objects.get(name="Partner").pkce_optional
 
 
+def test_technical_settings_open_when_they_matter(alice_client: Client, alice: User, office: Provider) -> None:
+    """Few integrations need them, but what is set or wrong is in sight."""
+    plain, browser = make_application(alice), make_public(office, BACK, origins=["https://app.example"])
+    assert "<details>" in alice_client.get(f"{LIST}nieuw/").text
+    assert "<details>" in alice_client.get(f"{LIST}{plain.pk}/").text
+    assert "<details open>" in alice_client.get(f"{LIST}{browser.pk}/").text
+    assert "<details open>" in alice_client.post(f"{LIST}nieuw/", GOOD | {"origins": "x"}).text
+
+
 def test_discovery_tells_of_public_clients(client: Client) -> None:
     found = client.get("/.well-known/openid-configuration").json()
     assert "none" in found["token_endpoint_auth_methods_supported"]
