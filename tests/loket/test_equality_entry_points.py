@@ -27,7 +27,7 @@ from permissions.models import AuthorizationSet, Employer, Team, TeamEmployer, T
 from support.search import search_offices, search_users
 from tests.helpers.api_client import machine
 from tests.helpers.import_files import SERVICE, applied, azure, command, faults, file_of, planned, team_of
-from tests.helpers.login_methods import confirmed, make_azure, make_service, tenant_of
+from tests.helpers.login_methods import GOOD, confirmed, make_azure, make_service, tenant_of
 from tests.helpers.users import PASSWORD, actor, make_user
 from users.forms.office import RetentionForm
 
@@ -268,6 +268,18 @@ def test_search_finds_an_address_in_either_form_of_the_domain(
     shown = client.get(reverse("teams:add_users", args=[team.pk]), {"q": q}).context["shown"]
     assert [pk for pk, _label in shown] == [user.pk]
     assert build_event_search(alice, person=q).users == search_users(q) == [user.pk]
+
+
+def test_a_page_names_the_users_with_the_same_address(office: Provider, alice: User, bob: User) -> None:
+    client, url = confirmed(alice), reverse("users:create_webservice_user")
+    values = {
+        "initials": "C.", "last_name": "Smit", "username": "c.smit", "password": GOOD, "password_again": GOOD,
+    }  # fmt: skip
+    for username, address, told in (("first", "BOB@DeVries.example", True), ("second", "c@x.example", False)):
+        concept = client.get(url).context["form"]["concept"].value()
+        sent = values | {"username": username, "email": address, "concept": concept}
+        shown = client.post(url, sent, follow=True).text
+        assert ("Dit adres is ook dat van B. Bakker" in shown, "C. Smit" in shown) == (told, True)
 
 
 @pytest.mark.parametrize("address", ["jan@\u2603.example", "jan@\u2192.nl", "jan@[127.0.0.1]"])

@@ -24,7 +24,7 @@ from core.errors import EditConflict
 from permissions.access import OfficeRequest
 from permissions.checks import Right
 from permissions.shortcuts import get_form_status, get_managed_user, render_form, show_errors
-from users.forms.invitations import MobileNumberForm
+from users.forms.invitations import MobileNumberForm, find_users_with_email
 from users.forms.login_methods import (
     ChangeToAzureForm,
     NewAzureUserForm,
@@ -63,6 +63,9 @@ def _create_from_form(
     if not (user := user or form.find_previous_user()):
         return None
     messages.success(request, render_created_message(_("%(name)s has been added."), user))
+    others = [other.full_name for other in find_users_with_email(request.user.office, user.email) if other != user]
+    if others:
+        messages.warning(request, _("This address is also used by %(names)s.") % {"names": ", ".join(others)})
     return redirect("users:user_list")
 
 
