@@ -1,7 +1,7 @@
 """What a user typed into a form of any app, under the labels of that form."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, cast
 
 from django import forms
 from django.utils.functional import Promise
@@ -39,7 +39,7 @@ def _describe_values(field: forms.Field, values: Sequence[str]) -> str:
     if isinstance(field, forms.BooleanField):
         return _("yes") if any(values) else ""
     if isinstance(field, forms.ChoiceField):
-        choices: Any = field.choices
+        choices = cast("Iterable[tuple[object, object]]", field.choices)
         labels = {str(value): str(label) for value, label in choices if not isinstance(label, list | tuple)}
         return ", ".join(labels[value] for value in values if value and value in labels)
     return ", ".join(filter(None, values))

@@ -18,6 +18,7 @@ from authentication.mfa import get_enrollment_deadline, must_enroll
 from core.access import SAFE, Access, PagePolicy, ReauthenticationLevel, get_policy
 from core.throttle import Throttled
 from permissions.access import OfficeRequest
+from permissions.shortcuts import mark_as_throttled
 
 
 class MfaRequest(HttpRequest):
@@ -64,9 +65,8 @@ class MfaMiddleware(MiddlewareMixin):
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Redirect to re-authentication if an action required it; answer 429 to a Throttled that no view handled."""
         if isinstance(exception, Throttled):
-            response = render(request, "authentication/throttled.html", {"message": str(exception)}, status=429)
-            response["Retry-After"] = str(exception.seconds)
-            return response
+            response = render(request, "authentication/throttled.html", {"message": str(exception)})
+            return mark_as_throttled(response, exception)
         if isinstance(exception, ReauthenticationRequired) and isinstance(request.user, User):
             return reauthentication.redirect_to_reauthentication(request, request.user)
         return None

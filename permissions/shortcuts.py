@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.contrib import messages
@@ -21,6 +22,8 @@ from core.throttle import Throttled
 from permissions import checks
 from permissions.access import OfficeRequest
 from permissions.checks import LastAdministrator
+
+HttpResponseT = TypeVar("HttpResponseT", bound=HttpResponse)
 
 
 def get_colleague_or_404(request: OfficeRequest, pk: UUID) -> User:
@@ -65,16 +68,22 @@ def report_refusal(request: HttpRequest, conflict: str = "") -> Iterator[None]:
 
 
 def render_form(request: HttpRequest, template: str, form: Form, **context: Any) -> HttpResponse:
-    response = render(request, template, {"form": form, **context}, status=get_form_status(form))
-    if seconds := _list_waits(form):
-        response["Retry-After"] = str(max(seconds))
-    return response
+    response = render(request, template, {"form": form, **context})
+    waits = _list_waits(form)
+    return mark_as_throttled(response, max(waits, key=lambda error: error.seconds)) if waits else response
 
 
 def get_form_status(form: Form) -> int:
     return 429 if _list_waits(form) else 200
 
 
-def _list_waits(form: Form) -> list[int]:
+def _list_waits(form: Form) -> list[ThrottledError]:
     errors = chain.from_iterable(form.errors.as_data().values()) if form.is_bound else ()
-    return [error.seconds for error in errors if isinstance(error, ThrottledError)]
+    return [error for error in errors if isinstance(error, ThrottledError)]
+
+
+def mark_as_throttled(response: HttpResponseT, error: Throttled | ThrottledError) -> HttpResponseT:
+    """Turn `response` into a 429 with a Retry-After header."""
+    response.status_code = HTTPStatus.TOO_MANY_REQUESTS
+    response["Retry-After"] = str(error.seconds)
+    return response

@@ -25,6 +25,7 @@ from core.access import POST, SAFE, Access, ReauthenticationLevel, page
 from core.client_address import get_client_address
 from core.throttle import Throttled
 from permissions.access import OfficeRequest
+from permissions.shortcuts import mark_as_throttled
 
 passkey_translations = page(Access.PUBLIC, methods=None, before_second_factor=True, during_enrollment=True)(
     JavaScriptCatalog.as_view(packages=["django_otp_webauthn"])
@@ -73,7 +74,7 @@ def begin_authentication(request: HttpRequest) -> HttpResponse:
     try:
         throttle.consume_attempt(PASSKEY_LIMIT, throttle.build_network_key(get_client_address(request)))
     except Throttled as error:
-        return _build_error_response(str(error), 429)
+        return mark_as_throttled(_build_error_response(str(error)), error)
     return JsonResponse(Ceremony.begin_authentication(request, _get_expected_user(request)))
 
 

@@ -24,6 +24,7 @@ from imports.forms import BulkActionForm, MobileNumbersForm
 from imports.views import jobs
 from permissions.access import OfficeRequest
 from permissions.checks import Right
+from permissions.shortcuts import mark_as_throttled
 from users.filters import filter_users
 from users.forms.users import UserFilterForm
 
@@ -111,5 +112,5 @@ def _create_and_redirect(
         job = actions.create_bulk_action(request.user, bulk_action, name=name, by=request.actor)
     except Throttled as error:
         form.add_error(None, str(error))
-        return jobs.mark_as_throttled(render_form(), error)
+        return mark_as_throttled(render_form(), error)
     return redirect("imports:plan", job.pk)

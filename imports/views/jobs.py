@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import wraps
-from http import HTTPStatus
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -25,6 +24,7 @@ from imports.plans.plan import PlanItem
 from outbox.message_limits import get_bulk_progress
 from permissions.access import OfficeRequest
 from permissions.checks import Right
+from permissions.shortcuts import mark_as_throttled
 
 _REFRESH_SECONDS = "1"  # seconds until the page of a running job reloads
 _LINK_NAMES = ("plan", "replan", "discard", "revert", "result", "faulty_rows")
@@ -118,13 +118,6 @@ def _act_and_redirect(request: OfficeRequest, job: ImportJob, act: Callable[[], 
     except Throttled as error:
         return mark_as_throttled(_render_job(request, job, throttled_message=str(error)), error)
     return redirect(get_job_links(there)["plan"])
-
-
-def mark_as_throttled(response: HttpResponse, error: Throttled) -> HttpResponse:
-    """Turn `response` into a 429 with a Retry-After header."""
-    response.status_code = HTTPStatus.TOO_MANY_REQUESTS
-    response["Retry-After"] = str(error.seconds)
-    return response
 
 
 def _render_job(request: OfficeRequest, job: ImportJob, *, throttled_message: str = "") -> HttpResponse:

@@ -19,6 +19,7 @@ from imports.models import ImportJob
 from imports.views import jobs
 from permissions.access import OfficeRequest
 from permissions.checks import Right
+from permissions.shortcuts import mark_as_throttled
 
 
 @page(Right.MANAGE_USERS, reauthentication=ReauthenticationLevel.HALF_HOUR)
@@ -65,7 +66,7 @@ def _handle_upload(
         "recent_jobs": jobs.list_recent_jobs(request, about_teams=about_teams),
     }
     response = render(request, f"imports/upload_{'teams' if about_teams else 'users'}.html", context)
-    return jobs.mark_as_throttled(response, throttled) if throttled else response
+    return mark_as_throttled(response, throttled) if throttled else response
 
 
 @page(Right.MANAGE_USERS, methods=SAFE)

@@ -28,6 +28,7 @@ from invitations.actions import InvitationNotOpen
 from invitations.cookies import InvitationSession
 from invitations.forms.accept import AccountForm, InvitationCodeForm, InvitationForm
 from invitations.models import Invitation
+from permissions.shortcuts import mark_as_throttled
 
 # Generous: a whole office may share one network address. Each invitation also has limits of its own.
 UNKNOWN_LINK_LIMIT = RateLimit("unknown invitation link", burst=60, every=timedelta(minutes=1))
@@ -103,9 +104,7 @@ def _render_closed(request: HttpRequest, session: InvitationSession | None) -> H
 def _render_throttled(request: HttpRequest, error: Throttled, invitation: Invitation | None = None) -> HttpResponse:
     office_name = invitation.user.office_name if invitation else ""
     context = {"reason": "throttled", "error": error, "office_name": office_name}
-    response = render(request, "invitations/unavailable.html", context, status=429)
-    response["Retry-After"] = str(error.seconds)
-    return response
+    return mark_as_throttled(render(request, "invitations/unavailable.html", context), error)
 
 
 def _get_actor(request: HttpRequest, session: InvitationSession) -> Actor:

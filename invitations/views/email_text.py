@@ -15,6 +15,7 @@ from invitations import email_text
 from invitations.forms.email_text import EmailTextForm
 from permissions.access import OfficeRequest
 from permissions.checks import Right
+from permissions.shortcuts import mark_as_throttled
 
 
 @page(Right.MANAGE_PROVIDER)
@@ -50,7 +51,7 @@ def send_test_email(request: OfficeRequest) -> HttpResponse:
         invitations.actions.send_test_email(request.user.office, text=form.text, by=request.actor)
     except Throttled as error:
         form.add_error(None, str(error))
-        return _render_text_page(request, form, status=429)
+        return mark_as_throttled(_render_text_page(request, form), error)
     return _render_text_page(request, form, test_sent=True)
 
 
@@ -72,9 +73,7 @@ def _build_form(request: OfficeRequest) -> EmailTextForm:
     return EmailTextForm(data, stored=invitations.actions.get_office_text(request.user.office))
 
 
-def _render_text_page(
-    request: OfficeRequest, form: EmailTextForm, *, status: int = 200, **context: Any
-) -> HttpResponse:
+def _render_text_page(request: OfficeRequest, form: EmailTextForm, **context: Any) -> HttpResponse:
     """Render the form with a preview of its text, or of the saved text when the form is invalid."""
     stale = form.is_stale
     text = form.text if form.is_bound and form.is_valid() else form.stored
@@ -87,4 +86,4 @@ def _render_text_page(
         "preview": email_text.render_example(text, email_text.build_example_user(), request.user.office),
         "placeholders": [("{" + name + "}", meaning) for name, meaning in email_text.PLACEHOLDERS.items()],
     }
-    return render(request, "invitations/email_text.html", context, status=status)
+    return render(request, "invitations/email_text.html", context)

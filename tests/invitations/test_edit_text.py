@@ -131,6 +131,7 @@ def test_it_sends_a_test_to_oneself(alice_client: Client, alice: User) -> None:
     assert own(alice) == STANDARD_TEXT
     assert alice_client.get(reverse("invitations:send_test_email"))["Location"] == URL
     assert [send(alice_client, "send_test_email").status_code for _time in range(10)] == [200] * 9 + [429]
+    assert int(send(alice_client, "send_test_email")["Retry-After"]) > 0
 
 
 def test_it_goes_back_to_the_standard_text(alice_client: Client, alice: User) -> None:

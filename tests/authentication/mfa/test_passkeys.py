@@ -215,6 +215,7 @@ def test_without_the_device_no_passkey_is_added(bob_client: Client, bob: User) -
 def test_asking_for_challenges_is_throttled(client: Client) -> None:
     answers = {send(client, f"{SHOW}begin/").status_code for _try in range(70)}
     assert answers == {200, 429}
+    assert int(send(client, f"{SHOW}begin/")["Retry-After"]) > 0
     assert client.get("/wachtwoord-vergeten/nieuw/").status_code == 404, "password links have their own limit"
 
 
