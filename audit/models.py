@@ -8,97 +8,13 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.db import models
 from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
 
 from audit import verify
 from audit.actors import EventOrigin
 from audit.changes import Changes
+from audit.verbs import Verb as Verb
 from core import encryption
 from core.ids import uuid7
-
-
-class Verb(models.TextChoices):
-    """What was done; the values are stored."""
-
-    PROVIDER_CREATED = "provider_created", _("created the office")
-    PROVIDER_CHANGED = "provider_changed", _("changed the office")
-    PROVIDER_SUSPENDED = "provider_closed", _("suspended the office")
-    PROVIDER_REACTIVATED = "provider_reopened", _("reactivated the office")
-    TENANT_ADDED = "tenant_added", _("added the Azure AD tenant")
-    TENANT_RENAMED = "tenant_renamed", _("renamed the Azure AD tenant")
-    TENANT_CONFIRMED = "tenant_proved", _("confirmed the Azure AD tenant")
-    TENANT_REMOVED = "tenant_removed", _("removed the Azure AD tenant")
-    TEXT_CHANGED = "text_changed", _("changed an e-mail text")
-    USER_CREATED = "user_created", _("created")
-    USER_CHANGED = "user_changed", _("changed")
-    USER_BLOCKED = "user_blocked", _("blocked")
-    USER_UNBLOCKED = "user_unblocked", _("unblocked")
-    LOGIN_METHOD_CHANGED = "kind_changed", _("changed the login method")
-    USERNAME_SENT = "username_sent", _("sent the username")
-    EMAIL_CHANGE_REQUESTED = "email_change_asked", _("requested an e-mail address change")
-    EMAIL_CHANGED = "email_changed", _("changed the e-mail address")
-    INVITATION_SENT = "invitation_sent", _("sent the invitation")
-    INVITATION_OPENED = "invitation_opened", _("opened the invitation")
-    INVITATION_REFUSED = "invitation_refused", _("could not accept the invitation: it must be resent")
-    INVITATION_LOCKED = "invitation_locked", _("locked the invitation after incorrect codes")
-    INVITATION_ACCEPTED = "invitation_accepted", _("accepted the invitation")
-    INVITATION_REVOKED = "invitation_revoked", _("revoked the invitation")
-    INVITATION_EXPIRED = "invitation_expired", _("let the invitation expire")
-    CODE_SENT = "code_sent", _("requested a code")
-    PHONE_VERIFIED = "phone_proved", _("entered the correct code")
-    CODE_REJECTED = "code_refused", _("entered an incorrect code")
-    RIGHTS_CHANGED = "rights_changed", _("changed the rights")
-    TEAMS_CHANGED = "teams_changed", _("changed the teams")
-    TEAM_CREATED = "team_created", _("created the team")
-    TEAM_CHANGED = "team_changed", _("changed the team")
-    TEAM_DELETED = "team_deleted", _("deleted the team")
-    EMPLOYER_CREATED = "employer_created", _("created the employer")
-    EMPLOYER_CHANGED = "employer_changed", _("changed the employer")
-    SET_CREATED = "set_created", _("created the authorization set")
-    SET_CHANGED = "set_changed", _("changed the authorization set")
-    SET_DELETED = "set_deleted", _("deleted the authorization set")
-    SET_APPLIED = "set_applied", _("applied an authorization set")
-    NOTIFICATIONS_CHANGED = "signals_changed", _("changed the notifications")
-    NOTIFICATION_SET_CREATED = "signal_set_created", _("created the notification set")
-    NOTIFICATION_SET_CHANGED = "signal_set_changed", _("changed the notification set")
-    NOTIFICATION_SET_DELETED = "signal_set_deleted", _("deleted the notification set")
-    NOTIFICATION_SET_APPLIED = "signal_set_applied", _("applied a notification set")
-    NOTIFICATION_RAISED = "signal_raised", _("raised a notification")
-    NOTIFICATIONS_READ = "signals_read", _("marked notifications as read")
-    EXPORTED = "exported", _("exported")
-    SIGNED_IN = "signed_in", _("logged in")
-    SIGNED_OUT = "signed_out", _("logged out")
-    IMPERSONATION_STARTED = "look_started", _("was impersonated (read-only)")
-    IMPERSONATION_ENDED = "look_ended", _("is no longer impersonated")
-    SIGN_IN_REFUSED = "sign_in_refused", _("was denied login")
-    PASSWORD_CHANGED = "password_changed", _("changed the password")
-    PREVIOUS_PASSWORD_ENDED = "previous_password_ended", _("ended the previous password")
-    PASSWORD_LINK_SENT = "password_link_sent", _("requested a password reset link")
-    FACTOR_ADDED = "factor_added", _("added a two-factor device")
-    FACTOR_RENAMED = "factor_renamed", _("renamed a two-factor device")
-    FACTOR_REMOVED = "factor_removed", _("removed a two-factor device")
-    FACTORS_RESET = "factors_reset", _("reset two-factor")
-    RECOVERY_CODES_MADE = "recovery_codes_made", _("created recovery codes")
-    RECOVERY_CODE_USED = "recovery_code_used", _("used a recovery code")
-    SESSION_ENDED = "session_ended", _("ended a session")
-    SESSIONS_ENDED = "sessions_ended", _("ended all sessions")
-    CLIENT_ADDED = "client_added", _("added the integration")
-    CLIENT_CHANGED = "client_changed", _("changed the integration")
-    CLIENT_SECRET_MADE = "client_secret_made", _("created a new secret for the integration")
-    CLIENT_SWITCHED_OFF = "client_switched_off", _("turned off the integration")
-    CLIENT_SWITCHED_ON = "client_switched_on", _("turned on the integration")
-    CLIENT_REMOVED = "client_removed", _("removed the integration")
-    CLIENT_ASSIGNED = "client_assigned", _("changed who may use the integration")
-    OFFICE_CONSENT_GIVEN = "office_consent_given", _("allowed the integration for the whole office")
-    OFFICE_CONSENT_WITHDRAWN = "office_consent_ended", _("withdrew the consent of the office for the integration")
-    CONSENT_GIVEN = "consent_given", _("allowed an integration")
-    CONSENT_ENDED = "consent_ended", _("revoked an integration's access")
-    CLIENTS_LOGGED_OUT = "clients_logged_out", _("logged out of integrations")
-    TICKET_MADE = "ticket_made", _("requested an SSO ticket")
-    USER_ERASED = verify.ERASED_VERB, _("erased")
-    PERSON_EXPORTED = "person_exported", _("exported personal data")
-    HISTORY_TRIMMED = "history_trimmed", _("removed old history")
-    SNAPSHOT_RECORDED = "carried_over", _("carried forward from the removed history")
 
 
 class UserEncryptionKeyQuerySet(models.QuerySet["UserEncryptionKey"]):

@@ -44,7 +44,7 @@ def show_errors(form: Form, field: str | None = None, *, saved: Versioned | None
     try:
         yield
     except ValidationError as error:
-        form.add_error(field, error)
+        form.add_error(None if hasattr(error, "error_dict") else field, error)
     except LastAdministrator as error:
         form.add_error(None, str(error))
     except Throttled as error:

@@ -22,7 +22,15 @@ from permissions.models import SetApplication, Team, TeamMember
 OTHER = {
     *(
         f"oauth.{name}.application"
-        for name in ("AccessToken", "AuthorizationCode", "Consent", "IDToken", "OfficeAccess", "RefreshToken")
+        for name in (
+            "AccessToken",
+            "AuthorizationCode",
+            "ClientSession",
+            "Consent",
+            "IDToken",
+            "OfficeAccess",
+            "RefreshToken",
+        )
     ),
     *("oauth.SsoTicket.application", "support.Impersonation.supporter", "support.Impersonation.session"),
 }

@@ -123,7 +123,7 @@ def action_arguments(office: Provider, alice: User, bob: User, dora: User) -> di
     )
     impersonation = Impersonation.objects.create(provider=office, user=alice, supporter=dora, reason="x")
     return {
-        "target": team, "to": [team], "required": True, "contents": [], "ceremony": None, "answer": None, "left": 1,
+        "target": team, "to": [team], "required": True, "contents": [], "ceremony": None, "credential": None, "left": 1,
         "group": SharedRightsGroup([bob], frozenset({Right.VIEW_USERS}), []),
         "provider": office, "user": bob, "users": [bob], "colleague": alice, "team": team, "teams": [team],
         "employer": employer, "employers": [employer], "tenant": tenant, "invitation": invited.invitation,

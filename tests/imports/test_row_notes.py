@@ -8,9 +8,8 @@ from django.utils import timezone
 
 from accounts.locks import lock_provider
 from accounts.models import Provider, User
-from imports import executor
 from imports.files.user_rows import TEMPLATE_EXAMPLE
-from imports.plans import reverts
+from imports.plans import plan, reverts
 from imports.plans.plan import PlanItem
 from invitations.models import Invitation
 from tests.helpers.import_files import INVITED, SERVICE, applied, azure, planned
@@ -26,7 +25,7 @@ SHARED = "1 nieuwe gebruiker heeft het e-mailadres van een andere gebruiker: reg
 def undo(office: Provider, done: list[PlanItem]) -> None:
     with transaction.atomic():
         lock_provider(office.pk)
-        executor.apply_plan(office, reverts.plan_user_revert(office, done, by=actor()), by=actor())
+        plan.apply_plan(office, reverts.plan_user_revert(office, done, by=actor()), by=actor())
 
 
 def notices(office: Provider, *rows: dict[str, str]) -> list[str]:

@@ -265,7 +265,7 @@ def test_search_finds_an_address_in_either_form_of_the_domain(
 ) -> None:
     user, team, client = make_user(office, username="y", email=stored), team_of(office, "Loon"), confirmed(alice)
     assert [row[0] for row in client.get(reverse("users:user_list"), {"q": q}).context["rows"]] == [user]
-    shown = client.get(reverse("teams:add_users", args=[team.pk]), {"q": q}).context["shown"]
+    shown = client.get(reverse("teams:add_users", args=[team.pk]), {"q": q}).context["rows"]
     assert [pk for pk, _label in shown] == [user.pk]
     assert build_event_search(alice, person=q).users == search_users(q) == [user.pk]
 

@@ -16,7 +16,6 @@ from accounts.validators import validate_username
 from core.keys import compute_name_key, compute_username_key
 from imports.files.user_rows import UserFinder, UserRow
 from imports.plans import team_plans
-from permissions.action_helpers import match_name
 from permissions.models import AuthorizationSet, Team
 from tests.helpers.import_files import file_of
 from tests.helpers.users import actor
@@ -96,7 +95,7 @@ def test_names_are_equal_for_uniqueness_look_up_and_difference_alike() -> None:
     for office_id, name, key in stored.iterator():
         keys.setdefault(office_id, {})[name] = key
     is_unique_equal = [len(keys[office.pk]) == 1 for office in offices]
-    wanted = [str(dict(match_name(second).children)["name_key"]) for _first, second in pairs]
+    wanted = [compute_name_key(second) for _first, second in pairs]
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT EXISTS (SELECT FROM permissions_authorizationset row WHERE row.provider_id = asked.office"

@@ -212,7 +212,7 @@ def test_withdrawing_and_redeeming_at_once(alice: User, bob: User, program: Appl
 
 
 def test_consent_for_others_takes_every_right(office: Provider, alice: User, program: Application) -> None:
-    """Rule 5: without a consent page, whoever owns the integration would act with an administrator's rights."""
+    """Rule 5: without a consent page, the owner of the integration would act with an administrator's rights."""
     manager = make_user(office, Right.MANAGE_INTEGRATIONS, username="beheer", email="b@x.example")
     client = confirmed(manager)
     page = client.get(page_of(program))

@@ -166,6 +166,7 @@ def test_an_id_token_is_recognized_long_after_its_key_was_retired(bob_client: Cl
 
 
 def test_an_integration_may_choose_es256(bob_client: Client, program: Application) -> None:
+    SigningKey.objects.create_missing()  # a test that commits leaves none
     Application.objects.update(algorithm="ES256")
     program.refresh_from_db()
     keys = jwt.PyJWKSet.from_dict(Client().get("/oauth/jwks.json").json())

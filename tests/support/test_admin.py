@@ -192,7 +192,7 @@ def test_only_the_demo_goes_without_a_factor(settings: Settings, office: Provide
 # The addresses that programs ask with tokens of their own, and the two where anybody may arrive: no page of an office.
 FOR_PROGRAMS = {f"oauth:{name}" for name in (
     "openid_configuration", "server_metadata", "jwks", "authorize", "par", "token", "revoke", "introspect", "userinfo",
-    "logout", "sso",
+    "logout", "sso", "guide", "client_settings",
 )}  # fmt: skip
 
 
