@@ -168,6 +168,7 @@ def test_a_program_without_the_scope_is_told_which_link_failed(alice: User, ids:
         assert scope.value in response.headers["WWW-Authenticate"]
 
 
+@pytest.mark.slow
 def test_one_right_and_one_scope_suffice(office: Provider, ids: dict[str, str]) -> None:
     """The declared scope and right suffice for each operation, except for refusals by other rules."""
     for number, operation in enumerate(sorted(OPERATIONS, key=lambda one: one.methods == ["DELETE"])):
@@ -181,6 +182,7 @@ def test_one_right_and_one_scope_suffice(office: Provider, ids: dict[str, str]) 
             assert response.status_code in (200, 201, 202, 400), (operation.operation_id, response.content)
 
 
+@pytest.mark.slow
 def test_without_a_token_nothing_is_said(alice: User, ids: dict[str, str]) -> None:
     for token in ("", "x", token_of(alice, expires=timezone.now() - timedelta(seconds=1))):
         for operation in OPERATIONS:

@@ -201,6 +201,7 @@ def test_if_match_is_compared_with_the_etag(header: str, status: int, alice: Use
         assert response.json()["messages"][0]["field"] == "If-Match"
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_every_single_thing_has_an_etag_that_its_change_asks_for(alice: User, bob: User, office: Provider) -> None:
     team = Team.objects.create(provider=office, name="Loon")

@@ -148,6 +148,7 @@ def test_a_new_address_waits_for_its_confirmation(calls: Program, bob: User) -> 
     assert set(Message.objects.values_list("recipient", flat=True)) == {"nieuw@devries.example", "bob@devries.example"}
 
 
+@pytest.mark.slow
 def test_mails_by_call_are_limited_as_by_button(calls: Program, bob: User) -> None:
     for number in range(10):
         body = PUT | {"contactInformation": {"emailAddress": f"n{number}@devries.example"}}
@@ -223,6 +224,7 @@ def test_action_that_does_not_fit_is_refused(body: Any, field: str | None, calls
     refused(calls.call("PATCH", f"/providers/users/{bob.pk}", body), field)
 
 
+@pytest.mark.slow
 def test_sixty_calls_do_not_send_sixty_mails(calls: Program, alice: User) -> None:
     person = invite(alice).invitation.user
     information = {"emailAddress": person.email, "destinationForSecret": "0612345678"}

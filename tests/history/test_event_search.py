@@ -68,6 +68,7 @@ def find_plainly(office: Provider, search: dict[str, Any]) -> list[Any]:
     return list(events.order_by("-at", "-id").values_list("pk", flat=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("max_ranged_users", [1000, 1])
 def test_every_combination_of_filters_finds_the_same_events(
     office: Provider, members: list[User], max_ranged_users: int, monkeypatch: pytest.MonkeyPatch

@@ -90,6 +90,7 @@ def test_no_verb_is_forgotten() -> None:
     )
 
 
+@pytest.mark.slow
 def test_number_of_queries_does_not_grow_with_events() -> None:
     random_history, taken = RandomHistory(7), []
     for rounds in (1, 2):
@@ -110,6 +111,7 @@ def test_one_person_alone_is_the_same() -> None:
         assert working(compute_past_access(office, [user_id])[user_id]) == standing
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_moment_before_the_trimmed_history_is_refused() -> None:
     random_history = RandomHistory(9)

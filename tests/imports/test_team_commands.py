@@ -207,6 +207,7 @@ TEAM = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(TEAM, max_size=3, unique_by=lambda row: row["Naam"]), st.sets(st.sampled_from(["1", "2", "3"])))
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_applying_reaches_the_files_and_undoing_the_state_before(

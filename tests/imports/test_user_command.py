@@ -215,6 +215,7 @@ WORLD = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(WORLD, min_size=2, max_size=2), st.integers(0, 2))
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_applying_reaches_the_file_and_undoing_the_state_before(

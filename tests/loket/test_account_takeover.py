@@ -358,6 +358,7 @@ ATTACKS = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_intruder_gets_nowhere(office_setup: OfficeSetup) -> None:
     before = outcome(office_setup)
     for attack in ATTACKS:

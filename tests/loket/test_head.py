@@ -56,6 +56,7 @@ def test_head_is_answered_outside_the_urls(client: Client, db: None, path: str) 
     assert client.head(path).status_code == client.get(path).status_code
 
 
+@pytest.mark.slow
 def test_the_web_service_answers_head_as_get(alice: User, bob: User) -> None:
     caller = program(alice, *(scope.value for scope in Scope))
     assert len(OPERATIONS) > 30

@@ -9,7 +9,7 @@ from tests.helpers.browser import Office, Visitor, visitor
 from tests.helpers.browser import browser as browser
 from tests.helpers.browser import office as office
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 USERNAME, PASSWORD, CHANGED, FORGOTTEN = "j.debakker", "Zonnebloem-42", "Korenbloem!17", "Vergeet-mij-niet-8"
 PHONE = {"viewport": {"width": 360, "height": 740}}
 

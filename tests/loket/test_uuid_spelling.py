@@ -23,6 +23,7 @@ def spell(user_id: object) -> list[str]:
     return [text.upper(), text.title(), f"{{{text.upper()}}}", text.replace("-", ""), f"urn:uuid:{text}"]
 
 
+@pytest.mark.slow
 def test_every_url_takes_capitals(alice_client: Client, bob: User) -> None:
     assert len(BY_ID) > 80
     found = 0

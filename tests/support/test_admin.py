@@ -269,6 +269,7 @@ def test_no_filter_asks_for_what_is_not_shown(path: str, dora_client: Client, ro
     assert dora_client.get(f"/admin/{path}/?o=1.2&_to_field=password").status_code in (200, 400)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", LISTS)
 def test_a_list_takes_any_input(path: str, dora_client: Client, rows: dict[str, Any]) -> None:
     for value in NASTY:
