@@ -20,6 +20,7 @@ from audit.actors import ReauthenticationRequired
 from core.errors import EditConflict
 from core.throttle import Throttled
 from invitations.actions import InvitationNotOpen
+from oauth.authentication_context import MULTI_FACTOR
 from oauth.scopes import Scope
 from oauth.tokens import Caller, MissingEvidence
 from permissions.checks import LastAdministrator
@@ -185,7 +186,10 @@ def build_step_up_error(caller: Caller) -> ApiError:
         MissingEvidence.FACTOR: _("The user must log in with a second factor."),
     }
     missing = caller.list_missing_proof()
-    header = {} if MissingEvidence.INTERACTIVE in missing else {"WWW_Authenticate": _STEP_UP_CHALLENGE}
+    challenge = _STEP_UP_CHALLENGE
+    if MissingEvidence.FACTOR in missing:
+        challenge += f', acr_values="{MULTI_FACTOR}"'
+    header = {} if MissingEvidence.INTERACTIVE in missing else {"WWW_Authenticate": challenge}
     fault = ApiError(403, "proof", "", **header)
     fault.messages = [build_error_message(403, proof.value, texts[proof]) for proof in missing]
     return fault

@@ -93,7 +93,7 @@ def validate_settings(values: Mapping[str, Any]) -> None:
     is_public = authentication == ClientAuthentication.NONE
     errors = _find_uri_errors(values, is_public=is_public) | _find_key_errors(values, authentication)
     if is_public and values["pkce_optional"]:
-        message = _("A client without a secret always needs PKCE: turn this off.")
+        message = _("A public client always needs PKCE: turn this off.")
         errors["pkce_optional"] = ValidationError(message, code="public")
     if values["resource"] and (error := _find_resource_error(values["resource"], is_public=is_public)):
         errors["resource"] = error
@@ -151,7 +151,10 @@ def validate_redirect_uri(address: str, *, is_public: bool = False) -> None:
     private = is_public and bool(_PRIVATE_SCHEME_PATTERN.fullmatch(address))
     if not (plain and ((safe and host) or private) and "@" not in parts.netloc and len(address) <= MAX_URI_LENGTH):
         message = (
-            _("This is no address starting with https://, and none of the app, as nl.example.app:/back: %(address)s")
+            _(
+                "This is not an address that starts with https://, or one of the app, such as"
+                " nl.example.app:/back: %(address)s"
+            )
             if is_public
             else _("This is not a complete address starting with https://: %(address)s")
         )

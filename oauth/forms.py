@@ -53,7 +53,7 @@ class ApplicationForm(forms.Form):
         label=_("Name"),
         max_length=50,
         validators=PLAIN_TEXT_VALIDATORS,
-        help_text=_("Users see this name when the integration asks for their permission."),
+        help_text=_("Users see this name when the integration asks for their consent."),
         error_messages={"required": _("Enter a name.")},
     )
     redirect_uris = RedirectUrisField(
@@ -68,8 +68,8 @@ class ApplicationForm(forms.Form):
         label=_("Address for logging out"),
         required=False,
         help_text=_(
-            "Loket tells this address when the session of a user ends, for example because the user is blocked"
-            " (back-channel logout). Ask the developer of the integration for it."
+            "Loket sends a message to this address when the session of a user ends, for example because the user is"
+            " blocked (back-channel logout). Ask the developer of the integration for it."
         ),
     )
     backchannel_logout_session_required = forms.BooleanField(
@@ -79,7 +79,10 @@ class ApplicationForm(forms.Form):
         label=_("Scopes"),
         choices=lambda: [(scope.value, f"{scope.label} ({scope.value})") for scope in Scope],
         widget=forms.CheckboxSelectMultiple,
-        help_text=_("The maximum scope: each user must agree individually, and the user's own rights still apply."),
+        help_text=_(
+            "The maximum scope: each user must agree, or an administrator for the whole office; their own rights still"
+            " apply."
+        ),
         error_messages={"required": _("Choose at least one scope.")},
     )
     algorithm = forms.ChoiceField(

@@ -23,15 +23,13 @@ def is_trusted_redirect(
     RFC 9700 section 4.11.2: redirect only to a trusted URI and, except for silent authentication, only after the user
     was authenticated. Trusted targets are applications registered by the operator, applications of the signed-in user's
     office, and the origin the browser came from. A `silent` request (prompt=none, OpenID Connect Core section 3.1.2.6)
-    gets a response too, as in a frame, unless the browser reports a top-level navigation.
+    never shows a page.
     """
     if application is not None and application.provider_id is None:
         return True
     if application is not None and isinstance(request.user, User) and application.serves_office_of(request.user):
         return True
-    if _get_origin(request.headers.get("Referer", "")) == _get_origin(address):
-        return True
-    return silent and request.headers.get("Sec-Fetch-Dest") != "document"
+    return silent or _get_origin(request.headers.get("Referer", "")) == _get_origin(address)
 
 
 def _get_origin(address: str) -> tuple[str, str]:

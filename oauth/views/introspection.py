@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_POST
 
 from oauth import oidc, tokens
+from oauth.authentication_context import MULTI_FACTOR, SINGLE_FACTOR
 from oauth.backend import OAuthBackend
 from oauth.models import AccessToken, Application
 from oauth.scopes import Scope
@@ -48,8 +49,9 @@ def _describe(found: AccessToken, *, with_subject: bool) -> dict[str, Any]:
     }
     if found.resource:
         content["aud"] = found.resource
-    if found.authenticated_at is not None:
-        content["auth_time"] = int(found.authenticated_at.timestamp())  # RFC 9470 section 6.2
+    if found.authenticated_at is not None:  # RFC 9470 section 6.2
+        content["auth_time"] = int(found.authenticated_at.timestamp())
+        content["acr"] = MULTI_FACTOR if found.with_factor else SINGLE_FACTOR
     if with_subject or Scope.OPENID in found.effective_scopes:
         content["sub"] = oidc.compute_subject(found.user)
     if Scope.PROFILE in found.effective_scopes:

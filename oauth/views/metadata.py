@@ -51,7 +51,6 @@ def openid_configuration(request: HttpRequest) -> HttpResponse:
         "revocation_endpoint_auth_signing_alg_values_supported": list(client_assertions.ALGORITHMS),
         "introspection_endpoint_auth_signing_alg_values_supported": list(client_assertions.ALGORITHMS),
         "prompt_values_supported": list(PROMPTS),
-        "ui_locales_supported": ["nl", "en"],
         "backchannel_logout_supported": True,
         "backchannel_logout_session_supported": True,
         "authorization_response_iss_parameter_supported": True,

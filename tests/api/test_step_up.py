@@ -19,6 +19,7 @@ from authentication.mfa import actions
 from core.throttle import Throttled
 from invitations.models import Invitation
 from oauth.models import AccessToken, Application, AuthorizationCode, RefreshToken
+from oauth.tokens import MissingEvidence
 from permissions.models import Team
 from tests.helpers.api_client import Program, machine, program
 from tests.helpers.invited_users import invite
@@ -128,7 +129,9 @@ def test_a_token_that_proves_too_little_changes_no_sign_in(
         refused = act(calls, targets)
         assert (refused.status_code, [one["reason"] for one in refused.json()["messages"]]) == (403, codes)
         assert all(one["description"] for one in refused.json()["messages"])
-        assert ("insufficient_user_authentication" in refused.headers.get("WWW-Authenticate", "")) is (age is not None)
+        challenge = refused.headers.get("WWW-Authenticate", "")
+        assert ("insufficient_user_authentication" in challenge) is (age is not None)
+        assert ('acr_values="https://refeds.org/profile/mfa"' in challenge) is (MissingEvidence.FACTOR in codes)
         assert targets.state() == before
 
 

@@ -84,6 +84,10 @@ def test_introspection_tells_who_it_is_to_those_who_may_know(bob: User, alice: U
         told = Client().post("/oauth/introspect/", {"token": token}, headers=said).json()
         assert told["active"]
         assert told.keys() & {"sub", "username"} == known
+        assert told["acr"] == "https://refeds.org/profile/mfa"
+    plain = token_of(bob, "openid", application=portal, with_factor=False)
+    told = Client().post("/oauth/introspect/", {"token": plain}, headers=said).json()
+    assert told["acr"] == "https://refeds.org/profile/sfa"
 
 
 def test_a_webservice_user_reads_and_changes_its_own_profile(office: Provider, alice: User) -> None:
