@@ -185,7 +185,7 @@ def _parse(request: HttpRequest, parameters: QueryDict) -> AuthorizationRequest:
     except OAuth2Error as error:
         application = Application.objects.filter(client_id=error.client_id or "").first()
         raise AuthorizationRequestError(
-            _send_error(request, application, error, is_silent="none" in get_prompt(parameters))
+            _send_error(request, application, error, is_silent=get_prompt(parameters) == {"none"})
         ) from error
 
 
