@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse, RawPostDataException
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -108,7 +108,7 @@ def _get_expected_user(request: HttpRequest) -> User | None:
 def _parse_browser_response(request: HttpRequest) -> Any:
     try:
         return json.loads(request.body)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError, RawPostDataException) as error:  # the last: a form with files
         raise PasskeyRejected("not JSON") from error
 
 

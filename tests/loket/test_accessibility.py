@@ -44,7 +44,7 @@ NO_PAGES = {
     "leads on to a page that is walked": {
         "admin:login", "invitations:open_link", "authentication:reauthenticate_microsoft",
         "authentication:microsoft_sign_in", "authentication:microsoft_callback", "authentication:confirm_tenant",
-        "authentication:open_password_link",
+        "authentication:open_password_link", "authentication:long_url",
     },
 }  # fmt: skip
 

@@ -3,7 +3,9 @@
 import os
 import ssl
 import sys
+import tempfile
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
@@ -180,7 +182,8 @@ def configure_apache(folder: Path, port: int, certificate: Path) -> Path:
     (folder / "www" / "secure").mkdir(parents=True)
     for page in (folder / "www" / "secure" / "index.html", folder / "www" / "left"):
         page.write_text(page.stem)
-    for path in (folder, *folder.parents[:2], certificate.parent):  # Apache gives up being root
+    above = takewhile(lambda path: path != Path(tempfile.gettempdir()), folder.parents)
+    for path in (folder, *above, certificate.parent):  # Apache gives up being root
         path.chmod(0o755)
     text = APACHE_CONFIGURATION.format(
         folder=folder, port=port, certificate=certificate, portal=CLIENTS / "mod_auth_openidc.conf",

@@ -205,6 +205,8 @@ def filled(path: str) -> str:
 FOR_ANYBODY = {
     "/.well-known/openid-configuration",
     "/.well-known/oauth-authorization-server",
+    "/oauth/guide/",
+    "/oauth/guide/clients/",
     "/oauth/jwks.json",
     "/oauth/par/",
     "/oauth/token/",
