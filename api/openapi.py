@@ -97,7 +97,7 @@ def _complete_operation(operation: JsonObject, method: str, components: JsonObje
         names = ["RateLimit-Policy", "RateLimit"]
         names += {"401": ["WWW-Authenticate"], "403": ["WWW-Authenticate"], "429": ["Retry-After"]}.get(status, [])
         names += (
-            ["ETag"] if status < "300" and "pageSize" not in {one["name"] for one in operation["parameters"]} else []
+            ["ETag"] if status < "300" and "filter" not in {one["name"] for one in operation["parameters"]} else []
         )
         response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
         content = response["content"]["application/json"]
