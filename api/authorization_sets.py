@@ -16,7 +16,7 @@ from api.authorizations import RightResource, serialize_rights
 from api.filters import FieldType, FilterField
 from api.listing import ListQuery, render_list, render_rows, render_whole_list
 from api.operations import Operations
-from api.schemas import ListResponse, MetadataField, MetadataOption, MetadataValue, ResourceReference, render_item
+from api.schemas import ListEnvelope, MetadataField, MetadataOption, MetadataValue, ResourceReference, render_item
 from core.keys import compute_name_key
 from invitations import email_text
 from invitations.actions import get_office_text
@@ -69,9 +69,10 @@ class EmailTemplateResource(TypedDict):
     placeholders: list[MetadataOption]
 
 
-class EmailTemplateDetail(ListResponse[EmailTemplateResource]):
+class EmailTemplateDetail(ListEnvelope):
     """One template, as a list of one, and the same in `content`."""
 
+    _embedded: list[EmailTemplateResource]
     content: EmailTemplateResource
 
 
@@ -142,6 +143,7 @@ def list_email_templates(request: ApiRequest, provider_id: UUID) -> HttpResponse
     "GetEmailTemplateByProviderIdAndEmailTemplateId",
     EmailTemplateDetail,
     Right.VIEW_USERS,
+    is_paged=False,
 )
 def get_email_template(request: ApiRequest, provider_id: UUID, email_template_id: UUID) -> HttpResponse:
     """Return an e-mail template."""

@@ -1,11 +1,12 @@
 """Employers: the clients of the office."""
 
-from typing import Any, TypeAlias, cast
+from typing import Annotated, Any, TypeAlias, cast
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef
 from django.http import HttpResponse
 from ninja import Query
+from pydantic import Field, WithJsonSchema
 from typing_extensions import TypedDict
 
 import teams.employers
@@ -14,7 +15,7 @@ from api import errors
 from api.auth import ApiRequest
 from api.errors import validate_form
 from api.filters import FieldType, FilterField
-from api.inputs import EmployerCreate, MetadataInput
+from api.inputs import MetadataInput, NotStored, ReadOnly, RequestBody
 from api.listing import ListQuery, render_list, render_whole_list
 from api.operations import Operations
 from api.schemas import MetadataField, MetadataOption, MetadataValue, render_item
@@ -33,6 +34,9 @@ FILTER_FIELDS = {
     "companyName": FilterField("name"),
 }
 NotKept: TypeAlias = None
+_NotStoredMembers = Annotated[
+    dict[str, None] | None, WithJsonSchema({"description": "Not stored: only members that are null are accepted."})
+]
 
 
 class EmployerAddress(TypedDict):
@@ -125,6 +129,31 @@ class WorkplaceResource(TypedDict):
     employerLogo: NotKept
     providerLogo: NotKept
     providerSettings: WorkplaceSettings
+
+
+class EmployerCreate(RequestBody):
+    """A new employer. `companyName` is its name; the name can be in `description` instead.
+
+    What the payroll product keeps may be sent back as read: null, also within `address` and `providerSettings`.
+    """
+
+    number: Annotated[int, Field(ge=1, le=99_999_999, examples=[1042])]
+    companyName: Annotated[str | None, Field(min_length=1, max_length=70, examples=["Bakkerij Smit B.V."])] = None
+    description: Annotated[str | None, Field(min_length=1, max_length=70)] = None
+    products: Annotated[list[Annotated[int, Field(examples=[290])] | MetadataInput], Field(max_length=100)] = []
+    id: ReadOnly = None
+    employerNumber: ReadOnly = None
+    employerLogo: ReadOnly = None
+    providerLogo: ReadOnly = None
+    address: _NotStoredMembers = None
+    branch: NotStored = None
+    chamberOfCommerceNumber: NotStored = None
+    contact: NotStored = None
+    contactInformation: NotStored = None
+    deviatingPostalAddress: NotStored = None
+    legalForm: NotStored = None
+    providerSettings: _NotStoredMembers = None
+    sbi: NotStored = None
 
 
 class EmployerDefaults(TypedDict):

@@ -63,6 +63,7 @@ _SCHEMA_TEXTS = {
     "list_type": gettext_lazy("This must be a list."),
     "model_type": gettext_lazy("This must be an object."),
     "model_attributes_type": gettext_lazy("This must be an object."),
+    "dict_type": gettext_lazy("This must be an object."),
     "uuid_type": gettext_lazy("This must be a UUID, such as 0196b2f0-7c1e-7d3a-9b57-2a6f0c1f8e11."),
     "uuid_parsing": gettext_lazy("This must be a UUID, such as 0196b2f0-7c1e-7d3a-9b57-2a6f0c1f8e11."),
     "date_type": gettext_lazy("This must be a date, such as 2027-12-31."),

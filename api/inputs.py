@@ -185,7 +185,7 @@ class OwnUserUpdate(ReadOnlyUserFields):
 
     personalDetails: PersonalDetailsInput
     contactInformation: OwnContactInput
-    photo: NotStored = None
+    photo: ReadOnly = None
     user: OwnRoleInput | None = None
     loginMethod: ReadOnly = None
     azureActiveDirectory: ReadOnly = None
@@ -264,15 +264,6 @@ class TeamContentsUpdate(RequestBody):
 
     add: Annotated[list[IdInput], Field(max_length=1000)] = []
     remove: Annotated[list[IdInput], Field(max_length=1000)] = []
-
-
-class EmployerCreate(RequestBody):
-    """A new employer. `companyName` is its name; the name can be in `description` instead."""
-
-    number: Annotated[int, Field(ge=1, le=99_999_999, examples=[1042])]
-    companyName: Annotated[str | None, Field(min_length=1, max_length=70, examples=["Bakkerij Smit B.V."])] = None
-    description: Annotated[str | None, Field(min_length=1, max_length=70)] = None
-    products: Annotated[list[Annotated[int, Field(examples=[290])] | MetadataInput], Field(max_length=100)] = []
 
 
 def build_person_form_data(

@@ -5,6 +5,7 @@ from typing import Annotated
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
+from django.db.models import BooleanField, CharField, ExpressionWrapper, Q, Value
 from django.http import HttpResponse
 from ninja import Query
 from pydantic import Field as Limits
@@ -32,6 +33,13 @@ _FILTER_FIELDS = {
     "id": FilterField("application", FieldType.ID),
     "application.id": FilterField("application", FieldType.ID),
     "application.name": FilterField("application__name", key=compute_name_key),
+    "application.logo": FilterField("logo", FieldType.KEY, Value(None, output_field=CharField())),
+    "application.isBlocked": FilterField(
+        "is_application_blocked",
+        FieldType.BOOLEAN,
+        ExpressionWrapper(Q(application__switched_off_at__isnull=False), output_field=BooleanField()),
+    ),
+    "isBlocked": FilterField("is_blocked", FieldType.BOOLEAN, Value(value=False, output_field=BooleanField())),
     "createdOn": FilterField("created_at", FieldType.DATETIME),
     "lastLogin": FilterField("last_used_at", FieldType.DATETIME),
 }

@@ -50,6 +50,15 @@ def render_list(
     return render_rows(request, [serialize(row) for row in page], total, query)
 
 
+def build_page_parameters() -> list[dict[str, Any]]:
+    """Return the OpenAPI parameters of a list that cannot be filtered or sorted."""
+    properties = ListQuery.model_json_schema()["properties"]
+    return [
+        {"in": "query", "name": name, "required": False, "schema": properties[name]}
+        for name in ("pageNumber", "pageSize")
+    ]
+
+
 def render_whole_list(request: ApiRequest, rows: list[Any], **extra: Any) -> HttpResponse:
     """Return the requested page of `rows`, which do not come from the database; `extra` are further members."""
     query = _parse_paging(request)
@@ -74,7 +83,7 @@ def _parse_paging(request: ApiRequest) -> ListQuery:
         if request.GET.get(name, "").strip():
             raise ApiError(400, "query", _("This list cannot be filtered or sorted."), field=name)
     try:
-        return ListQuery.model_validate({name: value for name, value in request.GET.items() if value})
+        return ListQuery.model_validate({name: value for name, value in request.GET.items() if name.startswith("page")})
     except PydanticError as error:
         raise RequestValidationError(
             [dict(part) | {"loc": ("query", *part["loc"])} for part in error.errors()]

@@ -17,7 +17,7 @@ from api.filters import FieldType, FilterField
 from api.inputs import OwnUserUpdate, build_person_form_data
 from api.listing import ListQuery, render_list, render_whole_list
 from api.operations import OPERATION_AUTHS, Operations
-from api.schemas import ListResponse, MetadataField, render_item
+from api.schemas import ListEnvelope, MetadataField, render_item
 from api.user_schemas import OwnResource, PersonalDetails
 from core.keys import compute_name_key
 from oauth.scopes import Scope
@@ -52,9 +52,10 @@ class ActivityResource(TypedDict):
     right: str | None
 
 
-class ActivityList(ListResponse[ActivityResource]):
+class ActivityList(ListEnvelope):
     """The allowed operations, with the rights of the user and the scopes of the token."""
 
+    _embedded: list[ActivityResource]
     rights: list[RightResource]
     scopes: list[str]
 

@@ -31,7 +31,12 @@ if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
 
 operations = Operations("signals", read=Scope.USERS_READ, write=Scope.USERS_WRITE)
-FILTER_FIELDS = {"id": FilterField("id", FieldType.ID), "description": FilterField("name", key=compute_name_key)}
+FILTER_FIELDS = {
+    "id": FilterField("id", FieldType.ID),
+    "description": FilterField("name", key=compute_name_key),
+    "numberOfLinkedEmployerUsers": FilterField("linked", FieldType.NUMBER),
+    "numberOfLinkedUsers": FilterField("linked", FieldType.NUMBER),
+}
 _SETTING_FIELDS = {
     "is_on": "isEnabled",
     "days": "createNumberOfDaysBeforeEvent",

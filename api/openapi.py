@@ -96,9 +96,7 @@ def _complete_operation(operation: JsonObject, method: str, components: JsonObje
     for status, response in operation["responses"].items():
         names = ["RateLimit-Policy", "RateLimit"]
         names += {"401": ["WWW-Authenticate"], "403": ["WWW-Authenticate"], "429": ["Retry-After"]}.get(status, [])
-        names += (
-            ["ETag"] if status < "300" and "pageSize" not in {one["name"] for one in operation["parameters"]} else []
-        )
+        names += ["ETag"] if status < "300" and "filter" not in {one["name"] for one in operation["parameters"]} else []
         response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
         content = response["content"]["application/json"]
         content["example"] = build_example(content["schema"], components["schemas"])

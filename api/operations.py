@@ -10,6 +10,7 @@ from ninja import Router
 from api.auth import ApiRequest, OperationAuth, require_office
 from api.filters import FilterField
 from api.idempotency import idempotent
+from api.listing import build_page_parameters
 from api.schemas import EmptyContent, ErrorResponse, ItemResponse, ListResponse, PagedItemResponse
 from oauth.scopes import Scope
 from permissions.checks import Right
@@ -42,15 +43,13 @@ class Operations:
         scope: Scope | None = None,
     ) -> Callable[[ViewT], ViewT]:
         """Declare a list of `resource`, which takes `ListQuery`, with the fields to filter and sort on."""
-        statuses = (400, 404) if "{" in path else (400,)
-        responses = _list_responses(200, ListResponse[resource], *statuses)
-        return self._declare("GET", path, operation_id, responses, right, scope or self._read, fields)
+        return self._declare_get(path, operation_id, ListResponse[resource], right, scope, fields=fields)
 
     def get_whole_list(
         self, path: str, operation_id: str, resource: Any, right: Right | None, *, scope: Scope | None = None
     ) -> Callable[[ViewT], ViewT]:
-        """Declare a short list of `resource` that is always returned whole."""
-        return self._declare_get(path, operation_id, ListResponse[resource], right, scope)
+        """Declare a short list of `resource`, which takes a page only."""
+        return self._declare_get(path, operation_id, ListResponse[resource], right, scope, is_paged=True)
 
     def get_item(
         self, path: str, operation_id: str, resource: Any, right: Right | None, *, scope: Scope | None = None
@@ -59,10 +58,17 @@ class Operations:
         return self._declare_get(path, operation_id, ItemResponse[resource], right, scope)
 
     def get_extended_list(
-        self, path: str, operation_id: str, envelope: Any, right: Right | None, *, scope: Scope | None = None
+        self,
+        path: str,
+        operation_id: str,
+        envelope: Any,
+        right: Right | None,
+        *,
+        scope: Scope | None = None,
+        is_paged: bool = True,
     ) -> Callable[[ViewT], ViewT]:
         """Declare a short list whose envelope has members of its own."""
-        return self._declare_get(path, operation_id, envelope, right, scope)
+        return self._declare_get(path, operation_id, envelope, right, scope, is_paged=is_paged)
 
     def get_paged_item(self, path: str, operation_id: str, resource: Any, right: Right) -> Callable[[ViewT], ViewT]:
         """Declare reading one `resource` in the envelope of a list."""
@@ -98,10 +104,19 @@ class Operations:
         return self._declare("DELETE", path, operation_id, responses, right, self._write)
 
     def _declare_get(
-        self, path: str, operation_id: str, envelope: Any, right: Right | None, scope: Scope | None
+        self,
+        path: str,
+        operation_id: str,
+        envelope: Any,
+        right: Right | None,
+        scope: Scope | None,
+        *,
+        fields: Mapping[str, FilterField] | None = None,
+        is_paged: bool = False,
     ) -> Callable[[ViewT], ViewT]:
         responses = _list_responses(200, envelope, 400, *((404,) if "{" in path else ()))
-        return self._declare("GET", path, operation_id, responses, right, scope or self._read)
+        extra = {"parameters": build_page_parameters()} if is_paged else {}
+        return self._declare("GET", path, operation_id, responses, right, scope or self._read, fields, **extra)
 
     def _declare_update(
         self,
@@ -125,6 +140,7 @@ class Operations:
         right: Right | None,
         scope: Scope,
         fields: Mapping[str, FilterField] | None = None,
+        **extra: Any,
     ) -> Callable[[ViewT], ViewT]:
         OPERATION_AUTHS[operation_id] = OperationAuth(scope, right)
         operation: Callable[[ViewT], ViewT] = self.router.api_operation(
@@ -137,6 +153,7 @@ class Operations:
                 "security": [{"token": [scope.value]}],
                 "x-right": None if right is None else right.value,
                 "x-fields": {name: field.type.value for name, field in (fields or {}).items()},
+                **extra,
             },
         )
         return lambda view: operation(_require_own_office(view) if "provider_id" in path else view)

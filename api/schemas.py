@@ -56,8 +56,8 @@ class ItemResponse(TypedDict, Generic[ContentT]):
     content: ContentT
 
 
-class ListResponse(TypedDict, Generic[ContentT]):
-    """One page of a list."""
+class ListEnvelope(TypedDict):
+    """One page of a list, without its rows."""
 
     currentPage: int
     pageSize: int
@@ -65,18 +65,17 @@ class ListResponse(TypedDict, Generic[ContentT]):
     totalSize: int
     version: ApiVersion
     messages: list[ApiMessage]
+
+
+class ListResponse(ListEnvelope, Generic[ContentT]):
+    """One page of a list."""
+
     _embedded: list[ContentT]
 
 
-class PagedItemResponse(TypedDict, Generic[ContentT]):
+class PagedItemResponse(ListEnvelope, Generic[ContentT]):
     """A single item in the envelope of a list, where the published API has it so."""
 
-    currentPage: int
-    pageSize: int
-    totalPages: int
-    totalSize: int
-    version: ApiVersion
-    messages: list[ApiMessage]
     content: ContentT
 
 

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db.models import Model, QuerySet
+from django.db.models import CharField, F, Func, Model, QuerySet, Value
+from django.db.models.functions import NullIf
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from ninja import Query
@@ -36,8 +37,17 @@ from permissions.models import Employer
 
 operations = Operations("teams", read=Scope.TEAMS_READ, write=Scope.TEAMS_WRITE)
 ContentModel = TypeVar("ContentModel", bound=Model)
+
+
+def _build_member_name() -> Func:
+    """Return the full name of a user (`User.full_name`), for filters."""
+    parts = [NullIf(F(column), Value("")) for column in ("initials", "prefix", "last_name")]
+    return Func(Value(" "), *parts, function="concat_ws", output_field=CharField())
+
+
 _MEMBER_FILTER_FIELDS = {
     "id": FilterField("id", FieldType.ID),
+    "description": FilterField("member_name", expression=_build_member_name()),
     "lastName": FilterField("last_name"),
 }
 

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
+from django.db.models import BooleanField, CharField, ExpressionWrapper, Q, Value
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from ninja import Query
@@ -31,6 +32,14 @@ FILTER_FIELDS = {
     "name": FilterField("name", key=compute_name_key),
     "description": FilterField("name", key=compute_name_key),
     "externalId": FilterField("tenant_id", FieldType.ID),
+    "tenantRegistrationLevel": FilterField(
+        "registration_level", FieldType.KEY, Value("provider", output_field=CharField())
+    ),
+    "isConfirmed": FilterField(
+        "is_confirmed",
+        FieldType.BOOLEAN,
+        ExpressionWrapper(Q(confirmed_at__isnull=False), output_field=BooleanField()),
+    ),
 }
 
 

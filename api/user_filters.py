@@ -2,7 +2,17 @@
 
 from uuid import UUID
 
-from django.db.models import BooleanField, CharField, ExpressionWrapper, IntegerField, Q, QuerySet, Value
+from django.db.models import (
+    BooleanField,
+    Case,
+    CharField,
+    ExpressionWrapper,
+    IntegerField,
+    Q,
+    QuerySet,
+    Value,
+    When,
+)
 
 from api import metadata
 from api.filters import FieldType, FilterField
@@ -42,6 +52,11 @@ FILTER_FIELDS = {
     f"{_MICROSOFT}.userId": FilterField("external_user_id", FieldType.ID),
     f"{_MICROSOFT}.tenant.id": FilterField("external_tenant", FieldType.ID),
     f"{_MICROSOFT}.tenant.description": FilterField("external_tenant__name", key=compute_name_key),
+    f"{_MICROSOFT}.tenant.tenantRegistrationLevel": FilterField(
+        "registration_level",
+        FieldType.KEY,
+        Case(When(external_tenant__isnull=False, then=Value("provider")), output_field=CharField()),
+    ),
     "twoFactorAuthenticationRequired": FilterField("two_factor_required", FieldType.BOOLEAN),
     "hasMultiFactorAuthentication": FilterField(
         "has_factor",
@@ -59,6 +74,7 @@ FILTER_FIELDS = {
     "dateTimeModified": FilterField("modified_at", FieldType.DATETIME),
     "dateTimeLastLogin": FilterField("last_login", FieldType.DATETIME),
     "userSpecifiedRole.key": FilterField("role_key", FieldType.NUMBER, Value(None, output_field=IntegerField())),
+    "userSpecifiedRole.code": FilterField("role_code", FieldType.KEY, Value(None, output_field=CharField())),
     "userCustomSpecifiedRole": FilterField("role_name", FieldType.KEY, Value(None, output_field=CharField())),
     "teams.id": FilterField("team_id", FieldType.ID, related=_list_memberships, scope=Scope.TEAMS_READ),
     "teams.description": FilterField(

@@ -14,7 +14,9 @@ from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import Provider, User
 from api.api import api
+from api.operations import OPERATION_AUTHS
 from oauth.models import SsoTicket
+from oauth.scopes import API_SCOPES, Scope
 from permissions.checks import Right
 from permissions.models import IndividualRight
 from tests.helpers.login_methods import make_service
@@ -65,6 +67,12 @@ def test_its_python_works_as_printed(environment: dict[str, str], bob: User) -> 
 
 
 def test_guide_names_every_status_and_scope() -> None:
+    table = GUIDE.partition("\n| scope | for |\n")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| (`.+?) \| (.+) \|$", table, re.M)
+    named = [name for names, _meaning in rows for name in re.findall(r"`([^`]+)`", names)]
+    assert sorted(named) == sorted(Scope.values)
+    used = {auth.scope for auth in OPERATION_AUTHS.values()}
+    assert used <= set(API_SCOPES)
     known = {
         status
         for router in api._get_bound_routers()

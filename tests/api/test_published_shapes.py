@@ -114,7 +114,7 @@ def test_a_body_can_be_what_was_read(calls: Program, office: Provider, alice: Us
     assert calls.content(f"/providers/users/{bob.pk}")["isLinkedToMultipleEmployers"] is True
     for path in ("/user", f"/user/{alice.pk}"):
         own = calls.content("/user")
-        assert calls.call("PUT", path, own).status_code == 200
+        assert calls.call("PUT", path, own | {"photo": "https://loket.example/photo"}).status_code == 200
         assert calls.content("/user") == own
     assert calls.call("PUT", f"/user/{bob.pk}", calls.content("/user")).status_code == 403
 
@@ -258,6 +258,13 @@ def test_employers(calls: Program, office: Provider, bob: User) -> None:
     assert (made.status_code, content["employerNumber"], content["companyName"]) == (201, 7, "Bakkerij")
     assert calls.rows("/providers/employers") == calls.rows(f"/providers/{office.pk}/employers") == [content]
     assert content["address"]["city"] is None
+    path = f"/providers/{office.pk}/employers"
+    assert calls.call("POST", path, content | {"number": 8}).status_code == 201, "what was read"
+    for field, value in (("sbi", {"key": 1}), ("address", {"city": "Utrecht"}), ("providerSettings", "x")):
+        refused = calls.call("POST", path, content | {"number": 9, field: value})
+        (message,) = refused.json()["messages"]
+        assert (refused.status_code, message["field"].partition(".")[0]) == (400, field)
+    Employer.objects.filter(number=8).delete()
     team = Team.objects.create(provider=office, name="Loon")
     TeamMember.objects.create(provider=office, team=team, user=bob)
     path = f"/providers/users/{bob.pk}/employers"
