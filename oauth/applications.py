@@ -82,8 +82,8 @@ def update_application(
     """Update an application. `version` is the version the form was opened with.
 
     Removing a scope takes effect immediately, even for issued tokens. Another way of authentication ends the secret and
-    all tokens. Raises PermissionDenied without the right, EditConflict on a concurrent change, ValidationError
-    ("taken") if another application has the name.
+    all tokens. Raises PermissionDenied without the right, or without authority over the consents that a new redirect
+    URI would get; EditConflict on a concurrent change, ValidationError ("taken") if another application has the name.
     """
     is_other_client = details.get("authentication", application.authentication) != application.authentication
     application = _lock_with_consents(application, by) if is_other_client else _lock_application(application, by)
@@ -92,8 +92,9 @@ def update_application(
     namesakes = Application.objects.filter(provider=application.provider_id, name_key=compute_name_key(details["name"]))
     if namesakes.exclude(pk=application.pk).exists():
         raise ValidationError(_("An integration with this name already exists. Choose another name."), code="taken")
+    before = set(application.redirect_uris.split())
     if changes := _apply_details(application, details):
-        if "redirect_uris" in changes:
+        if not before.issuperset(application.redirect_uris.split()):
             office_decisions.require_authority_over_consent(application, by)
         _require_free_resource(application)
         if "authentication" in changes:

@@ -447,6 +447,11 @@ GUARDS = [
         "            office_decisions.require_authority_over_consent(application, by)\n", "            pass\n",
         ("oauth/test_office_access.py",),
     ),
+    Guard(
+        5, "where users who consented themselves are sent", "oauth/office_decisions.py",
+        "chain.from_iterable([*agreed, *agreed_by_users.distinct()])", "chain.from_iterable(agreed)",
+        ("oauth/test_office_access.py",),
+    ),
     # 6. No office without an administrator.
     Guard(
         6, "the last administrator", "permissions/checks.py", "if None not in ends:", "if False:",

@@ -238,6 +238,38 @@ def test_consent_for_others_takes_every_right(office: Provider, alice: User, pro
     office_decisions.withdraw_office_consent(program, provider=office, by=actor(manager))
 
 
+def test_a_manager_does_not_redirect_what_an_administrator_agreed_to(
+    office: Provider, alice: User, program: Application
+) -> None:
+    """Rule 5: with a personal consent, no page stands between a link and a code with the administrator's rights."""
+    evil = "https://evil.example/cb"
+    manager = make_user(office, Right.MANAGE_INTEGRATIONS, username="beheer", email="b@x.example")
+    page = f"{LIST}{program.pk}/"
+    form = {"name": "Portaal", "redirect_uris": f"{BACK}\n{evil}", "scopes": ["openid", "users:read"],
+            "authentication": "client_secret", "algorithm": "RS256"}  # fmt: skip
+    consents.grant_consent(alice, program, scopes=["openid", "email"], by=actor(alice))
+    consents.grant_consent(manager, program, scopes=["openid", "users:read"], by=actor(manager))
+    details = {"name": "Portaal", "redirect_uris": [BACK], "post_logout_redirect_uris": [], "scopes": program.scopes}
+
+    def move(*uris: str, by: User = manager) -> None:
+        program.refresh_from_db()
+        changed: Any = {**details, "redirect_uris": uris}
+        oauth.applications.update_application(program, details=changed, version=program.version, by=actor(by))
+
+    move(BACK, "https://new.example/cb")  # of others, only who they are is known
+    consents.grant_consent(alice, program, scopes=["openid", "users:read"], by=actor(alice))
+    with pytest.raises(PermissionDenied, match="Applicatiebeheer provider"):
+        move(BACK, evil)
+    program.refresh_from_db()
+    refused = confirmed(manager).post(page, form | {"version": program.version})
+    assert refused.status_code == 403
+    assert "Applicatiebeheer provider" in refused.text
+    lured = confirmed(alice).get(URL, asked(program, scope="openid users:read", prompt="none", redirect_uri=evil))
+    assert lured.status_code == 400
+    move(BACK)  # fewer
+    move(BACK, evil, by=alice)
+
+
 def test_only_the_own_office_is_decided_for(
     alice: User, bob_client: Client, charlie: User, charlie_client: Client, program: Application, partner: Application
 ) -> None:
