@@ -1049,6 +1049,16 @@ GUARDS = [
         ("oauth/test_authorize.py",),
     ),
     Guard(
+        0, "a consent page of an earlier version", "oauth/authorization_requests.py",
+        "return shown is not None and shown != str(application.version)", "return False",
+        ("oauth/test_authorize.py",),
+    ),
+    Guard(
+        0, "a change while the user agrees", "oauth/views/authorize.py",
+        "if application.version != authorization.application.version:", "if False:",
+        ("oauth/test_authorize.py",),
+    ),
+    Guard(
         8, "a flow that HEAD finishes", "authentication/views/microsoft.py",
         'if request.method == "HEAD":', "if False:",
         ("authentication/microsoft/test_sign_in.py",),
