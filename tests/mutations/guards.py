@@ -214,6 +214,11 @@ GUARDS = [
         " or locked.previous_password != user.previous_password", "",
         ("users/test_password_overlap.py",),
     ),
+    Guard(
+        3, "tokens of a password that is ended early", "users/password_overlap.py",
+        "        end_sessions(locked, by=by)\n", "        pass\n",
+        ("users/test_password_overlap.py",),
+    ),
     # 4. Nothing has effect before acceptance, while blocked, after the end date, or without a required factor.
     Guard(
         4, "rights that rest", "permissions/inactive.py",
@@ -450,6 +455,17 @@ GUARDS = [
     Guard(
         5, "where users who consented themselves are sent", "oauth/office_decisions.py",
         "chain.from_iterable([*agreed, *agreed_by_users.distinct()])", "chain.from_iterable(agreed)",
+        ("oauth/test_office_access.py",),
+    ),
+    Guard(
+        5, "how an integration with consents proves who it is", "oauth/applications.py",
+        "_PROOF_DETAILS & changes.keys() or ", "",
+        ("oauth/test_office_access.py",),
+    ),
+    Guard(
+        5, "the secret of an integration with consents", "oauth/applications.py",
+        "    office_decisions.require_authority_over_consent(application, by)\n    application.previous_secret",
+        "    application.previous_secret",
         ("oauth/test_office_access.py",),
     ),
     # 6. No office without an administrator.
@@ -1430,6 +1446,11 @@ GUARDS = [
         4, "no tokens for a session that ended", "oauth/validator.py",
         "and not ClientSession.objects.touch(sid) and used is None:", "and used is None and False:",
         ("oauth/test_backchannel_logout.py",),
+    ),
+    Guard(
+        4, "tickets end with the consent", "oauth/consents.py",
+        "(AuthorizationCode, RefreshToken, AccessToken, SsoTicket)", "(AuthorizationCode, RefreshToken, AccessToken)",
+        ("oauth/test_office_access.py",),
     ),
     Guard(
         4, "sessions end with the consent", "oauth/consents.py",
