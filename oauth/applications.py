@@ -50,6 +50,7 @@ class ApplicationDetails(TypedDict):
 
 
 _OPTIONAL_DETAILS = tuple(sorted(ApplicationDetails.__optional_keys__))
+_PROOF_DETAILS = {"authentication", "public_keys", "pkce_optional"}  # who can redeem a code
 
 
 @action(ReauthenticationLevel.FIVE_MINUTES)
@@ -82,8 +83,9 @@ def update_application(
     """Update an application. `version` is the version the form was opened with.
 
     Removing a scope takes effect immediately, even for issued tokens. Another way of authentication ends the secret and
-    all tokens. Raises PermissionDenied without the right, EditConflict on a concurrent change, ValidationError
-    ("taken") if another application has the name.
+    all tokens. Raises PermissionDenied without the right, or without authority over the consents if that changes who
+    gets or can redeem a code; EditConflict on a concurrent change, ValidationError ("taken") if another application has
+    the name.
     """
     is_other_client = details.get("authentication", application.authentication) != application.authentication
     application = _lock_with_consents(application, by) if is_other_client else _lock_application(application, by)
@@ -92,8 +94,9 @@ def update_application(
     namesakes = Application.objects.filter(provider=application.provider_id, name_key=compute_name_key(details["name"]))
     if namesakes.exclude(pk=application.pk).exists():
         raise ValidationError(_("An integration with this name already exists. Choose another name."), code="taken")
+    before = set(application.redirect_uris.split())
     if changes := _apply_details(application, details):
-        if "redirect_uris" in changes:
+        if _PROOF_DETAILS & changes.keys() or not before.issuperset(application.redirect_uris.split()):
             office_decisions.require_authority_over_consent(application, by)
         _require_free_resource(application)
         if "authentication" in changes:
@@ -108,7 +111,7 @@ def set_client_secret(application: Application, *, secret: str, hours: int, vers
     """Replace the client secret with a random `secret`; the previous one is accepted for another `hours`.
 
     Repeating the call with the same secret, as a double click does, has no effect. Raises PermissionDenied without the
-    right, EditConflict on a concurrent change.
+    right, or without authority over the consents; EditConflict on a concurrent change.
     """
     application = _lock_application(application, by)
     hashed = encryption.hash_token(secret)
@@ -116,6 +119,7 @@ def set_client_secret(application: Application, *, secret: str, hours: int, vers
         return
     if application.version != version or application.authentication != ClientAuthentication.SECRET:
         raise EditConflict
+    office_decisions.require_authority_over_consent(application, by)
     application.previous_secret = application.client_secret
     application.previous_until = timezone.now() + timedelta(hours=hours) if application.client_secret else None
     application.client_secret = hashed

@@ -23,6 +23,7 @@ _LIBRARY_PARAMETERS = (
     "client_id", "response_type", "redirect_uri", "scope", "state", "nonce", "code_challenge", "code_challenge_method",
 )  # fmt: skip
 _REPEATABLE_PARAMETERS = ("resource",)  # RFC 8707 section 2
+_FORM_FIELDS = ("csrfmiddlewaretoken", "shown_version")  # of the consent page
 _CODE_CHALLENGE_PATTERN = re.compile(r"[\w-]{43}", re.ASCII)
 _MAX_AGE_PATTERN = re.compile(r"\d{1,20}", re.ASCII)
 _MAX_AGE_SECONDS = 10**9  # longer than any session
@@ -67,9 +68,15 @@ def read_parameters(http: HttpRequest) -> QueryDict:
     parameters = QueryDict(mutable=True)
     for source in (http.GET, http.POST):
         for name, values in source.lists():
-            if name != "csrfmiddlewaretoken":
+            if name not in _FORM_FIELDS:
                 parameters.setlistdefault(name).extend(value for value in values if value)
     return parameters
+
+
+def showed_other_version(http: HttpRequest, application: Application) -> bool:
+    """Return whether the consent page that is submitted showed another version of `application`."""
+    shown = http.POST.get("shown_version")
+    return shown is not None and shown != str(application.version)
 
 
 def parse_authorization_request(http: HttpRequest, parameters: QueryDict) -> AuthorizationRequest:

@@ -22,6 +22,7 @@ from oauth.models import (
     Consent,
     OfficeAccess,
     RefreshToken,
+    SsoTicket,
 )
 from oauth.scopes import sort_scopes
 from permissions import checks
@@ -109,6 +110,6 @@ def revoke_consent(user: User, consent_id: UUID, *, by: Actor) -> bool:
 
 
 def delete_tokens(application: Application, **conditions: Any) -> None:
-    """Delete the codes and tokens of `application`, all or those that match `conditions`."""
-    for model in (AuthorizationCode, RefreshToken, AccessToken):
+    """Delete the codes, tokens and SSO tickets of `application`, all or those that match `conditions`."""
+    for model in (AuthorizationCode, RefreshToken, AccessToken, SsoTicket):
         model.objects.filter(application=application, **conditions).delete()

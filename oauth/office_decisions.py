@@ -1,6 +1,7 @@
 """Actions of an office on an application: consent for all its users, and assignment to teams."""
 
 from collections.abc import Collection, Iterable, Sequence
+from itertools import chain
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
@@ -33,14 +34,16 @@ def may_decide_on_scopes(by: Actor, scopes: Iterable[str]) -> bool:
 
 
 def require_authority_over_consent(application: Application, by: Actor) -> None:
-    """Raise PermissionDenied if the actor may not decide where users with a consent of their office are sent."""
-    for access in OfficeAccess.objects.filter(application=application, provider=application.provider_id):
-        if not may_decide_on_scopes(by, access.scopes):
-            text = _(
-                "This integration has consent for the whole office. Only a user with the right “%(right)s” can change"
-                " its redirect URIs, or first withdraw the consent."
-            )
-            raise PermissionDenied(text % {"right": Right.MANAGE_PROVIDER.label})
+    """Raise PermissionDenied if the actor may not decide who gets what other users, or their office, consented to."""
+    rows = {"application": application, "provider": application.provider_id}
+    agreed = OfficeAccess.objects.filter(**rows).values_list("scopes", flat=True)
+    agreed_by_users = Consent.objects.filter(**rows).exclude(user=by.user).values_list("scopes", flat=True)
+    if not may_decide_on_scopes(by, chain.from_iterable([*agreed, *agreed_by_users.distinct()])):
+        text = _(
+            "This integration has the consent of other users, or of the whole office. Only a user with the right"
+            " “%(right)s” can change where it sends users, or how it proves who it is."
+        )
+        raise PermissionDenied(text % {"right": Right.MANAGE_PROVIDER.label})
 
 
 @requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)

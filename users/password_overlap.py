@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from accounts.locks import lock_user
 from accounts.models import User
+from accounts.sessions import end_sessions
 from audit.actions import record
 from audit.actors import Actor, action, build_job_actor
 from audit.models import Verb
@@ -41,6 +42,9 @@ def get_overlapping_hash(user: User, overlap_until: datetime | None) -> str:
 def end_previous_password(user: User, *, by: Actor) -> bool:
     """Delete the hash of the previous password, which is refused from now on.
 
+    If a user does so before its end, as after a leak, sessions and tokens end as well. A program with the new password
+    gets new ones.
+
     Return False if it was deleted, or replaced by another one, in the meantime. Raises PermissionDenied without
     authority over the user.
     """
@@ -51,7 +55,9 @@ def end_previous_password(user: User, *, by: Actor) -> bool:
         return False
     locked.previous_password, locked.previous_password_until = "", None
     locked.version += 1
-    locked.save(update_fields=["previous_password", "previous_password_until", "version"])
+    if by.user is not None:
+        end_sessions(locked, by=by)
+    locked.save(update_fields=["previous_password", "previous_password_until", "version", "session_version"])
     record(Verb.PREVIOUS_PASSWORD_ENDED, locked, by=by, provider_id=locked.provider_id)
     return True
 

@@ -28,6 +28,7 @@ from oauth.authorization_requests import (
     get_prompt,
     parse_authorization_request,
     read_parameters,
+    showed_other_version,
 )
 from oauth.models import Application
 from oauth.pushed_requests import RequestUriError
@@ -119,14 +120,14 @@ def _respond(
             if is_silent
             else _render_closed(request, user, authorization)
         )
-    step = interactions.find_next_step(request, user, authorization, is_consent=is_consent)
-    if step is not None:
+    if (step := interactions.find_next_step(request, user, authorization, is_consent=is_consent)) is not None:
         return _return_error(request, authorization, LoginRequired()) if is_silent else redirect(step)
     if authentication_context.is_unmet(
         authorization.parameters, with_factor=reauthentication.get_last_reauthentication(request)[1]
     ):
         return _return_error(request, authorization, CustomOAuth2Error(error="unmet_authentication_requirements"))
-    if is_consent:
+    is_outdated = showed_other_version(request, authorization.application)
+    if is_consent and not is_outdated:
         by, scopes = build_page_actor(request, user), sort_scopes(authorization.scopes)
         with transaction.atomic():
             consents.grant_consent(user, authorization.application, scopes=scopes, by=by)
@@ -139,7 +140,7 @@ def _respond(
         return _return_code(request, authorization, at_once=is_silent)
     if is_silent:
         return _return_error(request, authorization, ConsentRequired())
-    return _render_consent_page(request, authorization)
+    return _render_consent_page(request, authorization, is_outdated)
 
 
 @page(Access.OFFICE_USER)
@@ -212,9 +213,10 @@ def _address_error(error: OAuth2Error, authorization: AuthorizationRequest) -> N
     error.response_mode = authorization.parameters.get("response_mode")
 
 
-def _render_consent_page(request: HttpRequest, authorization: AuthorizationRequest) -> HttpResponse:
+def _render_consent_page(request: HttpRequest, authorization: AuthorizationRequest, is_outdated: bool) -> HttpResponse:
     query = authorization.parameters.urlencode()
     context = {
+        "is_outdated": is_outdated,
         "application": authorization.application,
         "scopes": sort_scopes(authorization.scopes),
         "allow_url": f"{reverse('oauth:authorize')}?{query}",
@@ -252,11 +254,14 @@ def _return_error(
 def _return_code(request: HttpRequest, authorization: AuthorizationRequest, *, at_once: bool) -> HttpResponse:
     """Return to the application with a code.
 
-    Raises AuthorizationRequestError if the application was deleted or disabled in the meantime.
+    Raises AuthorizationRequestError if the application was changed, deleted or disabled in the meantime.
     """
-    usable = Application.objects.select_for_update(no_key=True).filter(switched_off_at=None)
-    if usable.filter(pk=authorization.application.pk).first() is None:
+    rows = Application.objects.select_for_update(no_key=True)
+    application = rows.filter(pk=authorization.application.pk, switched_off_at=None).first()
+    if application is None:
         raise AuthorizationRequestError(_render_unavailable(request))
+    if application.version != authorization.application.version:
+        raise AuthorizationRequestError(redirects.redirect_as_get(reverse("oauth:authorize"), authorization.parameters))
     response = authorization.core.create_authorization_response(
         request, authorization.scopes, authorization.details, allow=True
     )

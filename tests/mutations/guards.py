@@ -214,6 +214,11 @@ GUARDS = [
         " or locked.previous_password != user.previous_password", "",
         ("users/test_password_overlap.py",),
     ),
+    Guard(
+        3, "tokens of a password that is ended early", "users/password_overlap.py",
+        "        end_sessions(locked, by=by)\n", "        pass\n",
+        ("users/test_password_overlap.py",),
+    ),
     # 4. Nothing has effect before acceptance, while blocked, after the end date, or without a required factor.
     Guard(
         4, "rights that rest", "permissions/inactive.py",
@@ -445,6 +450,22 @@ GUARDS = [
     Guard(
         5, "where users with the consent of their office are sent", "oauth/applications.py",
         "            office_decisions.require_authority_over_consent(application, by)\n", "            pass\n",
+        ("oauth/test_office_access.py",),
+    ),
+    Guard(
+        5, "where users who consented themselves are sent", "oauth/office_decisions.py",
+        "chain.from_iterable([*agreed, *agreed_by_users.distinct()])", "chain.from_iterable(agreed)",
+        ("oauth/test_office_access.py",),
+    ),
+    Guard(
+        5, "how an integration with consents proves who it is", "oauth/applications.py",
+        "_PROOF_DETAILS & changes.keys() or ", "",
+        ("oauth/test_office_access.py",),
+    ),
+    Guard(
+        5, "the secret of an integration with consents", "oauth/applications.py",
+        "    office_decisions.require_authority_over_consent(application, by)\n    application.previous_secret",
+        "    application.previous_secret",
         ("oauth/test_office_access.py",),
     ),
     # 6. No office without an administrator.
@@ -1044,6 +1065,16 @@ GUARDS = [
         ("oauth/test_authorize.py",),
     ),
     Guard(
+        0, "a consent page of an earlier version", "oauth/authorization_requests.py",
+        "return shown is not None and shown != str(application.version)", "return False",
+        ("oauth/test_authorize.py",),
+    ),
+    Guard(
+        0, "a change while the user agrees", "oauth/views/authorize.py",
+        "if application.version != authorization.application.version:", "if False:",
+        ("oauth/test_authorize.py",),
+    ),
+    Guard(
         8, "a flow that HEAD finishes", "authentication/views/microsoft.py",
         'if request.method == "HEAD":', "if False:",
         ("authentication/microsoft/test_sign_in.py",),
@@ -1415,6 +1446,11 @@ GUARDS = [
         4, "no tokens for a session that ended", "oauth/validator.py",
         "and not ClientSession.objects.touch(sid) and used is None:", "and used is None and False:",
         ("oauth/test_backchannel_logout.py",),
+    ),
+    Guard(
+        4, "tickets end with the consent", "oauth/consents.py",
+        "(AuthorizationCode, RefreshToken, AccessToken, SsoTicket)", "(AuthorizationCode, RefreshToken, AccessToken)",
+        ("oauth/test_office_access.py",),
     ),
     Guard(
         4, "sessions end with the consent", "oauth/consents.py",

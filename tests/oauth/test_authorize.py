@@ -1,5 +1,7 @@
 """The consent page: invalid requests of applications, and users who cannot give consent."""
 
+import re
+from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -7,6 +9,7 @@ import pytest
 import time_machine
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.db.models import F
 from django.test import Client
 from django.utils import timezone
 
@@ -16,8 +19,9 @@ from oauth import applications, consents
 from oauth.client_settings import validate_redirect_uri
 from oauth.models import Application, AuthorizationCode, Consent
 from tests.helpers.login_methods import confirmed, make_azure, make_service
-from tests.helpers.users import PASSWORD, signed_in
-from tests.oauth.test_authorization_code import BACK, make_application
+from tests.helpers.users import PASSWORD, actor, signed_in
+from tests.oauth.test_authorization_code import BACK, SECRET, make_application
+from tests.oauth.test_client_credentials import basic
 from tests.oauth.test_sso_tickets import by_sso
 
 pytestmark = pytest.mark.django_db
@@ -247,3 +251,55 @@ def test_a_program_on_the_same_machine_may_choose_its_port(bob_client: Client, a
     page = bob_client.get(URL, asked(program, redirect_uri="http://127.0.0.1:49152/terug"))
     assert "form-action 'self' http://127.0.0.1:49152" in page["Content-Security-Policy"]
     assert bob_client.get(URL, asked(program, redirect_uri="http://127.0.0.1:49152/anders")).status_code == 400
+
+
+def shown_version(page: Any) -> str:
+    found = re.search(r'name="shown_version" value="(\d+)"', page.text)
+    assert found, page.text
+    return found[1]
+
+
+def add_scope(program: Application, alice: User) -> None:
+    details: Any = {"name": "Portaal", "redirect_uris": [BACK], "post_logout_redirect_uris": []}
+    details["scopes"] = ["openid", "users:read", "users:write"]
+    program.refresh_from_db()
+    applications.update_application(program, details=details, version=program.version, by=actor(alice))
+
+
+@pytest.mark.parametrize("pushed", [False, True])
+def test_a_user_agrees_to_what_the_page_showed(
+    bob_client: Client, alice: User, program: Application, pushed: bool
+) -> None:
+    """Without a scope, a request asks for all that the integration may have when it is read."""
+    query = asked(program, scope=None)
+    if pushed:
+        sent = Client().post("/oauth/par/", query, headers=basic(program.client_id, SECRET)).json()
+        query = {"client_id": program.client_id, "request_uri": sent["request_uri"]}
+    page = bob_client.get(URL, query, follow=True)
+    allow = unescape(page.text.split('<form method="post" action="')[1].split('"')[0])
+    before = {"shown_version": shown_version(page)}
+    add_scope(program, alice)
+    again = bob_client.post(allow, before)
+    assert again.status_code == 200
+    assert "Deze koppeling is intussen gewijzigd" in again.text
+    assert "Gebruikers AK aanmaken" in again.text
+    assert not Consent.objects.exists()
+    assert "code" in told(bob_client.post(allow, {"shown_version": shown_version(again)}))
+    assert "users:write" in Consent.objects.get().scopes
+
+
+def test_a_change_while_the_user_agrees(
+    bob_client: Client, alice: User, program: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grant = consents.grant_consent
+
+    def change_and_grant(*args: Any, **kwargs: Any) -> Consent:
+        Application.objects.filter(pk=program.pk).update(version=F("version") + 1)
+        return grant(*args, **kwargs)
+
+    monkeypatch.setattr(consents, "grant_consent", change_and_grant)
+    address = f"{URL}?{urlencode(asked(program))}"
+    again = bob_client.post(address, {"shown_version": shown_version(bob_client.get(address))})
+    assert (again.status_code, again["Location"]) == (303, address)
+    assert not Consent.objects.exists()
+    assert not AuthorizationCode.objects.exists()

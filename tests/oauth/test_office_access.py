@@ -238,6 +238,51 @@ def test_consent_for_others_takes_every_right(office: Provider, alice: User, pro
     office_decisions.withdraw_office_consent(program, provider=office, by=actor(manager))
 
 
+def test_a_manager_does_not_redirect_what_an_administrator_agreed_to(
+    office: Provider, alice: User, program: Application
+) -> None:
+    """Rule 5: with a personal consent, no page stands between a link and a code with the administrator's rights."""
+    evil = "https://evil.example/cb"
+    manager = make_user(office, Right.MANAGE_INTEGRATIONS, username="beheer", email="b@x.example")
+    page = f"{LIST}{program.pk}/"
+    form = {"name": "Portaal", "redirect_uris": f"{BACK}\n{evil}", "scopes": ["openid", "users:read"],
+            "authentication": "client_secret", "algorithm": "RS256"}  # fmt: skip
+    consents.grant_consent(alice, program, scopes=["openid", "email"], by=actor(alice))
+    consents.grant_consent(manager, program, scopes=["openid", "users:read"], by=actor(manager))
+    details = {"name": "Portaal", "redirect_uris": [BACK], "post_logout_redirect_uris": [], "scopes": program.scopes}
+
+    def renew(by: User) -> None:
+        program.refresh_from_db()
+        oauth.applications.set_client_secret(
+            program, secret=f"{SECRET} {program.version}", hours=0, version=program.version, by=actor(by)
+        )
+
+    def move(*uris: str, by: User = manager, **change: Any) -> None:
+        program.refresh_from_db()
+        changed: Any = {**details, "redirect_uris": uris, **change}
+        oauth.applications.update_application(program, details=changed, version=program.version, by=actor(by))
+
+    move(BACK, "https://new.example/cb")  # of others, only who they are is known
+    renew(manager)
+    consents.grant_consent(alice, program, scopes=["openid", "users:read"], by=actor(alice))
+    with pytest.raises(PermissionDenied, match="Applicatiebeheer provider"):
+        move(BACK, evil)
+    program.refresh_from_db()
+    refused = confirmed(manager).post(page, form | {"version": program.version})
+    assert refused.status_code == 403
+    assert "Applicatiebeheer provider" in refused.text
+    lured = confirmed(alice).get(URL, asked(program, scope="openid users:read", prompt="none", redirect_uri=evil))
+    assert lured.status_code == 400
+    for change in ({"authentication": "none"}, {"pkce_optional": True}):
+        with pytest.raises(PermissionDenied, match="hoe zij bewijst wie zij is"):
+            move(BACK, **change)
+    with pytest.raises(PermissionDenied, match="hoe zij bewijst wie zij is"):
+        renew(manager)
+    move(BACK)  # fewer
+    renew(alice)
+    move(BACK, evil, by=alice)
+
+
 def test_only_the_own_office_is_decided_for(
     alice: User, bob_client: Client, charlie: User, charlie_client: Client, program: Application, partner: Application
 ) -> None:
@@ -341,6 +386,13 @@ def _make_ticket(user: User, application: Application) -> str:
         headers=bearing(token) | {"Accept": "application/json;version=2018-01-01"},
     )  # fmt: skip
     return str(urlsplit(made.json()["content"]["url"]).path)
+
+
+def test_a_ticket_ends_with_the_consent(alice: User, bob: User, program: Application) -> None:
+    consent = consents.grant_consent(bob, program, scopes=["sso"], by=actor(bob))
+    kept, ticket = _make_ticket(alice, program), _make_ticket(bob, program)
+    assert consents.revoke_consent(bob, consent.pk, by=actor(bob))
+    assert [Client().post(path).status_code for path in (ticket, kept)] == [404, 302]
 
 
 def test_an_integration_stays_closed_when_its_teams_are_gone(

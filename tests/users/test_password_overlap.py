@@ -169,6 +169,17 @@ def test_the_page_offers_periods_and_ends_it_early(alice: User, service: User) -
     assert "vorige wachtwoord" in history
 
 
+def test_ending_it_early_ends_what_it_gave_access_to(service: User, alice: User) -> None:
+    """A password that leaked is ended early: what was obtained with it must not live on."""
+    rotate(service, alice)
+    headers = {"Authorization": f"Bearer {token()}", "Accept": "application/json;version=2018-01-01"}
+    assert Client().get("/v2/user", headers=headers).status_code == 200
+    service.refresh_from_db()
+    assert password_overlap.end_previous_password(service, by=actor(alice))
+    assert Client().get("/v2/user", headers=headers).status_code == 401
+    assert token_status(GOOD) == 200
+
+
 def test_who_may_not_set_it_may_not_end_it(office: Provider, alice: User, bob_client: Client, service: User) -> None:
     rotate(service, alice)
     assert bob_client.post(f"/gebruikers/{service.pk}/wachtwoord/vorige-beeindigen/").status_code == 403
