@@ -1399,12 +1399,22 @@ GUARDS = [
     ),
     Guard(
         7, "no POST into a private network", "outbox/posts.py",
-        "if not is_public_ip(str(connected.getpeername()[0])):", "if False:",
+        "if not all(is_public_ip(address) for address in found):", "if False:",
         ("oauth/test_backchannel_logout.py",),
     ),
     Guard(
-        7, "no redirect of a POST is followed", "outbox/posts.py", "allow_redirects=False", "allow_redirects=True",
-        ("oauth/test_backchannel_logout.py",),
+        7, "no redirect of a POST is followed", "outbox/posts.py",
+        "adapter.send(request, stream=True, timeout=timeout)",
+        "requests.post(address, form, timeout=timeout)",
+        ("outbox/test_posts.py",),
+    ),
+    Guard(
+        7, "a receiver has a limited time in all", "outbox/posts.py", "        timer.start()\n", "",
+        ("outbox/test_posts.py",),
+    ),
+    Guard(
+        7, "a response that was cut off is none", "outbox/posts.py", "if monotonic() >= end:", "if False:",
+        ("outbox/test_posts.py",),
     ),
     Guard(
         4, "integrations are told that sessions ended", "accounts/sessions.py",
