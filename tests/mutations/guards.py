@@ -912,6 +912,11 @@ GUARDS = [
         ("oauth/test_client_assertions.py",),
     ),
     Guard(
+        0, "a used assertion is kept as long as it is valid", "oauth/client_assertions.py",
+        ' if claims.get("iat") else expires  # not later', "  # not later",
+        ("oauth/test_client_assertions.py",),
+    ),
+    Guard(
         7, "a private key is refused", "oauth/client_assertions.py", "if _PRIVATE_MEMBERS & key.keys():", "if False:",
         ("oauth/test_client_assertions.py",),
     ),
