@@ -946,6 +946,21 @@ GUARDS = [
         ("oauth/test_pushed_requests.py",),
     ),
     Guard(
+        7, "pushed requests for a public client", "oauth/views/pushed_requests.py",
+        "    if application.is_public:", "    if False:",
+        ("oauth/test_pushed_requests.py",),
+    ),
+    Guard(
+        7, "only known parameters of a pushed request", "oauth/pushed_requests.py",
+        "    for name in names:", "    for name in body:",
+        ("oauth/test_pushed_requests.py",),
+    ),
+    Guard(
+        7, "the length of a pushed request", "oauth/pushed_requests.py",
+        "return len(_encode(parameters)) > _MAX_LENGTH", "return False",
+        ("oauth/test_pushed_requests.py",),
+    ),
+    Guard(
         0, "only pushed requests", "oauth/authorization_requests.py",
         "if application.pushed_requests_required and not is_pushed:", "if False:",
         ("oauth/test_pushed_requests.py",),
