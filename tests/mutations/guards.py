@@ -1423,6 +1423,16 @@ GUARDS = [
         ("oauth/test_backchannel_logout.py",),
     ),
     Guard(
+        7, "private addresses within IPv6", "core/public_addresses.py",
+        "if isinstance(found, IPv6Address) and found not in _GLOBAL_IPV6:", "if False:",
+        ("oauth/test_backchannel_logout.py",),
+    ),
+    Guard(
+        7, "addresses of a cloud and of the network itself", "core/public_addresses.py",
+        " and not any(found in network for network in _NOT_PUBLIC)", "",
+        ("oauth/test_backchannel_logout.py",),
+    ),
+    Guard(
         7, "no redirect of a POST is followed", "outbox/posts.py",
         "adapter.send(request, stream=True, timeout=timeout)",
         "requests.post(address, form, timeout=timeout)",

@@ -8,6 +8,7 @@ from pathlib import Path
 from socket import create_server, socket
 from ssl import PROTOCOL_TLS_SERVER, SSLContext
 from threading import Thread
+from typing import Any
 
 import pytest
 import requests
@@ -99,6 +100,26 @@ def test_many_addresses_take_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
         assert time.monotonic() - start < 2
         for client in waiting:
             client.close()
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [["10.0.0.5"], ["93.184.215.14", "127.0.0.1"], ["64:ff9b::7f00:1"], ["127.0.0.1", "::1"]],
+)
+def test_nothing_is_learned_of_a_private_network(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, addresses: list[str]
+) -> None:
+    settings.LOKET_URL = "https://loket.example"
+    with create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0)
+        opened = server.getsockname()[1]
+        for port in (opened, 1):
+            found = [(0, 1, 6, "", (address, port)) for address in addresses]
+            monkeypatch.setattr(posts, "getaddrinfo", lambda *_args, found=found, **_options: found)
+            with pytest.raises(posts.AddressNotPublic):
+                posts.post_form(f"http://receiver.example:{port}/", {"a": "b"}, timeout=1)
+        with pytest.raises(BlockingIOError):  # there was no connection
+            server.accept()
 
 
 @pytest.mark.parametrize("host", ["x" * 64 + ".example", "nowhere.invalid"])
