@@ -22,6 +22,10 @@ PROMPTS = ("none", "login", "consent", "select_account")
 _LIBRARY_PARAMETERS = (
     "client_id", "response_type", "redirect_uri", "scope", "state", "nonce", "code_challenge", "code_challenge_method",
 )  # fmt: skip
+PARAMETERS = (  # all that have an effect, or are refused
+    *_LIBRARY_PARAMETERS, "response_mode", "prompt", "max_age", "login_hint", "id_token_hint", "acr_values", "claims",
+    "resource", "request", "request_uri", "registration", "dpop_jkt",
+)  # fmt: skip
 _REPEATABLE_PARAMETERS = ("resource",)  # RFC 8707 section 2
 _FORM_FIELDS = ("csrfmiddlewaretoken", "shown_version")  # of the consent page
 _CODE_CHALLENGE_PATTERN = re.compile(r"[\w-]{43}", re.ASCII)

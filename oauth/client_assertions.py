@@ -144,4 +144,5 @@ def _get_end(claims: dict[str, Any]) -> datetime | None:
     longest = _MAX_LIFETIME if claims.get("iat") else _MAX_AGE
     if expires > issued + (longest + _LEEWAY).total_seconds():
         return None
-    return datetime.fromtimestamp(min(expires, issued + int(_MAX_AGE.total_seconds())), UTC)
+    latest = issued + int(_MAX_AGE.total_seconds()) if claims.get("iat") else expires  # not later at every use
+    return datetime.fromtimestamp(min(expires, latest), UTC)

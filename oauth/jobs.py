@@ -21,7 +21,7 @@ _REFRESH_GRACE = timedelta(seconds=oauth2_settings.REFRESH_TOKEN_GRACE_PERIOD_SE
 
 
 def delete_expired() -> None:
-    """Delete expired codes, tokens, tickets, assertions and pushed requests, and sessions without tokens. Runs hourly.
+    """Delete expired codes, tokens, tickets and assertions, and sessions without tokens. Runs hourly.
 
     Used refresh tokens are kept until they would have expired, so that reuse by an attacker is detected.
     """
@@ -36,11 +36,15 @@ def delete_expired() -> None:
         "access tokens": lambda: ended.update(access_token=None),
         "tokens": clear_expired,
         "tickets": tickets.delete,
-        "pushed requests": PushedRequest.objects.filter(expires_at__lt=now).delete,
         "assertions": UsedAssertion.objects.filter(expires_at__lt=now).delete,
         "client sessions": unused.delete,
     }
     periodic_jobs.process_items(lambda name: steps[name](), steps)
+
+
+def delete_expired_requests() -> None:
+    """Delete expired pushed requests, which anyone can make in the name of a public client. Runs every minute."""
+    PushedRequest.objects.filter(expires_at__lt=timezone.now()).delete()
 
 
 def create_missing_keys() -> None:
@@ -62,6 +66,7 @@ def _end_in_office(ended: QuerySet[ClientSession]) -> None:
 
 JOBS = [
     PeriodicJob(delete_expired, every=3600),
+    PeriodicJob(delete_expired_requests, every=60),
     PeriodicJob(create_missing_keys, every=3600),
     PeriodicJob(end_expired_access, every=60),
 ]

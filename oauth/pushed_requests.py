@@ -6,6 +6,7 @@ user signs in and reads the consent page.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -25,8 +26,7 @@ _OPENED_LIFETIME = timedelta(minutes=30)  # for signing in, with a second factor
 _URI_PREFIX = "urn:ietf:params:oauth:request_uri:"
 _CONTEXT = "pushed authorization request"
 _ADDRESS_PARAMETERS = ("client_id", "request_uri", "interaction")  # all others stay on the server
-_KEPT_OUT = ("client_secret", "client_assertion", "client_assertion_type", "interaction")
-MAX_LENGTH = 16_000  # characters
+_MAX_LENGTH = 16_000  # characters, form-encoded
 
 
 class RequestUriError(Exception):
@@ -59,14 +59,18 @@ def is_pushed(parameters: QueryDict) -> bool:
     return parameters.get("request_uri", "").startswith(_URI_PREFIX)
 
 
-def collect(body: QueryDict, application: Application) -> PushedParameters:
-    """Return the parameters of a request to push, without those that authenticate the client."""
+def collect(body: QueryDict, application: Application, names: Iterable[str]) -> PushedParameters:
+    """Return the parameters `names` of a request to push. Others are ignored (RFC 6749 section 3.1)."""
     parameters = PushedParameters(mutable=True)
-    for name, values in body.lists():
-        if name not in _KEPT_OUT and any(values):
-            parameters.setlist(name, [value for value in values if value])
+    for name in names:
+        if values := [value for value in body.getlist(name) if value]:
+            parameters.setlist(name, values)
     parameters.setdefault("client_id", application.client_id)
     return parameters
+
+
+def is_too_long(parameters: PushedParameters) -> bool:
+    return len(_encode(parameters)) > _MAX_LENGTH
 
 
 def push(parameters: PushedParameters, application: Application) -> str:
@@ -111,9 +115,12 @@ def _open(row: PushedRequest, parameters: PushedParameters) -> str:
     return _URI_PREFIX + token
 
 
+def _encode(parameters: PushedParameters) -> str:
+    return urlencode(list(parameters.lists()), doseq=True)
+
+
 def _seal(parameters: PushedParameters, token: str) -> bytes:
-    text = urlencode(list(parameters.lists()), doseq=True)
-    return encryption.encrypt_with_token(text.encode(), token=token, context=_CONTEXT)
+    return encryption.encrypt_with_token(_encode(parameters).encode(), token=token, context=_CONTEXT)
 
 
 def _unseal(row: PushedRequest, token: str) -> PushedParameters:

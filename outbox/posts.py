@@ -1,15 +1,20 @@
 """POST of a form to an address that an office chose. Only public addresses are reached, and no redirect is followed.
 
-The address is checked after connecting, so that a name that changes its address in between gets nothing.
+A name is resolved once, and all its addresses are checked before one of them is connected to. A receiver has a limited
+time in all, however slowly it answers, and the body of its response is not read.
 """
 
-from socket import socket
+from contextlib import closing, suppress
+from socket import SHUT_RDWR, SOCK_STREAM, getaddrinfo, socket
+from threading import Timer
+from time import monotonic
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util.connection import create_connection
 
 from core.public_addresses import is_public_ip
 
@@ -19,30 +24,59 @@ class AddressNotPublic(Exception):
 
 
 def post_form(address: str, form: dict[str, str], *, timeout: float) -> int:
-    """Return the status of the response. Raises AddressNotPublic, or requests.RequestException without a response."""
-    with requests.Session() as session:
-        session.trust_env = False  # variables of the environment would replace the certificates that are trusted
-        for scheme in ("http://", "https://"):
-            session.mount(scheme, _PublicAdapter())
-        with session.post(address, form, timeout=timeout, allow_redirects=False, stream=True) as response:
-            return response.status_code
+    """Return the status of the response. Raises AddressNotPublic, or requests.RequestException without a response.
+
+    `timeout` is in seconds: as many to connect, for TLS, to send and to wait for the response.
+    """
+    request = requests.Request("POST", address, data=form).prepare()
+    # Without a session, which takes settings from the environment and reads the body of a redirect.
+    with closing(_PublicAdapter()) as adapter, adapter.send(request, stream=True, timeout=timeout) as response:
+        return response.status_code
 
 
-def _require_public(connected: socket) -> socket:
-    if not is_public_ip(str(connected.getpeername()[0])):
-        connected.close()
+def _connect(host: str, port: int, seconds: float) -> socket:
+    """Connect to one of the addresses of `host`, all within `seconds`. Raises AddressNotPublic or OSError."""
+    try:
+        found = dict.fromkeys(str(entry[4][0]) for entry in getaddrinfo(host, port, type=SOCK_STREAM))
+    except UnicodeError:  # a part of the name is too long
+        raise OSError("The name is invalid.") from None
+    if not all(is_public_ip(address) for address in found):
         raise AddressNotPublic
-    return connected
+    failure = OSError("The name has no address.")
+    for address in found:
+        try:
+            options = HTTPConnection.default_socket_options
+            return create_connection((address, port), seconds / len(found), socket_options=options)
+        except OSError as error:
+            failure = error
+    raise failure
+
+
+def _shut_down(connected: socket) -> None:
+    with suppress(OSError):  # already closed
+        socket.shutdown(connected, SHUT_RDWR)  # not the method of a TLS socket, which then reads on without TLS
 
 
 class _PublicHTTPConnection(HTTPConnection):
     def _new_conn(self) -> socket:
-        return _require_public(super()._new_conn())
+        return _connect(self._dns_host, self.port, self.timeout)
+
+    def getresponse(self) -> Any:
+        """Return the response. Raises TimeoutError if it takes longer than the timeout, which is for one read only."""
+        end = monotonic() + self.timeout
+        timer = Timer(self.timeout, _shut_down, [self.sock])
+        timer.daemon = True
+        timer.start()
+        try:
+            return super().getresponse()
+        finally:
+            timer.cancel()
+            if monotonic() >= end:  # what was read until then may look like a whole response
+                raise TimeoutError
 
 
-class _PublicHTTPSConnection(HTTPSConnection):
-    def _new_conn(self) -> socket:
-        return _require_public(super()._new_conn())
+class _PublicHTTPSConnection(_PublicHTTPConnection, HTTPSConnection):
+    """The same with TLS."""
 
 
 class _PublicHTTPPool(HTTPConnectionPool):

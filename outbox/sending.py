@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from outbox.request_tracking import RequestTracker
 
 CONNECT_TIMEOUT_SECONDS = 5.0  # seconds, of the SMS gateway; LOKET_SMS_TIMEOUT limits its response
-POST_TIMEOUT_SECONDS = 5.0  # seconds to connect, and as many to wait for the response
+POST_TIMEOUT_SECONDS = 5.0  # seconds to connect, as many for TLS, to send and to wait for the response
 _MAX_REASON_LENGTH = 150  # characters
 FORM_BUILDERS: dict[str, Callable[[str], dict[str, str]]] = {}  # by kind of POST: the form for the content, made anew
 _SENSITIVE_PATTERN = re.compile(r"@|://|\d{4}|\S{25}")  # an address, a link, a number or code, a token
@@ -76,7 +76,7 @@ def get_max_duration(channel: str) -> timedelta:
     """
     if channel == Message.Channel.SMS:
         return timedelta(seconds=CONNECT_TIMEOUT_SECONDS + settings.LOKET_SMS_TIMEOUT)
-    return timedelta(seconds=2 * POST_TIMEOUT_SECONDS if channel == Message.Channel.HTTP else 0)
+    return timedelta(seconds=4 * POST_TIMEOUT_SECONDS if channel == Message.Channel.HTTP else 0)
 
 
 def _load_anymail_exceptions() -> Any:

@@ -1,16 +1,23 @@
 """The endpoint for pushed authorization requests (RFC 9126)."""
 
+from datetime import timedelta
+
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_POST
 from oauth2_provider.exceptions import FatalClientError
 from oauthlib.oauth2 import OAuth2Error
 
+from audit.actors import build_anonymous_actor
+from core import throttle
+from core.throttle import RateLimit
 from oauth import pushed_requests
-from oauth.authorization_requests import parse_authorization_request
+from oauth.authorization_requests import PARAMETERS, parse_authorization_request
 from oauth.backend import OAuthBackend
 from oauth.models import Application
 from oauth.rate_limit_headers import CLIENT_TOKEN_LIMIT, build_rate_limit_headers
 from oauth.views.endpoints import oauth_endpoint, render_error
+
+_PUBLIC_LIMIT = RateLimit("push client", burst=30, every=timedelta(seconds=2))  # anyone can fill the database with it
 
 
 @oauth_endpoint
@@ -21,9 +28,13 @@ def par(request: HttpRequest) -> HttpResponse:
     application = core.authenticate_client(request)
     if application is None:
         return render_error(401, "invalid_client")
+    limit, left = CLIENT_TOKEN_LIMIT, core.validator.rate_limit_state
+    if application.is_public:
+        network = throttle.build_network_key(build_anonymous_actor(request).address)
+        limit, left = _PUBLIC_LIMIT, throttle.consume_attempt(_PUBLIC_LIMIT, f"{application.pk} {network}")
     response = _push(request, application)
-    if core.validator.rate_limit_state is not None:
-        for name, value in build_rate_limit_headers(CLIENT_TOKEN_LIMIT, core.validator.rate_limit_state).items():
+    if left is not None:
+        for name, value in build_rate_limit_headers(limit, left).items():
             response[name] = value
     return response
 
@@ -31,12 +42,12 @@ def par(request: HttpRequest) -> HttpResponse:
 def _push(request: HttpRequest, application: Application) -> HttpResponse:
     if application == Application.objects.get_built_in():  # an SSO/Webservice user
         return render_error(400, "unauthorized_client")
-    parameters = pushed_requests.collect(request.POST, application)
-    if any("\x00" in text for name, values in parameters.lists() for text in (name, *values)):
+    parameters = pushed_requests.collect(request.POST, application, PARAMETERS)
+    if any("\x00" in text for _name, values in parameters.lists() for text in values):
         return render_error(400, "invalid_request", "A parameter contains invalid characters.")
     if "request_uri" in parameters or parameters.getlist("client_id") != [application.client_id]:
         return render_error(400, "invalid_request", "Leave out request_uri, and send the client_id of this client.")
-    if sum(len(text) for name, values in parameters.lists() for text in (name, *values)) > pushed_requests.MAX_LENGTH:
+    if pushed_requests.is_too_long(parameters):
         return render_error(413, "invalid_request", "The request is too large.")
     try:
         parse_authorization_request(request, parameters)

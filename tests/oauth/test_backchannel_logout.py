@@ -440,6 +440,11 @@ def test_a_receiver_that_hangs_does_not_hold_up_mail_or_other_portals(
         ("172.16.3.4", False), ("169.254.169.254", False), ("100.64.0.1", False), ("0.0.0.0", False),  # noqa: S104
         ("224.0.0.1", False), ("fd00::1", False), ("fe80::1%eth0", False), ("::ffff:10.0.0.8", False),
         ("::ffff:127.0.0.1", False), ("127.0.0.1", False), ("::1", False), ("::", False),
+        ("64:ff9b::a00:5", False), ("64:ff9b:1::a00:5", False), ("2002:a00:5::1", False), ("::10.0.0.5", False),
+        ("::ffff:0:10.0.0.5", False), ("fec0::1", False), ("192.0.0.192", False), ("192.0.0.9", False),
+        ("168.63.129.16", False), ("::ffff:168.63.129.16", False), ("192.88.99.1", False), ("2001:0:a00:5::1", False),
+        ("2001:db8::1", False), ("3fff::1", False), ("4000::1", False), ("ff0e::1", False), ("2a02:a440::1", True),
+        ("168.63.129.17", True), ("::ffff:93.184.215.14", True), ("2001:4860:4860::8888", True),
     ],
 )  # fmt: skip
 def test_private_networks_are_not_reached(settings: Any, address: str, public: bool) -> None:

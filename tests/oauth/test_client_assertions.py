@@ -139,6 +139,21 @@ def test_it_lives_some_minutes_at_most(signer: Application) -> None:
         assert not UsedAssertion.objects.exists()
 
 
+@pytest.mark.parametrize("iat", [None, 0])
+def test_without_time_of_issue_it_works_once_too(signer: Application, iat: int | None) -> None:
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        assertion = sign(signer, iat=iat, exp=int(timezone.now().timestamp()) + 360)
+        assert revoke(signer, assertion).status_code == 200
+        for seconds in (299, 60, 11, 49):
+            clock.shift(seconds)
+            oauth.jobs.delete_expired()
+            assert revoke(signer, assertion).status_code == 401
+        clock.shift(2)
+        oauth.jobs.delete_expired()
+        assert not UsedAssertion.objects.exists()
+        assert revoke(signer, assertion).status_code == 401
+
+
 def test_the_default_of_a_library_works(signer: Application) -> None:
     """Authlib signs for an hour, and names the token endpoint."""
     pem = to_jwk(EC_KEY, private=True, kid="ec")

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from io import StringIO
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
@@ -16,6 +17,7 @@ from django.utils import timezone
 import oauth.jobs
 from accounts.models import Provider, User
 from audit.models import Event, Verb
+from oauth import pushed_requests
 from oauth.client_assertions import ASSERTION_TYPE
 from oauth.models import Application
 from oauth.pushed_requests import PushedRequest
@@ -97,8 +99,43 @@ def test_it_expires(bob_client: Client, program: Application) -> None:
         assert bob_client.get(opened).status_code == 200
         clock.shift(timedelta(minutes=31))
         assert bob_client.get(opened).status_code == 400
-        oauth.jobs.delete_expired()
+        oauth.jobs.delete_expired_requests()
         assert not PushedRequest.objects.exists()
+
+
+def test_only_known_parameters_are_kept(bob_client: Client, program: Application) -> None:
+    with patch("oauth.pushed_requests._seal", wraps=pushed_requests._seal) as sealed:
+        refused = push(program, state="😀" * 1_400)  # 16,800 characters, form-encoded
+        assert (refused.status_code, refused.json()["error"]) == (413, "invalid_request")
+        assert push(program, resource=["https://x.example/" + "a" * 90] * 200).status_code == 413
+        answer = push(program, x="😀" * 16_000, client_secret=SECRET, interaction="x", resource=settings.LOKET_URL)
+        assert answer.status_code == 201
+    kept = sealed.call_args.args[0]
+    assert kept.keys() == asked(program, code_challenge=CHALLENGE).keys() | {"resource"}
+    assert len(PushedRequest.objects.get().token_sealed_parameters) < 1_000
+
+
+def test_anyone_can_push_few_requests_for_a_public_client(office: Provider, program: Application) -> None:
+    public, other = make_public(office, BACK), make_public(office, BACK, name="B")
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        answers = [Client().post("/oauth/par/", asked(public)) for _time in range(31)]
+        assert [answer.status_code for answer in answers] == [201] * 30 + [429]
+        assert answers[0]["RateLimit-Policy"] == '"push client";q=30;w=60'
+        assert int(answers[30]["Retry-After"]) <= 2
+        assert PushedRequest.objects.count() == 30
+        assert Client().post("/oauth/par/", asked(public), REMOTE_ADDR="203.0.113.9").status_code == 201
+        assert Client().post("/oauth/par/", asked(other)).status_code == 201
+        assert {push(program).status_code for _time in range(31)} == {201}
+        clock.shift(2)
+        assert Client().post("/oauth/par/", asked(public)).status_code == 201
+        clock.shift(89)
+        oauth.jobs.delete_expired_requests()
+        assert PushedRequest.objects.count() == 1
+        clock.shift(2)
+        oauth.jobs.delete_expired_requests()
+        assert not PushedRequest.objects.exists()
+    job = next(job for job in oauth.jobs.JOBS if job.function == oauth.jobs.delete_expired_requests)
+    assert job.every == 60
 
 
 def test_it_belongs_to_its_client(bob_client: Client, office: Provider, program: Application) -> None:
