@@ -4,7 +4,7 @@ Config OP, basic OP, RP-initiated logout and back-channel logout (see `test_back
 """
 
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import jwt
 import pytest
@@ -16,6 +16,7 @@ from django.utils import timezone
 from accounts.models import User
 from audit.actors import build_operator
 from oauth import consents, oidc
+from oauth.forms import ApplicationForm
 from oauth.models import Application, SigningKey
 from outbox.worker import send_due_messages
 from tests.helpers.access_tokens import bearing
@@ -23,7 +24,8 @@ from tests.helpers.logout_receiver import Receiver, read_logout_token
 from tests.helpers.users import signed_in
 from tests.oauth.test_authorization_code import BACK, SECRET, make_application
 from tests.oauth.test_authorize import URL, asked, told
-from tests.oauth.test_secrets import AFTER, VERIFIER, exchange, tokens
+from tests.oauth.test_interactions import confirm
+from tests.oauth.test_secrets import AFTER, CHALLENGE, VERIFIER, exchange, tokens
 
 pytestmark = pytest.mark.django_db
 
@@ -54,6 +56,15 @@ def userinfo(found: dict[str, Any], method: str = "get") -> dict[str, Any]:
     return content
 
 
+def complete(answer: Any, program: Application) -> dict[str, Any]:
+    """Redeem the code that an answer carries, and return the claims of the ID token."""
+    address = answer["Location"] if "Location" in answer else answer.context["address"]
+    code = parse_qs(urlsplit(address).query)["code"][0]
+    found = exchange(program, grant_type="authorization_code", code=code, redirect_uri=BACK, code_verifier=VERIFIER)
+    assert found.status_code == 200, found.text
+    return verify(found.json(), program)
+
+
 def test_oidcc_discovery_endpoint_verification(client: Client) -> None:
     SigningKey.objects.create_missing()  # a test that commits leaves none
     found = client.get("/.well-known/openid-configuration").json()
@@ -73,6 +84,26 @@ def test_oidcc_server_and_idtoken_signature_and_userinfo(bob: User, program: App
     found = tokens(signed_in(bob), program)
     claims = verify(found, program)
     assert claims["sub"] == userinfo(found)["sub"] == userinfo(found, "post")["sub"] == oidc.compute_subject(bob)
+
+
+def test_oidcc_userinfo_post_body(bob: User, program: Application) -> None:
+    """Refused, as the OpenID Connect suite allows: a token belongs in the header (RFC 9700 section 4.3.2)."""
+    found = tokens(signed_in(bob), program)
+    answer = Client().post("/oauth/userinfo/", {"access_token": found["access_token"]})
+    assert (answer.status_code, answer.json()) == (401, {"error": "invalid_token"})
+    assert answer["WWW-Authenticate"].startswith("Bearer ")
+
+
+def test_oidcc_idtoken_unsigned(bob: User, program: Application) -> None:
+    """Refused: no client gets unsigned ID tokens, and none of them is taken as a hint."""
+    values = {"name": "Portaal", "scopes": ["openid"], "authentication": "client_secret", "version": program.version}
+    form = ApplicationForm(values | {"redirect_uris": BACK, "algorithm": "none"}, instance=program)
+    assert "algorithm" in form.errors
+    claims = jwt.decode(tokens(signed_in(bob), program)["id_token"], options={"verify_signature": False})
+    unsigned = jwt.encode(claims, None, algorithm="none")
+    assert told(signed_in(bob).get(URL, asked(program, id_token_hint=unsigned)))["error"] == "invalid_request"
+    found = Client().get("/.well-known/openid-configuration").json()
+    assert set(found["id_token_signing_alg_values_supported"]) == {"RS256", "ES256"}
 
 
 def test_oidcc_response_type_missing(bob: User, program: Application) -> None:
@@ -96,11 +127,19 @@ def test_oidcc_scope(bob: User, program: Application, scope: str, claims: set[st
     assert claims <= userinfo(tokens(signed_in(bob), program, scope=scope)).keys()
 
 
+def test_oidcc_alternate_happy_flow(bob: User, program: Application) -> None:
+    """The order of the scopes and of the parameters makes no difference."""
+    question = asked(program, code_challenge=CHALLENGE, scope="email openid", nonce="n-2", prompt="none")
+    address = f"{URL}?{urlencode(dict(reversed(question.items())))}"
+    claims = complete(signed_in(bob).get(address), program)
+    assert (claims["sub"], claims["nonce"]) == (oidc.compute_subject(bob), "n-2")
+
+
 @pytest.mark.parametrize(
     "change",
     [
         {"display": "page"}, {"display": "popup"}, {"extra": "foobar"}, {"login_hint": "bob"}, {"ui_locales": "se nl"},
-        {"claims_locales": "se"}, {"acr_values": "1 2"}, {"max_age": "10000"},
+        {"claims_locales": "se"}, {"acr_values": "1 2"},
         {"claims": '{"userinfo": {"name": {"essential": true}}}'},
     ],
 )  # fmt: skip
@@ -108,25 +147,44 @@ def test_oidcc_optional_parameters_succeed(bob: User, program: Application, chan
     """Parameters that must do no harm.
 
     oidcc-display-page, -popup, oidcc-ensure-request-with-unknown-parameter-succeeds, oidcc-login-hint,
-    oidcc-ui-locales, oidcc-claims-locales, oidcc-ensure-request-with-acr-values-succeeds, oidcc-max-age-10000,
-    oidcc-claims-essential.
+    oidcc-ui-locales, oidcc-claims-locales, oidcc-ensure-request-with-acr-values-succeeds, oidcc-claims-essential.
     """
-    assert told(signed_in(bob).get(URL, asked(program, prompt="none", **change)))["code"]
+    question = asked(program, code_challenge=CHALLENGE, prompt="none", **change)
+    assert complete(signed_in(bob).get(URL, question), program)["sub"] == oidc.compute_subject(bob)
 
 
-def test_oidcc_prompt_login_and_max_age_1(bob: User, program: Application) -> None:
+@pytest.mark.parametrize("change", [{"prompt": "login"}, {"max_age": "1"}])
+def test_oidcc_prompt_login_and_max_age_1(bob: User, program: Application, change: dict[str, str]) -> None:
+    """oidcc-prompt-login, oidcc-max-age-1: the same user signs in again, at a later time."""
     client = signed_in(bob, seconds_ago=2)
-    for change in ({"prompt": "login"}, {"max_age": "1"}):
-        assert client.get(URL, asked(program, **change))["Location"].startswith("/bevestigen/")
-    assert "auth_time" in verify(tokens(signed_in(bob), program, max_age="100"), program)
+    first = verify(tokens(client, program), program)
+    waiting = client.get(URL, asked(program, code_challenge=CHALLENGE, **change))
+    second = complete(confirm(client, waiting), program)
+    assert second["sub"] == first["sub"]
+    assert second["auth_time"] >= first["auth_time"] + 2
+    assert client.get(URL, asked(program, prompt="login"))["Location"].startswith("/bevestigen/"), "each time"
 
 
-def test_oidcc_prompt_none(bob: User, program: Application) -> None:
-    """oidcc-prompt-none-not-logged-in, oidcc-prompt-none-logged-in, oidcc-id-token-hint."""
+@pytest.mark.parametrize("change", [{"prompt": "none"}, {"max_age": "10000"}, {"prompt": "none", "max_age": "10000"}])
+def test_oidcc_prompt_none_logged_in_and_max_age_10000(bob: User, program: Application, change: dict[str, str]) -> None:
+    """oidcc-prompt-none-logged-in, oidcc-max-age-10000: no new sign-in, so its time and the user are the same."""
+    client = signed_in(bob, seconds_ago=90)
+    first = verify(tokens(client, program), program)
+    second = complete(client.get(URL, asked(program, code_challenge=CHALLENGE, **change)), program)
+    assert (second["sub"], second["auth_time"]) == (first["sub"], first["auth_time"])
+
+
+def test_oidcc_prompt_none_not_logged_in(program: Application) -> None:
     assert told(Client().get(URL, asked(program, prompt="none")))["error"] == "login_required"
-    client = signed_in(bob)
-    hint = tokens(client, program)["id_token"]
-    assert told(client.get(URL, asked(program, prompt="none", id_token_hint=hint)))["code"]
+
+
+def test_oidcc_id_token_hint(bob: User, program: Application) -> None:
+    client = signed_in(bob, seconds_ago=90)
+    found = tokens(client, program)
+    first = verify(found, program)
+    question = asked(program, code_challenge=CHALLENGE, prompt="none", id_token_hint=found["id_token"])
+    second = complete(client.get(URL, question), program)
+    assert (second["sub"], second["auth_time"]) == (first["sub"], first["auth_time"])
 
 
 @pytest.mark.parametrize("seconds", [0, 30])
@@ -160,6 +218,25 @@ def test_oidcc_request_objects_are_rejected_as_unsupported(bob: User, program: A
     client = signed_in(bob)
     for name in ("request", "request_uri"):
         assert told(client.get(URL, asked(program, **{name: "x.y.z"})))["error"] == f"{name}_not_supported"
+
+
+@pytest.mark.parametrize("wrong", ["query", "object"])
+def test_oidcc_ensure_request_object_with_redirect_uri(bob: User, program: Application, wrong: str) -> None:
+    """A request object is not read: its redirect URI opens nothing, and only that of the query counts."""
+    addresses = {"query": BACK, "object": BACK} | {wrong: "https://evil.example/"}
+    sent = jwt.encode(asked(program, redirect_uri=addresses["object"]), None, algorithm="none")
+    answer = signed_in(bob).get(URL, asked(program, redirect_uri=addresses["query"], request=sent))
+    if wrong == "query":
+        assert (answer.status_code, "Location" in answer, '"https://evil' in answer.text) == (400, False, False)
+    else:
+        assert told(answer)["error"] == "request_not_supported"
+
+
+def test_oidcc_ensure_request_with_valid_pkce_succeeds(bob: User, program: Application) -> None:
+    client, question = signed_in(bob), asked(program, code_challenge=CHALLENGE, prompt="none")
+    assert complete(client.get(URL, question), program)["sub"] == oidc.compute_subject(bob)
+    data = {"grant_type": "authorization_code", "code": told(client.get(URL, question))["code"], "redirect_uri": BACK}
+    assert exchange(program, **data, code_verifier=VERIFIER[::-1]).json()["error"] == "invalid_grant"
 
 
 def test_oidcc_refresh_token(bob: User, program: Application) -> None:
@@ -200,6 +277,14 @@ def test_oidcc_rp_initiated_logout(
     assert ("data-submit-at-once" in page.text) == (query["id_token_hint"] == hint), "without a valid hint it asks"
     assert client.post(page.context["confirm_url"])["Location"] == goes_to
     assert "_auth_user_id" not in client.session
+
+
+def test_oidcc_rp_initiated_logout_discovery_endpoint_verification(client: Client) -> None:
+    found = client.get("/.well-known/openid-configuration").json()
+    address = found["end_session_endpoint"]
+    assert address.startswith(f"{found['issuer']}/")
+    assert (urlsplit(address).query, urlsplit(address).fragment) == ("", "")
+    assert client.get(address.removeprefix(settings.LOKET_URL))["Location"] == "/inloggen/"
 
 
 def test_oidcc_backchannel_logout_discovery_endpoint_verification(client: Client) -> None:

@@ -1,6 +1,7 @@
 """CORS: browser clients read the endpoints and the web service from the origins that they registered."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -11,13 +12,20 @@ from django.utils import timezone
 from accounts.models import Provider, User
 from oauth.models import Application
 from tests.helpers.access_tokens import bearing, token_of
+from tests.helpers.api_client import VERSION
 from tests.oauth.test_applications import GOOD, LIST
-from tests.oauth.test_authorization_code import make_application
-from tests.oauth.test_public_clients import make_public, obtain_code
+from tests.oauth.test_authorization_code import BACK, make_application
+from tests.oauth.test_authorize import URL, asked, told
+from tests.oauth.test_public_clients import make_public
+from tests.oauth.test_secrets import CHALLENGE, VERIFIER
 
 pytestmark = pytest.mark.django_db
 ORIGIN = "https://app.example"
-ENDPOINTS = ("/oauth/token/", "/oauth/revoke/", "/oauth/userinfo/", "/v2/users/accounts", "/v2/bestaat/niet")
+# Addresses, each with the status of a GET without a token.
+ENDPOINTS = {
+    "/oauth/token/": 405, "/oauth/revoke/": 405, "/oauth/userinfo/": 401, "/oauth/par/": 405, "/v2/user": 401,
+    "/v2/bestaat/niet": 404,
+}  # fmt: skip
 ALLOWED = "Access-Control-Allow-Origin"
 
 
@@ -33,8 +41,10 @@ def preflight(path: str, origin: str = ORIGIN, method: str = "POST") -> Any:
 
 @pytest.mark.parametrize("path", ENDPOINTS)
 def test_a_registered_origin_reads_every_answer(app: Application, path: str) -> None:
+    """Errors too: each of these requests is refused."""
     for origin in (ORIGIN, "http://localhost:5173"):
         answer = Client().get(path, headers={"Origin": origin})
+        assert answer.status_code == ENDPOINTS[path]
         assert answer[ALLOWED] == origin
         assert "Origin" in answer["Vary"]
         assert "Access-Control-Allow-Credentials" not in answer
@@ -85,13 +95,35 @@ def test_no_origin_reads_pages(app: Application, path: str) -> None:
     assert ALLOWED not in preflight(path)
 
 
-def test_a_browser_client_signs_in_and_calls(bob_client: Client, bob: User, app: Application) -> None:
-    data = {"grant_type": "authorization_code", "code": obtain_code(bob_client, app), "client_id": app.client_id}
-    refused = Client().post("/oauth/token/", data, headers={"Origin": ORIGIN})
-    assert (refused.status_code, refused[ALLOWED]) == (400, ORIGIN)
-    token = token_of(bob, application=app)
-    answer = Client().get("/oauth/userinfo/", headers={"Origin": ORIGIN, **bearing(token)})
-    assert answer[ALLOWED] == ORIGIN
+@pytest.mark.parametrize("is_pushed", [False, True])
+def test_a_browser_client_signs_in_and_calls(bob_client: Client, app: Application, is_pushed: bool) -> None:
+    """Each answer that the browser reads is the one of success."""
+    browser, here = Client(), {"Origin": ORIGIN}
+    query = asked(app, code_challenge=CHALLENGE, scope="openid profile")
+    if is_pushed:
+        pushed = browser.post("/oauth/par/", query, headers=here)
+        assert (pushed.status_code, pushed[ALLOWED]) == (201, ORIGIN)
+        query = {"client_id": query["client_id"], "request_uri": pushed.json()["request_uri"]}
+    agreed = bob_client.post(f"{URL}?{urlencode(query)}")
+    code = told(bob_client.post(agreed["Location"]) if is_pushed else agreed)["code"]
+    data = {"grant_type": "authorization_code", "code": code, "redirect_uri": BACK, "client_id": app.client_id}
+    redeemed = browser.post("/oauth/token/", data | {"code_verifier": VERIFIER}, headers=here)
+    assert (redeemed.status_code, redeemed[ALLOWED]) == (200, ORIGIN), redeemed.text
+    found = redeemed.json()
+    for path, headers in (("/oauth/userinfo/", {}), ("/v2/user", {"Accept": VERSION})):
+        answer = browser.get(path, headers=here | headers | bearing(found["access_token"]))
+        assert (answer.status_code, answer[ALLOWED]) == (200, ORIGIN), (path, answer.text)
+    ending = {"token": found["refresh_token"], "client_id": app.client_id}
+    revoked = browser.post("/oauth/revoke/", ending, headers=here)
+    assert (revoked.status_code, revoked[ALLOWED]) == (200, ORIGIN)
+
+
+def test_another_origin_reads_no_answer_of_success(bob: User, app: Application) -> None:
+    headers = {"Origin": "https://evil.example", "Accept": VERSION} | bearing(token_of(bob, "profile", application=app))
+    answer = Client().get("/v2/user", headers=headers)
+    assert answer.status_code == 200
+    assert ALLOWED not in answer
+    assert "Origin" in answer["Vary"]
 
 
 def test_a_body_that_is_too_large_is_refused_readably(app: Application) -> None:

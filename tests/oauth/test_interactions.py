@@ -12,13 +12,14 @@ from django.utils import timezone
 from accounts.models import User
 from audit.actors import build_operator
 from oauth import consents
-from oauth.models import Application, AuthorizationCode
+from oauth.models import Application, AuthorizationCode, Consent
 from tests.helpers import mfa
 from tests.helpers.login_methods import confirmed
 from tests.helpers.users import PASSWORD, signed_in
 from tests.oauth.test_authorization_code import BACK, SECRET, make_application
 from tests.oauth.test_authorize import URL, asked, told
 from tests.oauth.test_client_credentials import basic
+from tests.oauth.test_pushed_requests import refer
 from tests.oauth.test_secrets import exchange, tokens
 
 pytestmark = pytest.mark.django_db
@@ -154,6 +155,21 @@ def test_the_hint_of_one_user_never_gives_the_code_of_another(
     assert not AuthorizationCode.objects.exists()
     assert "code=" in send(signed_in(alice), method, program, id_token_hint=hint).text
     assert told(send(client, method, program, id_token_hint="x", prompt=prompt))["error"] == "invalid_request"
+
+
+@pytest.mark.parametrize("is_pushed", [False, True])
+def test_the_hint_of_another_user_counts_on_the_consent_page_too(
+    alice: User, bob: User, program: Application, is_pushed: bool
+) -> None:
+    hint = tokens(signed_in(alice), program)["id_token"]
+    for user, is_other in ((bob, True), (alice, False)):
+        client, address = signed_in(user), f"{URL}?{urlencode(asked(program, id_token_hint=hint))}"
+        if is_pushed:
+            address = client.get(URL, refer(program, id_token_hint=hint))["Location"]
+        for answer in (client.get(address), client.post(address)):
+            assert ("login_required" in (answer.text + answer.get("Location", ""))) == is_other
+        assert AuthorizationCode.objects.filter(user=user).exists() != is_other
+        assert Consent.objects.filter(user=user).exists() != is_other
 
 
 def test_the_time_of_sign_in_is_that_of_this_session(bob: User, program: Application) -> None:

@@ -78,14 +78,10 @@ def test_all_other_tokens_are_inactive(bob: User, office: Provider, payroll: App
     assert ask_about(other, token_of(bob, application=program, resource=["https://ander.example", PAYROLL]))["active"]
     assert ask_about(payroll, "x") == {"active": False}
     for ended in ({"expires": timezone.now()}, {"session_version": 99}):
-        row = AccessToken.objects.filter(pk=_newest(bob, program))
-        row.update(**ended)
-        assert not ask_about(payroll, "x")["active"]
-
-
-def _newest(bob: User, program: Application) -> Any:
-    token_of(bob, application=program, resource=[PAYROLL])
-    return AccessToken.objects.latest("created").pk
+        token = token_of(bob, application=program, resource=[PAYROLL])
+        assert ask_about(payroll, token)["active"]
+        AccessToken.objects.filter(pk=AccessToken.objects.latest("created").pk).update(**ended)
+        assert ask_about(payroll, token) == {"active": False}, ended
 
 
 def test_a_blocked_user_has_no_active_token(bob: User, payroll: Application, program: Application) -> None:

@@ -25,7 +25,7 @@ from oauth import oidc
 from oauth.models import AccessToken, Application, AuthorizationCode, IDToken, RefreshToken, SigningKey, SsoTicket
 from oauth.signing_keys import ALGORITHMS
 from tests.helpers.login_methods import confirmed, make_service
-from tests.helpers.users import PASSWORD
+from tests.helpers.users import PASSWORD, signed_in
 from tests.invitations.test_secrets import dump
 from tests.oauth.test_authorization_code import BACK, SECRET, make_application
 from tests.oauth.test_authorize import asked
@@ -149,7 +149,9 @@ def test_the_keys_are_cached_for_less_long_than_a_new_one_waits(client: Client) 
     assert 0 < max_age < waits.total_seconds() / 2
 
 
-def test_an_id_token_is_recognized_long_after_its_key_was_retired(bob_client: Client, program: Application) -> None:
+def test_an_id_token_is_recognized_long_after_its_key_was_retired(
+    bob: User, bob_client: Client, program: Application
+) -> None:
     real = tokens(bob_client, program)["id_token"]
     with time_machine.travel(timezone.now() + timedelta(days=400)) as clock:
         call_command("rotate_oidc_key", verbosity=0)
@@ -163,6 +165,12 @@ def test_an_id_token_is_recognized_long_after_its_key_was_retired(bob_client: Cl
         assert not SigningKey.objects.get(kid=kid).jwk.has_private
         url = f"/oauth/logout/?{urlencode({'id_token_hint': real, 'post_logout_redirect_uri': AFTER})}"
         assert "portaal.example" in Client().get(url).text
+        browser = signed_in(bob)
+        page = browser.get(url)
+        assert "data-submit-at-once" in page.text
+        assert browser.session["_auth_user_id"] == str(bob.pk), "opening the page ends nothing"
+        assert browser.post(page.context["confirm_url"])["Location"] == AFTER
+        assert "_auth_user_id" not in browser.session
 
 
 def test_an_integration_may_choose_es256(bob_client: Client, program: Application) -> None:
