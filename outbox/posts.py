@@ -8,7 +8,7 @@ from contextlib import closing, suppress
 from socket import SHUT_RDWR, SOCK_STREAM, getaddrinfo, socket
 from threading import Timer
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -59,12 +59,13 @@ def _shut_down(connected: socket) -> None:
 
 class _PublicHTTPConnection(HTTPConnection):
     def _new_conn(self) -> socket:
-        return _connect(self._dns_host, self.port, self.timeout)
+        return _connect(self._dns_host, self.port, cast("float", self.timeout))
 
     def getresponse(self) -> Any:
         """Return the response. Raises TimeoutError if it takes longer than the timeout, which is for one read only."""
-        end = monotonic() + self.timeout
-        timer = Timer(self.timeout, _shut_down, [self.sock])
+        seconds = cast("float", self.timeout)
+        end = monotonic() + seconds
+        timer = Timer(seconds, _shut_down, [self.sock])
         timer.daemon = True
         timer.start()
         try:
