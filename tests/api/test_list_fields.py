@@ -77,6 +77,7 @@ def calls(alice: User) -> Program:
     return program(alice)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_every_documented_field_filters_and_sorts(calls: Program, ids: dict[str, Any]) -> None:
     for template, operation in list_filtered():

@@ -88,6 +88,7 @@ def test_every_changed_byte_is_found(export: list[bytes]) -> None:
             verify.verify_history(changed.splitlines(keepends=True), [], PUBLIC)
 
 
+@pytest.mark.slow
 def test_every_byte_that_is_left_out_or_put_in_is_found(export: list[bytes]) -> None:
     whole = b"".join(export)
     for place in range(len(whole)):

@@ -30,6 +30,7 @@ def browser(client: Client, alice: User) -> Client:
     return client
 
 
+@pytest.mark.slow
 def test_every_page_says_try_again(browser: Client, unavailable_database: None) -> None:
     for page in PAGES:
         response = browser.get(page)

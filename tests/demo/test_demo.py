@@ -233,6 +233,7 @@ DATABASE = {
 }
 
 
+@pytest.mark.slow
 def test_an_installation_with_its_own_database_has_no_demo(tmp_path: Path) -> None:
     script = (
         "import django; django.setup();"

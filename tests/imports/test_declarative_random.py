@@ -165,6 +165,7 @@ def files(draw: st.DrawFn) -> bytes:
     return text.replace("\x7f", "\\u007F").encode(errors="replace")
 
 
+@pytest.mark.slow
 @settings(LOOSE, max_examples=80)
 @given(content=files())
 def test_any_file_is_applied_or_says_what_is_wrong_with_it(content: bytes) -> None:

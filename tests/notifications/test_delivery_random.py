@@ -108,6 +108,7 @@ def test_exactly_those_are_told_in_many_random_offices() -> None:
     assert sum(agree(seed) for seed in range(100)) > 100, "the offices have to say something"
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(min_value=10**6))
 def test_delivery_matches_the_model_in_any_random_office(seed: int) -> None:

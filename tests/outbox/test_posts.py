@@ -61,6 +61,7 @@ def test_a_receiver_that_drips_is_given_up(parts: Callable[[], Iterator[bytes]])
         assert 0.9 < time.monotonic() - start < 3
 
 
+@pytest.mark.slow
 def test_the_same_with_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     certificate, key = certificate_in(tmp_path)
     tls = SSLContext(PROTOCOL_TLS_SERVER)

@@ -96,6 +96,7 @@ def list_mail_kinds() -> set[str]:
     return kinds
 
 
+@pytest.mark.slow
 def test_every_kind_of_mail_asks_for_no_automatic_answer(mail_server: MailServer) -> None:
     kinds = list_mail_kinds()
     assert len(kinds) == 24, sorted(kinds)

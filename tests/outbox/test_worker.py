@@ -106,6 +106,7 @@ def test_two_workers_send_a_message_once(mail_server: MailServer) -> None:
     assert len(mail_server.mails) == 30
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_worker_survives_a_lost_connection(mail_server: MailServer) -> None:
     with running():

@@ -199,6 +199,7 @@ FOR_PROGRAMS = {f"oauth:{name}" for name in (
 ELSEWHERE = ("admin:", "support:", "outbox:", "invitations:", "authentication:", "demo:", "v2:")
 
 
+@pytest.mark.slow
 def test_no_page_of_an_office_opens_for_support(dora_client: Client, alice: User, rows: dict[str, Any]) -> None:
     own = {"home", "language", "users:profile", "users:confirm_email"}
     for name, kinds in EVERY:

@@ -149,6 +149,7 @@ def test_queries_do_not_grow(alice_client: Client, office: Provider, django_asse
         assert len(table(content(alice_client, "grants_csv"))) > 40
 
 
+@pytest.mark.slow
 def test_many_employers_fit_in_the_cells(alice_client: Client, office: Provider, bob: User) -> None:
     numbers = range(10**9, 10**9 + 6000)
     made = Employer.objects.bulk_create(Employer(provider=office, number=n, name="W", sort_name="w") for n in numbers)

@@ -117,6 +117,7 @@ def test_queries_do_not_grow(
         assert len(rows(alice_client, form)) == 21
 
 
+@pytest.mark.slow
 def test_a_large_office_streams(alice_client: Client, office: Provider) -> None:
     people = [
         User(
