@@ -205,6 +205,7 @@ def filled(path: str) -> str:
 FOR_ANYBODY = {
     "/.well-known/openid-configuration",
     "/.well-known/oauth-authorization-server",
+    "/inloggen/verder/x/",
     "/oauth/guide/",
     "/oauth/guide/clients/",
     "/oauth/jwks.json",
