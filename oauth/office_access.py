@@ -9,13 +9,12 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
-from accounts.models import LoginMethod, Provider, User, build_office_filter
+from accounts.models import LoginMethod, Provider, User
 from core.composite_keys import SameOfficeForeignKey
-from core.ids import uuid7
 from oauth.scopes import Scope, sort_scopes
 from permissions import checks
 from permissions.checks import Right
-from permissions.models import OfficeModel, Team
+from permissions.models import OfficeModel, OfficeQuerySet, Team
 
 if TYPE_CHECKING:
     from oauth.models import Application
@@ -24,27 +23,18 @@ if TYPE_CHECKING:
 _MAX_MANAGERS = 3  # named on the page of a user who may not use an application
 
 
-class OfficeAccessQuerySet(models.QuerySet["OfficeAccess"]):
-    def visible_to(self, user: User) -> Self:
-        """Return the rows of the office of `user` (rule 1)."""
-        return self.filter(build_office_filter(user))
-
+class OfficeAccessQuerySet(OfficeQuerySet["OfficeAccess"]):
     def closed_to(self, user: Any, *, provider: Any) -> Self:
         """Return the rows for teams of which `user` is no member; both arguments can be an `OuterRef`."""
         return self.filter(provider=provider, for_teams_only=True).exclude(teams__team__members__user=user)
 
 
-OfficeAccessManager = models.Manager.from_queryset(OfficeAccessQuerySet)
-
-
-class OfficeAccess(models.Model):
+class OfficeAccess(OfficeModel):
     """Without a row, each user of the office is asked for consent, and all may use the application.
 
     With `for_teams_only` and no team nobody may: an application does not open up when its last team is deleted.
     """
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, db_index=False, related_name="+")
     application = models.ForeignKey("oauth.Application", on_delete=models.CASCADE, related_name="+")
     scopes = ArrayField(models.CharField(max_length=20), default=list)  # consented to for all users; empty: none
     consented_at = models.DateTimeField(null=True)
@@ -52,7 +42,7 @@ class OfficeAccess(models.Model):
     for_teams_only = models.BooleanField(default=False)
     version = models.PositiveIntegerField(default=1)  # incremented by every change
 
-    objects = OfficeAccessManager()
+    objects = OfficeAccessQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -5,19 +5,19 @@ from itertools import chain
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.locks import lock_provider
 from accounts.models import Provider
 from audit.actions import record
-from audit.actors import Actor, requires_reauthentication
+from audit.actors import Actor, action
 from audit.changes import Changes
 from audit.models import Verb
 from core.access import ReauthenticationLevel
 from core.errors import EditConflict
-from oauth.models import AccessToken, Application, AuthorizationCode, Consent, RefreshToken, SsoTicket
+from oauth import backchannel_logout
+from oauth.models import AccessToken, Application, AuthorizationCode, ClientSession, Consent, RefreshToken, SsoTicket
 from oauth.office_access import OfficeAccess, OfficeAccessTeam
 from oauth.scopes import OFFLINE_ACCESS, Scope, sort_scopes
 from permissions import checks
@@ -46,8 +46,7 @@ def require_authority_over_consent(application: Application, by: Actor) -> None:
         raise PermissionDenied(text % {"right": Right.MANAGE_PROVIDER.label})
 
 
-@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
-@transaction.atomic
+@action(ReauthenticationLevel.FIVE_MINUTES)
 def grant_office_consent(application: Application, *, provider: Provider, version: int, by: Actor) -> None:
     """Consent to all scopes of `application` for every user of the office. `version` is that of the application.
 
@@ -74,10 +73,9 @@ def grant_office_consent(application: Application, *, provider: Provider, versio
     _save_and_record(access, Verb.OFFICE_CONSENT_GIVEN, by, changes)
 
 
-@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
-@transaction.atomic
+@action(ReauthenticationLevel.FIVE_MINUTES)
 def withdraw_office_consent(application: Application, *, provider: Provider, by: Actor) -> bool:
-    """Withdraw the consent for the whole office, and delete what rests on it; consent of users themselves remains.
+    """Withdraw the consent for the whole office, and end what rests on it; consent of users themselves remains.
 
     Return False if it was withdrawn before. Raises PermissionDenied without the right to manage integrations.
     """
@@ -90,7 +88,11 @@ def withdraw_office_consent(application: Application, *, provider: Provider, by:
     changes = {"scopes": [access.scopes, None]}
     access.scopes, access.consented_at, access.consented_by = [], None, None
     _save_and_record(access, Verb.OFFICE_CONSENT_WITHDRAWN, by, changes)
-    Consent.objects.filter(provider=provider, application=application, scopes=[]).delete()
+    rows = {"provider": provider, "application": application}
+    without_own = Consent.objects.filter(**rows, scopes=[])
+    ended = ClientSession.objects.filter(**rows, user__in=without_own.values("user"))
+    backchannel_logout.end_client_sessions(ended, by=by)
+    without_own.delete()
     _delete_uncovered_tokens(application, provider)
     return True
 
@@ -112,8 +114,7 @@ def _delete_uncovered_tokens(application: Application, provider: Provider) -> No
     SsoTicket.objects.filter(**rows).exclude(user__in=sso).delete()
 
 
-@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
-@transaction.atomic
+@action(ReauthenticationLevel.FIVE_MINUTES)
 def assign_to_teams(
     application: Application, *, provider: Provider, teams: Collection[Team] | None, version: int, by: Actor
 ) -> None:

@@ -46,7 +46,7 @@ class PushedRequest(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     application = models.ForeignKey("oauth.Application", on_delete=models.CASCADE, related_name="+")
     token_hash = models.CharField(max_length=64, unique=True)
-    token_sealed_parameters = models.BinaryField()
+    encrypted_parameters = models.BinaryField()
     opened_at = models.DateTimeField(null=True)  # when a browser came with the reference of the client
     expires_at = models.DateTimeField(db_index=True)
 
@@ -77,7 +77,7 @@ def push(parameters: PushedParameters, application: Application) -> str:
     """Store a request for `LIFETIME` and return its `request_uri`."""
     token = encryption.generate_token()
     row = PushedRequest(application=application, expires_at=timezone.now() + LIFETIME)
-    row.token_hash, row.token_sealed_parameters = encryption.hash_token(token), _seal(parameters, token)
+    row.token_hash, row.encrypted_parameters = encryption.hash_token(token), _encrypt(parameters, token)
     row.save()
     return _URI_PREFIX + token
 
@@ -93,7 +93,7 @@ def load(sent: QueryDict, *, may_open: bool) -> tuple[PushedParameters, bool]:
     row = rows.filter(token_hash=encryption.hash_token(token)).first()
     if row is None:
         raise RequestUriError
-    parameters = _unseal(row, token)
+    parameters = _decrypt(row, token)
     must_open = may_open and row.opened_at is None
     parameters["request_uri"] = _open(row, parameters) if must_open else request_uri
     if "interaction" in sent:
@@ -106,7 +106,7 @@ def _open(row: PushedRequest, parameters: PushedParameters) -> str:
     token, now = encryption.generate_token(), timezone.now()
     values: dict[str, Any] = {
         "token_hash": encryption.hash_token(token),
-        "token_sealed_parameters": _seal(parameters, token),
+        "encrypted_parameters": _encrypt(parameters, token),
         "opened_at": now,
         "expires_at": now + _OPENED_LIFETIME,
     }
@@ -119,10 +119,10 @@ def _encode(parameters: PushedParameters) -> str:
     return urlencode(list(parameters.lists()), doseq=True)
 
 
-def _seal(parameters: PushedParameters, token: str) -> bytes:
+def _encrypt(parameters: PushedParameters, token: str) -> bytes:
     return encryption.encrypt_with_token(_encode(parameters).encode(), token=token, context=_CONTEXT)
 
 
-def _unseal(row: PushedRequest, token: str) -> PushedParameters:
-    text = encryption.decrypt_with_token(bytes(row.token_sealed_parameters), token=token, context=_CONTEXT)
+def _decrypt(row: PushedRequest, token: str) -> PushedParameters:
+    text = encryption.decrypt_with_token(bytes(row.encrypted_parameters), token=token, context=_CONTEXT)
     return PushedParameters(text.decode(), mutable=True)

@@ -10,7 +10,6 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from audit.actors import build_page_actor
 from core.access import POST, page
 from core.confirmation import Confirmation, render_confirmation
 from core.errors import EditConflict
@@ -29,13 +28,13 @@ _EDIT_CONFLICT_MESSAGE = gettext_lazy("Another user changed this integration in 
 def office_access(request: OfficeRequest, pk: UUID) -> HttpResponse:
     """Show what the office decided, and assign the application to teams."""
     application, office = _get_application(request, pk), request.user.office
-    access, by = get_office_access(application, office), build_page_actor(request, request.user)
+    access = get_office_access(application, office)
     form = TeamAssignmentForm(request.POST or None, user=request.user, instance=access)
     if form.is_valid():
         version = form.cleaned_data["version"]
         try:
             office_decisions.assign_to_teams(
-                application, provider=office, teams=form.chosen_teams, version=version, by=by
+                application, provider=office, teams=form.chosen_teams, version=version, by=request.actor
             )
         except EditConflict:
             form.add_error(None, ValidationError(_EDIT_CONFLICT_MESSAGE, code="stale"))
@@ -49,7 +48,7 @@ def office_access(request: OfficeRequest, pk: UUID) -> HttpResponse:
         "access": access,
         "scopes": scopes,
         "new_scopes": [scope for scope in scopes if access.scopes and scope not in access.scopes],
-        "may_consent": office_decisions.may_decide_on_scopes(by, application.scopes),
+        "may_consent": office_decisions.may_decide_on_scopes(request.actor, application.scopes),
         "administration_right": Right.MANAGE_PROVIDER.label,
     }
     return render(request, "oauth/office_access.html", context)
@@ -64,7 +63,7 @@ def grant_consent(request: OfficeRequest, pk: UUID) -> HttpResponse:
             application,
             provider=request.user.office,
             version=int(version) if version.isascii() and version.isdigit() else 0,
-            by=build_page_actor(request, request.user),
+            by=request.actor,
         )
     except EditConflict:
         messages.error(request, _EDIT_CONFLICT_MESSAGE)
@@ -77,8 +76,7 @@ def grant_consent(request: OfficeRequest, pk: UUID) -> HttpResponse:
 def withdraw_consent(request: OfficeRequest, pk: UUID) -> HttpResponse:
     application = _get_application(request, pk)
     if request.method == "POST":
-        by = build_page_actor(request, request.user)
-        if office_decisions.withdraw_office_consent(application, provider=request.user.office, by=by):
+        if office_decisions.withdraw_office_consent(application, provider=request.user.office, by=request.actor):
             messages.success(request, _("The consent for the whole office has been withdrawn."))
         else:
             messages.info(request, _("The consent had already been withdrawn."))

@@ -49,6 +49,7 @@ def test_every_encrypted_column_is_known() -> None:
     aside = {
         (apps.get_model("invitations", "Invitation"), "encrypted_phone"),
         (apps.get_model("oauth", "RefreshToken"), "encrypted_response"),
+        (apps.get_model("oauth", "PushedRequest"), "encrypted_parameters"),
     }
     assert found - aside == {(column.model, column.name) for column in key_rotation.ENCRYPTED_COLUMNS}
 

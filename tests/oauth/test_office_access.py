@@ -19,6 +19,7 @@ from oauth.models import (
     AccessToken,
     Application,
     AuthorizationCode,
+    ClientSession,
     Consent,
     OfficeAccess,
     OfficeAccessTeam,
@@ -179,6 +180,7 @@ def test_withdrawing_ends_what_rests_on_it_and_leaves_what_users_agreed_to(
     data = {"code": waiting, "redirect_uri": BACK, "code_verifier": VERIFIER}
     assert exchange(program, grant_type="authorization_code", **data).json()["error"] == "invalid_grant"
     assert list(Consent.objects.values_list("user", flat=True)) == [bob.pk]
+    assert {session.user for session in ClientSession.objects.all()} == {bob}, "that of alice has ended"
     assert told(confirmed(alice).get(URL, asked(program, prompt="none")))["error"] == "consent_required"
 
 

@@ -104,15 +104,15 @@ def test_it_expires(bob_client: Client, program: Application) -> None:
 
 
 def test_only_known_parameters_are_kept(bob_client: Client, program: Application) -> None:
-    with patch("oauth.pushed_requests._seal", wraps=pushed_requests._seal) as sealed:
+    with patch("oauth.pushed_requests._encrypt", wraps=pushed_requests._encrypt) as encrypting:
         refused = push(program, state="😀" * 1_400)  # 16,800 characters, form-encoded
         assert (refused.status_code, refused.json()["error"]) == (413, "invalid_request")
         assert push(program, resource=["https://x.example/" + "a" * 90] * 200).status_code == 413
         answer = push(program, x="😀" * 16_000, client_secret=SECRET, interaction="x", resource=settings.LOKET_URL)
         assert answer.status_code == 201
-    kept = sealed.call_args.args[0]
+    kept = encrypting.call_args.args[0]
     assert kept.keys() == asked(program, code_challenge=CHALLENGE).keys() | {"resource"}
-    assert len(PushedRequest.objects.get().token_sealed_parameters) < 1_000
+    assert len(PushedRequest.objects.get().encrypted_parameters) < 1_000
 
 
 def test_anyone_can_push_few_requests_for_a_public_client(office: Provider, program: Application) -> None:
