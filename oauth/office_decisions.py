@@ -90,9 +90,9 @@ def withdraw_office_consent(application: Application, *, provider: Provider, by:
     _save_and_record(access, Verb.OFFICE_CONSENT_WITHDRAWN, by, changes)
     rows = {"provider": provider, "application": application}
     without_own = Consent.objects.filter(**rows, scopes=[])
-    ended = ClientSession.objects.filter(**rows, user__in=without_own.values("user"))
-    backchannel_logout.end_client_sessions(ended, by=by)
-    without_own.delete()
+    users = list(without_own.values_list("user", flat=True))
+    without_own.delete()  # before their sessions, in the order in which issuing a token locks them
+    backchannel_logout.end_client_sessions(ClientSession.objects.filter(**rows, user__in=users), by=by)
     _delete_uncovered_tokens(application, provider)
     return True
 
