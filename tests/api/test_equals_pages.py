@@ -288,6 +288,7 @@ def make_an_employer(both: Both) -> Iterator[Case]:
     yield page, [both.office.pk], {"number": 1042, "companyName": "Bakkerij Smit", "products": [290]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operation_id", COMPARED)
 def test_operation_has_the_same_result_as_the_page(both: Both, operation_id: str) -> None:
     for page, ids, body in COMPARED[operation_id](both):

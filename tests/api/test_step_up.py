@@ -115,6 +115,7 @@ def targets(alice: User, bob: User) -> Targets:
     return Targets(alice, bob)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("age", "with_factor", "codes"), TOKENS.values(), ids=TOKENS)
 @pytest.mark.parametrize("act", ACTS.values(), ids=ACTS)
 def test_a_token_that_proves_too_little_changes_no_sign_in(

@@ -18,6 +18,7 @@ print(settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME, settings.LANGUAGE
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("url", "prefix"), [("https://loket.example", "__Host-"), ("http://localhost:8000", "")])
 def test_under_tls_every_name_has_the_prefix(tmp_path: Path, url: str, prefix: str) -> None:
     names = start(PRODUCTION | {"LOKET_URL": url}, tmp_path, "-c", _NAMES).stdout.split()

@@ -66,6 +66,7 @@ def clock() -> Iterator[time_machine.Traveller]:
         yield traveller
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_job_that_always_fails_holds_up_none_behind_it() -> None:
     runs: Counter[str] = Counter()

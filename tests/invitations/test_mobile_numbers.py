@@ -57,6 +57,7 @@ def open_support_office(alice: User, dora_client: Client) -> EntryPoint:
 ENTRY_POINTS = [open_invite, open_resend, open_change_to_website, open_bulk, open_support_resend, open_support_office]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", NUMBERS)
 @pytest.mark.parametrize("open_form", ENTRY_POINTS)
 def test_pages_ask_once(alice: User, dora_client: Client, open_form: Callable[..., EntryPoint], number: str) -> None:
@@ -69,6 +70,7 @@ def test_pages_ask_once(alice: User, dora_client: Client, open_form: Callable[..
     assert client.post(url, data | {field: number, f"{field}-questioned": number}).status_code == 302
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", ["020 1234567", "+31201234567", "+31970102", "0031 612345", "+3222345678"])
 @pytest.mark.parametrize("open_form", ENTRY_POINTS)
 def test_pages_refuse_what_is_no_mobile_number(

@@ -24,6 +24,7 @@ PAGES = [
 FILES = {"history:export_jsonl": 25, "history:personal_data_json": 50, "history:personal_data_html": 50}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "has_id"), PAGES, ids=[name for name, _has_id in PAGES])
 def test_a_page_takes_at_most_20_queries(alice: User, ours: list[UUID], name: str, has_id: bool) -> None:
     client = confirmed(alice)

@@ -334,6 +334,7 @@ def test_the_parts_of_actions_are_there() -> None:
     assert set(list_functions((*PACKAGES, audit, imports))) >= PARTS
 
 
+@pytest.mark.slow
 def test_every_action_requires_its_proof_everywhere(
     entrance: Entrance, by: Actor, action_arguments: dict[str, Any]
 ) -> None:
@@ -351,6 +352,7 @@ def outcome_of(function: Callable[..., Any], action_arguments: dict[str, Any], b
     return outcome(function, Things(action_arguments), by)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_what_changes_more_asks_more(
     name: str, entrance: Entrance, by: Actor, action_arguments: dict[str, Any]

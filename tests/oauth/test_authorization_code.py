@@ -246,6 +246,7 @@ ENDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
 def test_nothing_is_given_after_the_end(partner: Partner, bob: User, end: Any) -> None:
     token, back = partner.fetch(partner.allow()), partner.allow(prompt="consent")

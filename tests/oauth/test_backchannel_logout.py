@@ -190,6 +190,7 @@ DOORS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("door", DOORS)
 def test_every_end_of_a_session_is_told(
     door: Callable[[User, User, Client], None], bob: User, alice: User, portal: Application, receiver: Receiver
@@ -270,6 +271,7 @@ def test_blocking_many_tells_all_in_one_go(
     assert Event.objects.filter(verb=Verb.CLIENTS_LOGGED_OUT).count() == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "state"),
     [

@@ -52,6 +52,7 @@ def answering(parts: Iterator[bytes], tls: SSLContext | None = None) -> Iterator
     thread.join()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parts", HEADERS)
 def test_a_receiver_that_drips_is_given_up(parts: Callable[[], Iterator[bytes]]) -> None:
     with answering(parts()) as port:

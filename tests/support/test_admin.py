@@ -103,6 +103,7 @@ def test_the_addresses_of_the_tests_are_all_there_are(rows: dict[str, Any]) -> N
     assert set(SupportAction.values) | {"partner-maken"} == helps
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("who", "expected"),
     [

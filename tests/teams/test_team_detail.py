@@ -265,6 +265,7 @@ def test_ten_thousand_members_are_a_small_page(
         alice_client.get(url("add_users", team))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", ["\x00", "🙂", "\u202e<b>", "<script>alert(1)</script>", "x" * 5_000, "-1", "9" * 20])
 def test_nasty_input_is_no_fault(alice_client: Client, team: Team, value: str) -> None:
     fields = ["name", "version", "rights", "users", "employers", "two_factor_required"]

@@ -158,6 +158,7 @@ def test_a_crash_before_the_end_loses_no_mail_and_doubles_none(clock: time_machi
     assert reminders.send_due_reminders() == 0
 
 
+@pytest.mark.slow
 def test_more_people_than_fit_in_a_batch(clock: time_machine.Traveller, office: Provider) -> None:
     ask_from(DAY)
     for number in range(230):
@@ -186,6 +187,7 @@ def test_days_that_have_passed_are_forgotten(clock: time_machine.Traveller, bob:
     assert not MfaReminder.objects.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_at_once_tell_everybody_once(office: Provider) -> None:
     for number in range(150):

@@ -118,6 +118,7 @@ def check(user: User, day: date | None, secret: bytes | None) -> None:
         assert ("Stel two-factor in vóór" in response.text) is is_ahead
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("has_device", [False, True])
 @pytest.mark.parametrize("is_new", [False, True])
 @pytest.mark.parametrize("rule", RULES)
