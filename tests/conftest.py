@@ -87,6 +87,7 @@ def django_db_modify_db_settings(
     django_db_createdb: bool,
 ) -> None:
     """Create the test database as the owner of its tables, from a template unless it is reused."""
+    connection.settings_dict["OPTIONS"]["pool"]["max_size"] = 24  # for two workers, of which each widens its own
     db_roles.switch_role(db_roles.get_owner_role())
     if django_db_createdb or not django_db_keepdb:
         with django_db_blocker.unblock():

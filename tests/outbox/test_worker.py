@@ -32,7 +32,6 @@ LONG = 30.0  # seconds, after which something never happens; nothing here takes 
 
 @contextmanager
 def running(*jobs: PeriodicJob) -> Iterator[Worker]:
-    connection.close()  # the pool has 8, which is as many as the threads hold at once
     found = Worker(jobs)
     found.start()
     try:
