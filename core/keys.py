@@ -33,6 +33,7 @@ _LETTERS = {"æ": "ae", "œ": "oe", "ð": "d", "þ": "th", "ı": "i", "ȷ": "j",
 _LETTER_NAME = re.compile(r"LATIN (?:SMALL|CAPITAL) LETTER ([A-Z]{1,2}) WITH ")
 
 
+@lru_cache(maxsize=1024)
 def is_ignorable(char: str) -> bool:
     """Return whether `char` leaves no mark on paper (Unicode Default_Ignorable_Code_Point, and format characters)."""
     return unicodedata.category(char) == "Cf" or any(low <= ord(char) <= high for low, high in _IGNORABLE_RANGES)

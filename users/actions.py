@@ -4,7 +4,7 @@ Every write goes through an action that takes the actor (`by`), checks permissio
 same transaction.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -145,20 +145,31 @@ def _apply_details(users: Sequence[User], details: UserDetails, office: Provider
         for name in changes:
             setattr(user, name, details[name])  # type: ignore[literal-required]
         user.version += 1
-    end_sessions(*ended.union(user for user in dated if user.has_ended()), by=by)  # extending access revives none
-    _save_users(list(changes_by_user), changed_fields)
+    signed_out = ended.union(user for user in dated if user.has_ended())  # extending access revives no session
+    end_sessions(*signed_out, by=by)
+    values = {name: value for name, value in details.items() if name in changed_fields}
+    _save_users(list(changes_by_user), signed_out, values)
     if "access_until" in changed_fields:
         checks.require_administrator(office)
     record_many(Verb.USER_CHANGED, changes_by_user.items(), by=by, provider_id=office.pk)
 
 
-def _save_users(users: list[User], changed_fields: Iterable[str]) -> None:
+def _save_users(users: list[User], signed_out: Collection[User], values: dict[str, Any]) -> None:
+    """Save the `values` of `users`, which they have now; those of `signed_out` have a new session version as well."""
     if len(users) == 1:
         users[0].save()
-        return
-    fields = [*changed_fields, "session_version", "version"]
-    # One quick statement; that of bulk_update() has a CASE with every user for each field.
-    User.objects.bulk_create(users, batch_size=1000, update_conflicts=True, unique_fields=["id"], update_fields=fields)
+    elif PROFILE_FIELDS.isdisjoint(values):
+        _update_users(users, **values)
+        if signed_out:
+            User.objects.filter(pk__in=[user.pk for user in signed_out]).update(
+                session_version=F("session_version") + 1
+            )
+    else:
+        # Keys of names differ. One quick statement: that of bulk_update() has a CASE with every user for each field.
+        fields = [*values, "session_version", "version"]
+        User.objects.bulk_create(
+            users, batch_size=1000, update_conflicts=True, unique_fields=["id"], update_fields=fields
+        )
 
 
 @action()
