@@ -1,7 +1,7 @@
 """What changed since a program last asked: when a user was modified, and which users and teams are gone."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import cast
 from uuid import UUID
 
 from django.db.models import OuterRef, QuerySet, Subquery
@@ -86,8 +86,7 @@ def build_modified_at() -> Coalesce:
 )
 def list_erased_users(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -> HttpResponse:
     """List the users that were erased, newest first, as long as the history of the office is kept."""
-    rows = Event.objects.filter(provider_id=provider_id, verb=Verb.USER_ERASED)
-    return render_list(request, rows, query, ERASED_FILTER_FIELDS, _serialize_erasure, order="-at")
+    return _render_removals(request, provider_id, query, Verb.USER_ERASED, ERASED_FILTER_FIELDS)
 
 
 @team_operations.get_list(
@@ -99,13 +98,16 @@ def list_erased_users(request: ApiRequest, provider_id: UUID, query: Query[ListQ
 )
 def list_deleted_teams(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -> HttpResponse:
     """List the teams that were deleted, newest first, as long as the history of the office is kept."""
-    rows = Event.objects.filter(provider_id=provider_id, verb=Verb.TEAM_DELETED)
-    return render_list(request, rows, query, DELETED_FILTER_FIELDS, _serialize_deletion, order="-at")
+    return _render_removals(request, provider_id, query, Verb.TEAM_DELETED, DELETED_FILTER_FIELDS)
 
 
-def _serialize_deletion(event: Event) -> DeletedTeamResource:
-    return DeletedTeamResource(id=cast(UUID, event.target_id), dateTimeDeleted=event.at)
+def _render_removals(
+    request: ApiRequest, provider_id: UUID, query: ListQuery, verb: Verb, fields: Mapping[str, FilterField]
+) -> HttpResponse:
+    """Render the events with `verb`, newest first; the keys of `fields` are the properties that they have."""
+    rows = Event.objects.filter(provider_id=provider_id, verb=verb)
 
+    def serialize(event: Event) -> dict[str, object]:
+        return {name: getattr(event, field.column) for name, field in fields.items()}
 
-def _serialize_erasure(event: Event) -> ErasedUserResource:
-    return ErasedUserResource(id=cast(UUID, event.target_id), dateTimeErased=event.at)
+    return render_list(request, rows, query, fields, serialize, order="-at")

@@ -21,9 +21,9 @@ from core import encryption
 from core.access import ReauthenticationLevel
 from core.errors import EditConflict
 from core.keys import compute_name_key
-from oauth import client_assertions, office_decisions
+from oauth import backchannel_logout, client_assertions, office_decisions
 from oauth.client_settings import ClientAuthentication, validate_settings
-from oauth.consents import delete_tokens
+from oauth.consents import end_access
 from oauth.models import Application
 from permissions import checks
 from permissions.action_helpers import lock_and_authorize
@@ -83,7 +83,7 @@ def update_application(
     """Update an application. `version` is the version the form was opened with.
 
     Removing a scope takes effect immediately, even for issued tokens. Another way of authentication ends the secret and
-    all tokens. Raises PermissionDenied without the right, or without authority over the consents if that changes who
+    all access. Raises PermissionDenied without the right, or without authority over the consents if that changes who
     gets or can redeem a code; EditConflict on a concurrent change, ValidationError ("taken") if another application has
     the name.
     """
@@ -101,7 +101,7 @@ def update_application(
         _require_free_resource(application)
         if "authentication" in changes:
             application.client_secret, application.previous_secret, application.previous_until = "", "", None
-            delete_tokens(application)
+            end_access(application, by=by)
         _save_and_record(application, Verb.CLIENT_CHANGED, by, changes)
     return application
 
@@ -128,7 +128,7 @@ def set_client_secret(application: Application, *, secret: str, hours: int, vers
 
 @action(ReauthenticationLevel.FIVE_MINUTES)
 def set_application_enabled(application: Application, *, enabled: bool, by: Actor) -> None:
-    """Enable or disable an application. Disabling invalidates all its tokens.
+    """Enable or disable an application. Disabling invalidates all its tokens and ends its sessions.
 
     Support may do both for an office, with a reason. Raises PermissionDenied without the right, EditConflict if the
     application was deleted in the meantime.
@@ -139,17 +139,19 @@ def set_application_enabled(application: Application, *, enabled: bool, by: Acto
     if application.is_usable() != enabled:
         application.switched_off_at = None if enabled else timezone.now()
         _save_and_record(application, Verb.CLIENT_SWITCHED_ON if enabled else Verb.CLIENT_SWITCHED_OFF, by, {})
+        if not enabled:
+            backchannel_logout.end_application_sessions(application, by=by)
 
 
 @action(ReauthenticationLevel.FIVE_MINUTES)
 def delete_application(application: Application, *, by: Actor) -> None:
-    """Delete an application with its consents and tokens.
+    """Delete an application with its consents, tokens and sessions.
 
     Raises PermissionDenied without the right, EditConflict on a concurrent change.
     """
     application = _lock_with_consents(application, by)
     _record_event(Verb.CLIENT_REMOVED, application, by, {"name": [application.name, None]})
-    delete_tokens(application)
+    end_access(application, by=by)
     application.delete()
 
 

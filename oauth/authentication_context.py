@@ -10,7 +10,7 @@ from typing import Any
 from django.http import QueryDict
 
 from accounts.models import User
-from oauth.models import SignInEvidence
+from oauth.token_models import SignInEvidence
 
 SINGLE_FACTOR, MULTI_FACTOR = "https://refeds.org/profile/sfa", "https://refeds.org/profile/mfa"
 ACR_VALUES = (MULTI_FACTOR, SINGLE_FACTOR)

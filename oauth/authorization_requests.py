@@ -77,10 +77,9 @@ def read_parameters(http: HttpRequest) -> QueryDict:
     return parameters
 
 
-def showed_other_version(http: HttpRequest, application: Application) -> bool:
-    """Return whether the consent page that is submitted showed another version of `application`."""
-    shown = http.POST.get("shown_version")
-    return shown is not None and shown != str(application.version)
+def showed_version(http: HttpRequest, application: Application) -> bool:
+    """Return whether the consent page that is submitted showed the present version of `application`."""
+    return http.POST.get("shown_version") == str(application.version)
 
 
 def parse_authorization_request(http: HttpRequest, parameters: QueryDict) -> AuthorizationRequest:

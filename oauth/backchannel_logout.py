@@ -52,6 +52,13 @@ def end_client_sessions(ended: QuerySet[ClientSession], *, by: Actor) -> None:
     record_many(Verb.CLIENTS_LOGGED_OUT, changed, by=by, provider_id=told[0].provider_id)
 
 
+def end_application_sessions(application: Application, *, by: Actor, **conditions: Any) -> None:
+    """End the sessions at `application`, all or those that match `conditions`, office by office."""
+    rows = ClientSession.objects.filter(application=application, **conditions)
+    for provider_id in rows.order_by("provider_id").values_list("provider_id", flat=True).distinct():
+        end_client_sessions(rows.filter(provider=provider_id), by=by)
+
+
 def find_last_message(application: Application) -> Message | None:
     """Return the last message to the host of an application of an office, in the state in which it is now."""
     host = urlsplit(application.backchannel_logout_uri).hostname

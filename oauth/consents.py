@@ -18,7 +18,6 @@ from oauth.models import (
     AccessToken,
     Application,
     AuthorizationCode,
-    ClientSession,
     Consent,
     OfficeAccess,
     RefreshToken,
@@ -100,13 +99,17 @@ def revoke_consent(user: User, consent_id: UUID, *, by: Actor) -> bool:
     consent = consents.filter(provider=user.office, user=user, pk=consent_id).first()
     if consent is None:
         return False
-    delete_tokens(consent.application, user=user)
-    ended = ClientSession.objects.filter(user=user, application=consent.application)
-    backchannel_logout.end_client_sessions(ended, by=by)
+    end_access(consent.application, by=by, user=user)
     consent.delete()
     changes = {"integration": [str(consent.application), None]}
     record(Verb.CONSENT_ENDED, user, by=by, provider_id=user.provider_id, changes=changes)
     return True
+
+
+def end_access(application: Application, *, by: Actor, **conditions: Any) -> None:
+    """Delete the tokens of `application`, all or those that match `conditions`, and end its sessions."""
+    delete_tokens(application, **conditions)
+    backchannel_logout.end_application_sessions(application, by=by, **conditions)
 
 
 def delete_tokens(application: Application, **conditions: Any) -> None:

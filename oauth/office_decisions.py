@@ -118,7 +118,7 @@ def _delete_uncovered_tokens(application: Application, provider: Provider) -> No
 def assign_to_teams(
     application: Application, *, provider: Provider, teams: Collection[Team] | None, version: int, by: Actor
 ) -> None:
-    """Let only members of `teams` use `application`, or every user of the office if None.
+    """Let only members of `teams` use `application`, or every user of the office if None; end sessions of others there.
 
     `version` is that of the `OfficeAccess` that the form was opened with. Raises PermissionDenied without the right to
     manage integrations, EditConflict on a concurrent change.
@@ -139,6 +139,10 @@ def assign_to_teams(
         OfficeAccessTeam(provider=provider, access=access, team=team) for team in wanted
     )
     _save_and_record(access, Verb.CLIENT_ASSIGNED, by, {"teams": [before, _list_team_names(access)]})
+    if access.for_teams_only:
+        rows = ClientSession.objects.filter(provider=provider, application=application)
+        others = rows.exclude(user__memberships__team__in=wanted)
+        backchannel_logout.end_client_sessions(others, by=by)
 
 
 def _list_team_names(access: OfficeAccess) -> Sequence[str] | None:

@@ -1,7 +1,7 @@
 """Redirects to the URIs of applications, without acting as an open redirector for URIs that offices register."""
 
 from contextlib import suppress
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from csp.decorators import csp_update
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
@@ -99,11 +99,12 @@ def _list_response_fields(address: str, redirect_uri: str) -> list[tuple[str, st
 
 
 def allow_form_redirect(address: str, request: HttpRequest, page: HttpResponse) -> HttpResponse:
-    """Extend the CSP of `page` so that its forms may redirect to the host of `address`; elsewhere only to this site.
+    """Extend the CSP of `page` so that its forms may lead to `address`, without its query; elsewhere only to this site.
 
     Browsers also apply form-action to redirects after a submission.
     """
     parts = urlsplit(address)
-    source = f"{parts.scheme}://{parts.netloc}" if parts.scheme in _WEB_SCHEMES else f"{parts.scheme}:"
+    path = quote(parts.path, safe="/%:@!$&'()*+=~")  # a comma or semicolon would end the source (CSP section 2.3.1)
+    source = f"{parts.scheme}://{parts.netloc}{path}" if parts.scheme in _WEB_SCHEMES else f"{parts.scheme}:"
     csp_update({"form-action": [source]})(lambda _request: page)(request)
     return page

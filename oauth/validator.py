@@ -149,11 +149,11 @@ class OAuthValidator(ClientAuthenticator, OAuth2Validator):  # type: ignore[misc
             return
         request.refresh_token_instance = None  # the library would end the previous access token as well
         super()._save_bearer_token(token, request, *args, **kwargs)
+        _update_last_used(request.client)  # before the session: turning off locks the application, then its sessions
         if (sid := self._source and self._source.sid) and not ClientSession.objects.touch(sid) and used is None:
             raise errors.InvalidGrantError(request=request)  # the session ended since the code was issued
         if used is not None:
             used.save_response(request.refresh_token, token)
-        _update_last_used(request.client)
 
     def _replay_response(self, used: RefreshToken, token: dict[str, Any], request: Any) -> None:
         """Replace `token` by the response to the earlier use.

@@ -8,7 +8,7 @@ import django.contrib.postgres.fields
 import django.contrib.postgres.indexes
 import django.db.models.deletion
 import django.utils.timezone
-import oauth.models
+import oauth.token_models
 import oauth2_provider.models
 import uuid
 from django.conf import settings
@@ -91,7 +91,7 @@ class Migration(migrations.Migration):
                 ('with_factor', models.BooleanField(db_default=False, default=False)),
                 ('sid', models.UUIDField(null=True)),
                 ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('code', oauth.models.HashedField(max_length=64, unique=True)),
+                ('code', oauth.token_models.HashedField(max_length=64, unique=True)),
                 ('application', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to=settings.OAUTH2_PROVIDER_APPLICATION_MODEL, verbose_name='application')),
                 ('provider', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.provider')),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='%(app_label)s_%(class)s', to=settings.AUTH_USER_MODEL, verbose_name='user')),

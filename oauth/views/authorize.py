@@ -28,7 +28,7 @@ from oauth.authorization_requests import (
     get_prompt,
     parse_authorization_request,
     read_parameters,
-    showed_other_version,
+    showed_version,
 )
 from oauth.models import Application
 from oauth.pushed_requests import RequestUriError
@@ -96,7 +96,7 @@ def _handle_request(request: HttpRequest, parameters: QueryDict, *, is_consent: 
         if isinstance(request.user, User):
             return _render_error(request, _("This integration is not available for your office."), 404)
         ended_sessions.add_end_message(request)
-        return redirect(interactions.build_login_url(request, authorization.parameters))
+        return interactions.redirect_to_login(request, authorization.parameters)
     except AuthorizationRequestError as error:
         return error.response
 
@@ -121,12 +121,12 @@ def _respond(
             else _render_closed(request, user, authorization)
         )
     if (step := interactions.find_next_step(request, user, authorization, is_consent=is_consent)) is not None:
-        return _return_error(request, authorization, LoginRequired()) if is_silent else redirect(step)
+        return _return_error(request, authorization, LoginRequired()) if is_silent else step
     if authentication_context.is_unmet(
         authorization.parameters, with_factor=reauthentication.get_last_reauthentication(request)[1]
     ):
         return _return_error(request, authorization, CustomOAuth2Error(error="unmet_authentication_requirements"))
-    is_outdated = showed_other_version(request, authorization.application)
+    is_outdated = is_consent and not showed_version(request, authorization.application)
     if is_consent and not is_outdated:
         by, scopes = build_page_actor(request, user), sort_scopes(authorization.scopes)
         with transaction.atomic():
@@ -153,9 +153,9 @@ def select_account(request: OfficeRequest) -> HttpResponse:
     except RequestUriError:
         return _render_used(request)
     if request.POST.get("account") == str(request.user.pk):
-        return redirect(interactions.build_address(request, parameters, account=str(request.user.pk)))
+        return interactions.redirect_with_account(request, parameters, request.user)
     sessions.log_out(request, request.user)
-    return redirect(interactions.build_login_url(request, parameters))
+    return interactions.redirect_to_login(request, parameters)
 
 
 @page(Access.OFFICE_USER, methods=POST)

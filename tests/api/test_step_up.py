@@ -22,6 +22,7 @@ from oauth.models import AccessToken, Application, AuthorizationCode, RefreshTok
 from oauth.tokens import MissingEvidence
 from permissions.models import Team
 from tests.helpers.api_client import Program, machine, program
+from tests.helpers.consent import allow
 from tests.helpers.invited_users import invite
 from tests.helpers.login_methods import make_azure, tenant_of
 from tests.helpers.mfa import give_app
@@ -251,7 +252,7 @@ def test_client_credentials_resend_to_the_same_address(alice: User, targets: Tar
 def test_a_code_takes_the_sign_in_of_its_own_browser(alice: User, portal: Application) -> None:
     for with_factor in (True, False):
         page = f"/oauth/authorize/?{urlencode(asked(portal))}"
-        assert browser(alice, with_factor=with_factor).post(page).status_code == 302
+        assert allow(browser(alice, with_factor=with_factor), page).status_code == 302
         assert AuthorizationCode.objects.latest("pk").with_factor is with_factor
 
 

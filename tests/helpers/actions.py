@@ -64,7 +64,8 @@ QUESTIONS = {"authentication.mfa.office_policy.require_policy_allowed"}  # they 
 PARTS = {
     "audit.actions.record", "audit.actions.record_many", "permissions.action_helpers.record_export",
     "accounts.sessions.end_sessions", "oauth.backchannel_logout.end_client_sessions",
-    "oauth.backchannel_logout.handle_ended_sessions",
+    "oauth.backchannel_logout.handle_ended_sessions", "oauth.backchannel_logout.end_application_sessions",
+    "oauth.consents.end_access",
     "history.snapshots.record_snapshot", "history.retention.trim_events", "imports.plans.plan.plan_and_apply",
     "imports.plans.plan.apply_plan", "imports.job_plans.execute_job", "imports.job_plans.plan_job",
     "imports.declarative.reconcile.reconcile_office",

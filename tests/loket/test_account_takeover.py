@@ -26,6 +26,7 @@ from permissions.models import Team
 from tests.authentication.mfa.test_passkeys import SHOW, make, send, show
 from tests.helpers import mfa as factors
 from tests.helpers.api_client import Program, machine, program
+from tests.helpers.consent import allow
 from tests.helpers.import_files import INVITED, team_of
 from tests.helpers.invited_users import Invited, body_of, invite, token_of
 from tests.helpers.login_methods import tenant_of
@@ -269,7 +270,7 @@ def by_the_portal(office_setup: OfficeSetup) -> None:
     for change in ({}, {"scope": "users:write teams:write"}, {"scope": "sso"}, {"scope": "sso", "prompt": "none"}):
         question = asked(office_setup.portal, **change)
         inside.get(URL, question)
-        inside.post(f"{URL}?{urlencode(question)}")
+        allow(inside, f"{URL}?{urlencode(question)}")
     assert not AuthorizationCode.objects.exists()
 
 
@@ -344,7 +345,7 @@ def by_the_program_of_another_office(office_setup: OfficeSetup) -> None:
     smit = make_user(other, Right.MANAGE_PROVIDER, username="smit", last_name="Smit")
     foreign = make_application(smit, scopes=["openid", "users:write", "sso"])
     bosses = factors.signed_in(office_setup.boss, factors.secret_of(office_setup.boss.authenticator_apps.get()))
-    for answer in (bosses.get(URL, asked(foreign)), bosses.post(f"{URL}?{urlencode(asked(foreign))}")):
+    for answer in (bosses.get(URL, asked(foreign)), allow(bosses, f"{URL}?{urlencode(asked(foreign))}")):
         assert (answer.status_code, "Location" in answer) == (404, False)
     assert program(office_setup.boss, application=foreign).get("/user").status_code == 401
     for caller in (program(smit), machine(smit)):
@@ -393,10 +394,10 @@ def test_agreeing_wants_the_recent_sign_in_that_the_program_asked_for(alice: Use
     for wish, seconds in ({"max_age": "120"}, 120), ({"max_age": "0"}, 60):
         address = f"{URL}?{urlencode(asked(program, prompt='consent') | wish)}"
         late = signed_in(bob, seconds_ago=seconds + 301)
-        assert late.post(address)["Location"].startswith("/bevestigen/?next=")
+        assert allow(late, address)["Location"].startswith("/bevestigen/?next=")
         assert not Consent.objects.exists()
         read = signed_in(bob, seconds_ago=seconds + 290)  # after reading the page first
-        assert "code" in told(read.post(address))
+        assert "code" in told(allow(read, address))
         Consent.objects.all().delete()
 
 

@@ -1086,7 +1086,7 @@ GUARDS = [
     ),
     Guard(
         0, "a consent page of an earlier version", "oauth/authorization_requests.py",
-        "return shown is not None and shown != str(application.version)", "return False",
+        'return http.POST.get("shown_version") == str(application.version)', "return True",
         ("oauth/test_authorize.py",),
     ),
     Guard(
@@ -1113,6 +1113,26 @@ GUARDS = [
         0, "a new proof for prompt=login", "oauth/interactions.py",
         "_identify_proof(request) == note[\"proof\"]", "False",
         ("oauth/test_interactions.py",),
+    ),
+    Guard(
+        0, "a proof that another browser was asked for", "oauth/interactions.py",
+        "is_asked_here and ", "",
+        ("oauth/test_interactions.py",),
+    ),
+    Guard(
+        0, "any port is for public clients only", "oauth/models.py",
+        "_is_readable_address(uri) if self.is_public else uri in registered.split()", "_is_readable_address(uri)",
+        ("oauth/test_public_clients.py",),
+    ),
+    Guard(
+        4, "integrations that are turned off are told that sessions ended", "oauth/applications.py",
+        "        if not enabled:\n            backchannel_logout.end_application_sessions(application, by=by)", "",
+        ("oauth/test_backchannel_logout.py",),
+    ),
+    Guard(
+        4, "sessions of users outside the teams of an integration", "oauth/office_decisions.py",
+        "        backchannel_logout.end_client_sessions(others, by=by)", "        pass",
+        ("oauth/test_backchannel_logout.py",),
     ),
     Guard(
         0, "an essential second factor", "oauth/authentication_context.py",
@@ -1494,7 +1514,7 @@ GUARDS = [
     ),
     Guard(
         4, "sessions end with the consent", "oauth/consents.py",
-        "    backchannel_logout.end_client_sessions(ended, by=by)", "",
+        "    backchannel_logout.end_application_sessions(application, by=by, **conditions)", "",
         ("oauth/test_backchannel_logout.py",),
     ),
     Guard(

@@ -71,9 +71,9 @@ class Partner:
     def _send(self, path: str, **fields: str) -> requests.Response:
         url = path if path.startswith("http") else self.url + path
         page = self.browser.get(url)
-        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.text)
-        assert token, page.text
-        data = {"csrfmiddlewaretoken": token[1], **fields}
+        hidden = dict(re.findall(r'name="(csrfmiddlewaretoken|shown_version)" value="(\w+)"', page.text))
+        assert "csrfmiddlewaretoken" in hidden, page.text
+        data = {**hidden, **fields}
         return self.browser.post(page.url, data, headers={"Referer": page.url}, allow_redirects=False)
 
     def address(self, **extra: str) -> str:

@@ -18,6 +18,7 @@ from audit.actors import build_operator
 from oauth import applications, consents
 from oauth.client_settings import validate_redirect_uri
 from oauth.models import Application, AuthorizationCode, Consent
+from tests.helpers.consent import allow
 from tests.helpers.login_methods import confirmed, make_azure, make_service
 from tests.helpers.users import PASSWORD, actor, signed_in
 from tests.oauth.test_authorization_code import BACK, SECRET, make_application
@@ -137,7 +138,7 @@ def test_a_stranger_signs_in_first_and_a_silent_program_hears_so(program: Applic
 
 
 def test_application_of_another_office_is_404(charlie_client: Client, program: Application) -> None:
-    for response in (charlie_client.get(URL, asked(program)), charlie_client.post(_address(asked(program)))):
+    for response in (charlie_client.get(URL, asked(program)), allow(charlie_client, _address(asked(program)))):
         assert response.status_code == 404
         assert "Location" not in response
     assert not Consent.objects.exists()
@@ -147,7 +148,7 @@ def test_a_partner_serves_every_office(charlie_client: Client, bob_client: Clien
     details = {"name": "Loonportaal", "redirect_uris": [BACK], "post_logout_redirect_uris": [], "scopes": ["openid"]}
     partner = applications.register_application(None, details=details, by=build_operator("test"))
     for client in (charlie_client, bob_client):
-        assert told(client.post(_address(asked(partner))))["code"]
+        assert told(allow(client, _address(asked(partner))))["code"]
 
 
 def test_a_disabled_integration_asks_no_consent(bob_client: Client, program: Application) -> None:
@@ -160,18 +161,18 @@ def test_who_must_have_a_factor_sets_it_up_first(office: Provider, bob: User, pr
     client = Client()
     client.force_login(User.objects.get(pk=bob.pk))
     assert client.get(URL, asked(program))["Location"].startswith("/profiel/twee-factor/?next=")
-    assert client.post(_address(asked(program)))["Location"].startswith("/profiel/twee-factor/")
+    assert allow(client, _address(asked(program)))["Location"].startswith("/profiel/twee-factor/")
     assert not AuthorizationCode.objects.exists()
 
 
 def test_an_azure_user_can_agree_and_a_service_cannot(office: Provider, program: Application) -> None:
     for user, key in ((make_azure(office), "code"), (make_service(office), "error")):
-        assert key in told(signed_in(user).post(_address(asked(program))))
+        assert key in told(allow(signed_in(user), _address(asked(program))))
 
 
 def test_a_session_from_a_portal_gives_nothing_that_lasts(bob: User, program: Application) -> None:
     client = by_sso(bob)
-    assert told(client.post(_address(asked(program))))["error"] == "access_denied"
+    assert told(allow(client, _address(asked(program))))["error"] == "access_denied"
     assert "access_denied" in client.get(URL, asked(program)).text
     assert told(client.get(URL, asked(program, prompt="none")))["error"] == "login_required"
     assert not AuthorizationCode.objects.exists()
@@ -191,7 +192,7 @@ def test_prompt_login_and_max_age_require_reauthentication(bob: User, program: A
 def test_agreeing_wants_the_csrf_token_and_looking_changes_nothing(bob: User, program: Application) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(bob)
-    assert client.post(_address(asked(program))).status_code == 403
+    assert allow(client, _address(asked(program))).status_code == 403
     client.get(URL, asked(program))
     assert client.head(URL, asked(program)).status_code == 200
     assert not AuthorizationCode.objects.exists()
@@ -199,7 +200,7 @@ def test_agreeing_wants_the_csrf_token_and_looking_changes_nothing(bob: User, pr
 
 
 def test_looking_issues_no_code_to_an_application_with_consent(bob_client: Client, program: Application) -> None:
-    assert bob_client.post(_address(asked(program))).status_code == 302
+    assert allow(bob_client, _address(asked(program))).status_code == 302
     AuthorizationCode.objects.all().delete()
     for change in ({}, {"prompt": "none"}, {"response_mode": "form_post"}):
         looked = bob_client.head(URL, asked(program, **change))
@@ -243,14 +244,24 @@ def test_only_tls_and_loopback_uris_are_registered() -> None:
         validate_redirect_uri(address)
 
 
-def test_a_program_on_the_same_machine_may_choose_its_port(bob_client: Client, alice: User) -> None:
+@pytest.mark.parametrize("authentication", ["none", "client_secret"])
+def test_an_app_on_the_same_machine_may_choose_its_port(bob_client: Client, alice: User, authentication: str) -> None:
+    """RFC 8252 section 7.3 is about native apps, which are public clients; a server has the port that is registered."""
     details = applications.ApplicationDetails(
-        name="Lokaal", redirect_uris=["http://127.0.0.1/terug"], post_logout_redirect_uris=[], scopes=["openid"]
+        name="Lokaal",
+        redirect_uris=["http://127.0.0.1:8080/terug"],
+        post_logout_redirect_uris=["http://127.0.0.1:8080/uit"],
+        scopes=["openid"],
+        authentication=authentication,
     )
     program = applications.register_application(alice.provider, details=details, by=build_operator("test"))
-    page = bob_client.get(URL, asked(program, redirect_uri="http://127.0.0.1:49152/terug"))
-    assert "form-action 'self' http://127.0.0.1:49152" in page["Content-Security-Policy"]
-    assert bob_client.get(URL, asked(program, redirect_uri="http://127.0.0.1:49152/anders")).status_code == 400
+    for port, is_accepted in ((8080, True), (49152, authentication == "none")):
+        page = bob_client.get(URL, asked(program, redirect_uri=f"http://127.0.0.1:{port}/terug"))
+        assert page.status_code == (200 if is_accepted else 400)
+        if is_accepted:
+            assert f"form-action 'self' http://127.0.0.1:{port}" in page["Content-Security-Policy"]
+        assert program.post_logout_redirect_uri_allowed(f"http://127.0.0.1:{port}/uit") == is_accepted
+    assert bob_client.get(URL, asked(program, redirect_uri="http://127.0.0.1:8080/anders")).status_code == 400
 
 
 def shown_version(page: Any) -> str:
@@ -286,6 +297,14 @@ def test_a_user_agrees_to_what_the_page_showed(
     assert not Consent.objects.exists()
     assert "code" in told(bob_client.post(allow, {"shown_version": shown_version(again)}))
     assert "users:write" in Consent.objects.get().scopes
+
+
+@pytest.mark.parametrize("shown", [None, "", "0", "x"])
+def test_agreeing_says_which_page_was_shown(bob_client: Client, program: Application, shown: str | None) -> None:
+    page = bob_client.post(_address(asked(program)), {} if shown is None else {"shown_version": shown})
+    assert (page.status_code, Consent.objects.exists()) == (200, False)
+    assert "Deze koppeling is intussen gewijzigd" in page.text
+    assert "code" in told(bob_client.post(_address(asked(program)), {"shown_version": shown_version(page)}))
 
 
 def test_a_change_while_the_user_agrees(

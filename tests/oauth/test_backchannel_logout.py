@@ -23,8 +23,10 @@ from werkzeug import Response
 
 import authentication.actions
 import authentication.mfa.actions
+import oauth.applications
 import oauth.backchannel_logout
 import oauth.jobs
+import oauth.office_decisions
 import users.actions
 import users.change_login_method
 import users.suspension
@@ -37,9 +39,12 @@ from core.public_addresses import is_public_ip
 from history import erasure
 from oauth import oidc
 from oauth.models import Application, ClientSession, Consent
+from oauth.office_access import get_office_access
 from outbox.actions import RETRY_DELAYS
 from outbox.models import Message
 from outbox.worker import send_due_messages
+from permissions.models import Team, TeamMember
+from tests.helpers.consent import allow
 from tests.helpers.login_methods import make_azure
 from tests.helpers.logout_receiver import Receiver, read_logout_token
 from tests.helpers.mfa import give_app
@@ -183,10 +188,34 @@ def revoke_consent(bob: User, alice: User, client: Client) -> None:
     assert client.post(f"/profiel/koppelingen/{consent.pk}/beeindigen/").status_code == 302
 
 
+def turn_off(bob: User, alice: User, client: Client) -> None:
+    oauth.applications.set_application_enabled(Application.objects.get(), enabled=False, by=actor(alice))
+
+
+def delete(bob: User, alice: User, client: Client) -> None:
+    oauth.applications.delete_application(Application.objects.get(), by=actor(alice))
+
+
+def let_it_prove_itself_otherwise(bob: User, alice: User, client: Client) -> None:
+    portal = Application.objects.get()
+    details = {"name": portal.name, "redirect_uris": [BACK], "post_logout_redirect_uris": [], "scopes": portal.scopes}
+    oauth.applications.update_application(
+        portal, details=details | {"authentication": "none"}, version=portal.version, by=actor(alice)
+    )
+
+
+def assign_to_another_team(bob: User, alice: User, client: Client) -> None:
+    team = Team.objects.create(provider=alice.provider, name="Loon Noord")
+    oauth.office_decisions.assign_to_teams(
+        Application.objects.get(), provider=alice.provider, teams=[team], version=1, by=actor(alice)
+    )
+
+
 DOORS = [
     log_out, end_session_on_page, end_other_sessions, end_by_administrator, end_one_by_administrator,
     sign_in_as_another, sign_in_as_another_by_ticket, block, erase, set_end_date, pass_end_date, change_password,
-    reset_factors, remove_factor, change_login_method, suspend, revoke_consent,
+    reset_factors, remove_factor, change_login_method, suspend, revoke_consent, turn_off, delete,
+    let_it_prove_itself_otherwise, assign_to_another_team,
 ]  # fmt: skip
 
 
@@ -233,6 +262,36 @@ def test_other_sessions_and_other_users_stay(bob: User, alice: User, portal: App
     send_due_messages()
     assert [read_logout_token(token, portal)["sid"] for token in receiver.tokens] == [claims["sid"]]
     assert {str(row.pk) for row in ClientSession.objects.all()} == {stays["sid"], of_alice["sid"]}
+
+
+def test_members_of_the_team_of_an_integration_stay(
+    bob: User, alice: User, portal: Application, receiver: Receiver
+) -> None:
+    team = Team.objects.create(provider=alice.provider, name="Loon Noord")
+    TeamMember.objects.create(provider=alice.provider, team=team, user=bob)
+    _client, stays = sign_on(bob, portal)
+    _client, ends = sign_on(alice, portal)
+    for teams in ([team], None):
+        version = get_office_access(portal, alice.office).version
+        oauth.office_decisions.assign_to_teams(
+            portal, provider=alice.office, teams=teams, version=version, by=actor(alice)
+        )
+    send_due_messages()
+    assert [read_logout_token(token, portal)["sid"] for token in receiver.tokens] == [ends["sid"]]
+    assert [str(row.pk) for row in ClientSession.objects.all()] == [stays["sid"]]
+
+
+def test_a_partner_that_is_turned_off_is_told_of_every_office(
+    bob: User, charlie: User, portal: Application, receiver: Receiver
+) -> None:
+    Application.objects.update(provider=None)
+    portal.refresh_from_db()
+    ended = {sign_on(user, portal)[1]["sid"] for user in (bob, charlie)}
+    oauth.applications.set_application_enabled(portal, enabled=False, by=build_operator("test"))
+    send_due_messages()
+    assert {read_logout_token(token, portal)["sid"] for token in receiver.tokens} == ended
+    offices = Event.objects.filter(verb=Verb.CLIENTS_LOGGED_OUT).values_list("provider_id", flat=True)
+    assert set(offices) == {bob.provider_id, charlie.provider_id}
 
 
 def test_a_session_that_expired_can_still_be_ended(
@@ -335,7 +394,7 @@ def test_nothing_is_told_of_a_change_that_did_not_happen(
 
 
 def get_code(client: Client, portal: Application) -> str:
-    agreed = client.post(f"/oauth/authorize/?{urlencode(asked(portal, code_challenge=CHALLENGE))}")
+    agreed = allow(client, f"/oauth/authorize/?{urlencode(asked(portal, code_challenge=CHALLENGE))}")
     return parse_qs(urlsplit(agreed["Location"]).query).get("code", [""])[0]
 
 

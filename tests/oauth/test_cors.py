@@ -13,6 +13,7 @@ from accounts.models import Provider, User
 from oauth.models import Application
 from tests.helpers.access_tokens import bearing, token_of
 from tests.helpers.api_client import VERSION
+from tests.helpers.consent import allow
 from tests.oauth.test_applications import GOOD, LIST
 from tests.oauth.test_authorization_code import BACK, make_application
 from tests.oauth.test_authorize import URL, asked, told
@@ -104,8 +105,8 @@ def test_a_browser_client_signs_in_and_calls(bob_client: Client, app: Applicatio
         pushed = browser.post("/oauth/par/", query, headers=here)
         assert (pushed.status_code, pushed[ALLOWED]) == (201, ORIGIN)
         query = {"client_id": query["client_id"], "request_uri": pushed.json()["request_uri"]}
-    agreed = bob_client.post(f"{URL}?{urlencode(query)}")
-    code = told(bob_client.post(agreed["Location"]) if is_pushed else agreed)["code"]
+    agreed = allow(bob_client, f"{URL}?{urlencode(query)}")
+    code = told(allow(bob_client, agreed["Location"]) if is_pushed else agreed)["code"]
     data = {"grant_type": "authorization_code", "code": code, "redirect_uri": BACK, "client_id": app.client_id}
     redeemed = browser.post("/oauth/token/", data | {"code_verifier": VERIFIER}, headers=here)
     assert (redeemed.status_code, redeemed[ALLOWED]) == (200, ORIGIN), redeemed.text

@@ -70,7 +70,8 @@ def test_pages_never_fail(bob: User, alice: User, kind: str, name: str, method: 
         check(pushed, (200, 302, 400), sent)
         check(getattr(browser, method)("/oauth/logout/", query | {name: value}), (200, 302, 303), sent)
         path = "/oauth/authorize/" if method == "get" else "/oauth/authorize/weigeren/"
-        decided = browser.post(f"{path}?{urlencode(asked(program) | {name: value}, doseq=True)}")
+        address = f"{path}?{urlencode(asked(program) | {name: value}, doseq=True)}"
+        decided = browser.post(address, {"shown_version": program.version})
         check(decided, (200, 302, 400, 404), sent)
 
 

@@ -14,6 +14,7 @@ from audit.actors import build_operator
 from oauth import consents
 from oauth.models import Application, AuthorizationCode, Consent
 from tests.helpers import mfa
+from tests.helpers.consent import allow
 from tests.helpers.login_methods import confirmed
 from tests.helpers.users import PASSWORD, signed_in
 from tests.oauth.test_authorization_code import BACK, SECRET, make_application
@@ -83,6 +84,28 @@ def test_a_note_of_an_anonymous_browser_does_not_serve_one_that_was_signed_in(bo
     assert signed_in(bob, seconds_ago=90).get(address)["Location"].startswith("/bevestigen/")
 
 
+def test_a_note_counts_only_in_the_browser_that_was_asked(bob: User, program: Application) -> None:
+    """A link with the note of another browser does not pass an earlier sign-in off as a new proof."""
+    agree(bob, program)
+    elsewhere = [target(send(client, "get", program, prompt="login")) for client in (confirmed(bob), Client())]
+    victim = confirmed(bob)
+    confirm(victim, send(victim, "get", program, prompt="login", state="s-2"))
+    for address in elsewhere:
+        assert victim.get(address)["Location"].startswith("/bevestigen/")
+        victim.cookies["interaction"] = "x"
+        assert victim.get(address)["Location"].startswith("/bevestigen/")
+    assert AuthorizationCode.objects.count() == 1
+
+
+def test_a_chosen_account_counts_only_in_the_browser_that_chose(bob: User, program: Application) -> None:
+    agree(bob, program)
+    chooser, other = confirmed(bob), confirmed(bob)
+    asking = send(chooser, "get", program, prompt="select_account")
+    chosen = chooser.post(asking["Location"], {"account": str(bob.pk)})["Location"]
+    assert other.get(chosen)["Location"].startswith("/oauth/authorize/account/?")
+    assert "code=" in chooser.get(chosen).text
+
+
 def test_signing_in_is_the_proof_of_a_visitor(bob: User, program: Application, method: str) -> None:
     agree(bob, program)
     client = Client()
@@ -99,7 +122,7 @@ def test_signing_in_is_the_proof_of_a_visitor(bob: User, program: Application, m
 def test_the_consent_page_keeps_the_proof(bob: User, program: Application) -> None:
     client = confirmed(bob)
     page = confirm(client, send(client, "get", program, prompt="login"))
-    assert told(client.post(page.context["allow_url"]))["code"]
+    assert told(allow(client, page.context["allow_url"]))["code"]
 
 
 def test_a_small_max_age_is_met_by_a_proof_that_took_longer(bob: User, program: Application) -> None:
@@ -166,7 +189,7 @@ def test_the_hint_of_another_user_counts_on_the_consent_page_too(
         client, address = signed_in(user), f"{URL}?{urlencode(asked(program, id_token_hint=hint))}"
         if is_pushed:
             address = client.get(URL, refer(program, id_token_hint=hint))["Location"]
-        for answer in (client.get(address), client.post(address)):
+        for answer in (client.get(address), allow(client, address)):
             assert ("login_required" in (answer.text + answer.get("Location", ""))) == is_other
         assert AuthorizationCode.objects.filter(user=user).exists() != is_other
         assert Consent.objects.filter(user=user).exists() != is_other
@@ -247,7 +270,7 @@ def test_a_known_resource_is_accepted_at_each_address(
 def test_the_answer_can_be_posted(bob: User, program: Application, settings: Any, method: str) -> None:
     """OAuth 2.0 Form Post Response Mode: code and errors, without a query."""
     client = signed_in(bob)
-    page = client.post(f"{URL}?{urlencode(asked(program, response_mode='form_post'))}")
+    page = allow(client, f"{URL}?{urlencode(asked(program, response_mode='form_post'))}")
     fields = dict(page.context["fields"])
     assert (fields["state"], fields["iss"]) == ("s-1", settings.LOKET_URL)
     assert page.context["form_target"] == BACK

@@ -358,7 +358,8 @@ def test_only_members_may_sign_in(
         assert "A. de Vries" in page.text, "it says whom to ask"
         silent = told(getattr(client, method)(URL, asked(application, prompt="none")))
         assert (silent["error"], silent["state"]) == ("access_denied", "s-1")
-    assert client.post(f"{URL}?{urlencode(asked(application))}").status_code == 403, "agreeing does not help"
+    agreed = client.post(f"{URL}?{urlencode(asked(application))}", {"shown_version": application.version})
+    assert agreed.status_code == 403, "agreeing does not help"
     assert told(client.post(f"{URL}weigeren/?{urlencode(asked(application))}"))["error"] == "access_denied"
     assert f"{URL}account/?" in page.text
     assert Client().get("/oauth/userinfo/", headers=bearing(before["access_token"])).status_code == 401

@@ -17,6 +17,7 @@ from core.errors import EditConflict
 from oauth import applications
 from oauth.client_settings import ClientAuthentication, validate_redirect_uri
 from oauth.models import AccessToken, Application, RefreshToken
+from tests.helpers.consent import allow
 from tests.helpers.login_methods import make_service
 from tests.helpers.users import signed_in
 from tests.oauth.test_applications import GOOD, LIST
@@ -49,7 +50,7 @@ def app(office: Provider) -> Application:
 
 def obtain_code(client: Client, program: Application, **change: Any) -> str:
     question = asked(program, code_challenge=CHALLENGE, **change)
-    agreed = client.post(f"{URL}?{urlencode(question)}")
+    agreed = allow(client, f"{URL}?{urlencode(question)}")
     return parse_qs(urlsplit(agreed["Location"]).query)["code"][0]
 
 
@@ -138,7 +139,7 @@ def test_the_scheme_of_an_app_is_a_redirect_uri(bob_client: Client, app: Applica
     page = bob_client.get(URL, asked(app, redirect_uri=APP))
     assert "nl.portaal.app:" in page.text
     assert "form-action 'self' nl.portaal.app:" in page["Content-Security-Policy"]
-    agreed = bob_client.post(f"{URL}?{urlencode(asked(app, redirect_uri=APP, code_challenge=CHALLENGE))}")
+    agreed = allow(bob_client, f"{URL}?{urlencode(asked(app, redirect_uri=APP, code_challenge=CHALLENGE))}")
     assert agreed["Location"].startswith(f"{APP}?code=")
     code = parse_qs(urlsplit(agreed["Location"]).query)["code"][0]
     assert redeem(app, code, redirect_uri=APP).status_code == 200
@@ -233,7 +234,7 @@ def test_a_server_leaves_out_pkce_only_if_its_registration_says_so(bob: User, al
     plain = asked(program, code_challenge=None, code_challenge_method=None)
     assert told(client.get(URL, plain))["error"] == "invalid_request"
     Application.objects.filter(pk=program.pk).update(pkce_optional=True)
-    code = told(client.post(f"{URL}?{urlencode(plain)}"))["code"]
+    code = told(allow(client, f"{URL}?{urlencode(plain)}"))["code"]
     answer = redeem(program, code, headers=basic(program.client_id, SECRET), code_verifier="")
     assert answer.status_code == 200, answer.text
 
@@ -245,11 +246,11 @@ def test_pkce_without_need_is_checked_all_the_same(bob: User, alice: User) -> No
                    {"code_challenge": None}):  # fmt: skip
         assert told(client.get(URL, asked(program, **change)))["error"] == "invalid_request", change
     headers = basic(program.client_id, SECRET)
-    code = told(client.post(f"{URL}?{urlencode(asked(program, code_challenge=OTHER_CHALLENGE))}"))["code"]
+    code = told(allow(client, f"{URL}?{urlencode(asked(program, code_challenge=OTHER_CHALLENGE))}"))["code"]
     assert redeem(program, code, headers=headers).json()["error"] == "invalid_grant"
     assert redeem(program, code, headers=headers, code_verifier="").json()["error"] == "invalid_request"
     plain = asked(program, code_challenge=None, code_challenge_method=None)
-    code = told(client.post(f"{URL}?{urlencode(plain)}"))["code"]
+    code = told(allow(client, f"{URL}?{urlencode(plain)}"))["code"]
     assert redeem(program, code, headers=headers).json()["error"] == "invalid_grant"  # taken out on the way
 
 

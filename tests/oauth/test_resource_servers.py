@@ -18,6 +18,7 @@ from oauth import applications, oidc
 from oauth.models import AccessToken, Application
 from tests.helpers.access_tokens import bearing, token_of
 from tests.helpers.api_client import Program
+from tests.helpers.consent import allow
 from tests.helpers.login_methods import make_service
 from tests.helpers.users import PASSWORD, signed_in
 from tests.oauth.test_applications import GOOD, LIST
@@ -152,7 +153,7 @@ def test_the_token_request_narrows_the_audience(
     bob: User, program: Application, payroll: Application, settings: Any
 ) -> None:
     question = asked(program, code_challenge=CHALLENGE, resource=[PAYROLL, settings.LOKET_URL])
-    code = told(signed_in(bob).post(f"{URL}?{urlencode(question, doseq=True)}"))["code"]
+    code = told(allow(signed_in(bob), f"{URL}?{urlencode(question, doseq=True)}"))["code"]
     data = {"grant_type": "authorization_code", "code": code, "redirect_uri": BACK, "code_verifier": VERIFIER}
     answer = exchange(program, **data, resource=PAYROLL).json()
     assert ask_about(payroll, answer["access_token"])["aud"] == [PAYROLL]
@@ -162,7 +163,7 @@ def test_a_repeated_refresh_brings_no_other_audience(
     bob: User, program: Application, payroll: Application, settings: Any
 ) -> None:
     question = asked(program, code_challenge=CHALLENGE, resource=[PAYROLL, settings.LOKET_URL])
-    code = told(signed_in(bob).post(f"{URL}?{urlencode(question, doseq=True)}"))["code"]
+    code = told(allow(signed_in(bob), f"{URL}?{urlencode(question, doseq=True)}"))["code"]
     data = {"grant_type": "authorization_code", "code": code, "redirect_uri": BACK, "code_verifier": VERIFIER}
     again = {"grant_type": "refresh_token", "refresh_token": exchange(program, **data).json()["refresh_token"]}
     first = exchange(program, **again, resource=PAYROLL).json()
@@ -175,7 +176,7 @@ def test_the_token_request_does_not_widen_the_audience(
     bob: User, program: Application, payroll: Application, settings: Any
 ) -> None:
     question = asked(program, code_challenge=CHALLENGE, resource=PAYROLL)
-    code = told(signed_in(bob).post(f"{URL}?{urlencode(question)}"))["code"]
+    code = told(allow(signed_in(bob), f"{URL}?{urlencode(question)}"))["code"]
     data = {"grant_type": "authorization_code", "code": code, "redirect_uri": BACK, "code_verifier": VERIFIER}
     assert exchange(program, **data, resource=settings.LOKET_URL).json()["error"] == "invalid_target"
     assert not AccessToken.objects.exists()

@@ -24,6 +24,7 @@ from accounts.models import User
 from oauth import oidc
 from oauth.models import AccessToken, Application, AuthorizationCode, IDToken, RefreshToken, SigningKey, SsoTicket
 from oauth.signing_keys import ALGORITHMS
+from tests.helpers.consent import allow
 from tests.helpers.login_methods import confirmed, make_service
 from tests.helpers.users import PASSWORD, signed_in
 from tests.invitations.test_secrets import dump
@@ -50,7 +51,7 @@ def exchange(program: Application, **data: str) -> Any:
 def tokens(client: Client, program: Application, **change: str) -> dict[str, Any]:
     """Complete the authorization; return the code and the tokens."""
     question = asked(program, nonce="n-1", code_challenge=CHALLENGE, **change)
-    agreed = client.post(f"/oauth/authorize/?{urlencode(question)}")
+    agreed = allow(client, f"/oauth/authorize/?{urlencode(question)}")
     code = parse_qs(urlsplit(agreed["Location"]).query)["code"][0]
     data = {"grant_type": "authorization_code", "code": code, "redirect_uri": BACK, "code_verifier": VERIFIER}
     response = exchange(program, **data)
@@ -65,7 +66,7 @@ def test_nothing_secret_is_kept_or_logged(
 ) -> None:
     caplog.set_level("DEBUG")
     service = make_service(alice.provider, username="portaal")
-    agreed = bob_client.post(f"/oauth/authorize/?{urlencode(asked(program))}")
+    agreed = allow(bob_client, f"/oauth/authorize/?{urlencode(asked(program))}")
     waiting = parse_qs(urlsplit(agreed["Location"]).query)["code"][0]
     assert AuthorizationCode.objects.count() == 1
     found = tokens(bob_client, program)

@@ -1,15 +1,8 @@
 """A Django site with django-allauth, as its quick start has it."""
 
-import os
-import sys
-
-import django
-from django.conf import settings
-from django.core.management import call_command, execute_from_command_line
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import include, path
-
-LOKET, CLIENT_ID, CLIENT_SECRET = (os.environ[name] for name in ("LOKET", "CLIENT_ID", "CLIENT_SECRET"))
+from django_site import CLIENT_ID, CLIENT_SECRET, LOKET, configure, serve
 
 SOCIALACCOUNT_PROVIDERS = {
     "openid_connect": {
@@ -26,16 +19,11 @@ SOCIALACCOUNT_PROVIDERS = {
     }
 }
 
-settings.configure(
+configure(
     SOCIALACCOUNT_PROVIDERS=SOCIALACCOUNT_PROVIDERS,
-    DEBUG=True,
-    SECRET_KEY=os.urandom(32).hex(),
-    ALLOWED_HOSTS=["127.0.0.1"],
-    ROOT_URLCONF=__name__,
-    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": os.environ["DATABASE"]}},
-    INSTALLED_APPS=[
-        "django.contrib.contenttypes", "django.contrib.sessions", "django.contrib.auth", "django.contrib.messages",
-        "allauth", "allauth.account", "allauth.socialaccount", "allauth.socialaccount.providers.openid_connect",
+    apps=[
+        "django.contrib.messages", "allauth", "allauth.account", "allauth.socialaccount",
+        "allauth.socialaccount.providers.openid_connect",
     ],
     MIDDLEWARE=[
         "django.contrib.sessions.middleware.SessionMiddleware",
@@ -53,10 +41,7 @@ settings.configure(
         }
     ],
     AUTHENTICATION_BACKENDS=["allauth.account.auth_backends.AuthenticationBackend"],
-    DEFAULT_AUTO_FIELD="django.db.models.AutoField",
-    LOGIN_REDIRECT_URL="/",
 )  # fmt: skip
-django.setup()
 
 
 def index(request: HttpRequest) -> HttpResponse:
@@ -68,5 +53,4 @@ def index(request: HttpRequest) -> HttpResponse:
 
 urlpatterns = [path("", index), path("accounts/", include("allauth.urls"))]
 
-call_command("migrate", verbosity=0)
-execute_from_command_line([sys.argv[0], "runserver", "--noreload", os.environ["PORT"]])
+serve()

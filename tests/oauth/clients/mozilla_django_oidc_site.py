@@ -1,17 +1,13 @@
 """A Django site with mozilla-django-oidc, as its quick start has it."""
 
 import os
-import sys
 from urllib.parse import urlencode
 
-import django
-from django.conf import settings
-from django.core.management import call_command, execute_from_command_line
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.urls import include, path
+from django_site import CLIENT_ID, CLIENT_SECRET, LOKET, configure, serve
 
-LOKET, CLIENT_ID, CLIENT_SECRET = (os.environ[name] for name in ("LOKET", "CLIENT_ID", "CLIENT_SECRET"))
 PORTAL = f"http://127.0.0.1:{os.environ['PORT']}"
 
 OIDC_RP_CLIENT_ID = CLIENT_ID
@@ -31,27 +27,17 @@ def build_logout_url(request: HttpRequest) -> str:
     return f"{LOKET}/oauth/logout/?{urlencode(query)}"
 
 
-settings.configure(
+configure(
     **{name: value for name, value in globals().items() if name.startswith("OIDC_")},
-    DEBUG=True,
-    SECRET_KEY=os.urandom(32).hex(),
-    ALLOWED_HOSTS=["127.0.0.1"],
-    ROOT_URLCONF=__name__,
-    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": os.environ["DATABASE"]}},
-    INSTALLED_APPS=[
-        "django.contrib.contenttypes", "django.contrib.sessions", "django.contrib.auth", "mozilla_django_oidc",
-    ],
+    apps=["mozilla_django_oidc"],
     MIDDLEWARE=[
         "django.contrib.sessions.middleware.SessionMiddleware",
         "django.contrib.auth.middleware.AuthenticationMiddleware",
         "mozilla_django_oidc.middleware.SessionRefresh",
     ],
     AUTHENTICATION_BACKENDS=["mozilla_django_oidc.auth.OIDCAuthenticationBackend"],
-    DEFAULT_AUTO_FIELD="django.db.models.AutoField",
-    LOGIN_REDIRECT_URL="/",
     LOGOUT_REDIRECT_URL="/left",
-)  # fmt: skip
-django.setup()
+)
 
 
 def index(request: HttpRequest) -> HttpResponse:
@@ -71,5 +57,4 @@ urlpatterns = [
     path("oidc/", include("mozilla_django_oidc.urls")),
 ]
 
-call_command("migrate", verbosity=0)
-execute_from_command_line([sys.argv[0], "runserver", "--noreload", os.environ["PORT"]])
+serve()
