@@ -55,6 +55,17 @@ def redirect_to(address: str) -> HttpResponse:
     return response
 
 
+def render_continue(request: HttpRequest, application: Application, address: str) -> HttpResponse:
+    """Return to the application at the end of what may be the submission of a form.
+
+    Browsers apply the CSP of the page with the form to every redirect that follows, also to those of the application,
+    so a page goes on by itself. A form may redirect to an app, which needs what the user just did to be opened.
+    """
+    if request.method == "POST" and urlsplit(address).scheme not in _WEB_SCHEMES:
+        return redirect_to(address)
+    return render(request, "oauth/continue.html", {"address": address, "application": application})
+
+
 def get_target_name(address: str) -> str:
     """Return the host of `address`, or the scheme of an app, for users."""
     parts = urlsplit(address)

@@ -109,9 +109,7 @@ def _respond(
     if redirect_to_second_factor(request, user, get_policy(deny_authorization)) is not None:
         return _return_error(request, authorization, LoginRequired())
     if not consents.can_consent(request):
-        return _return_error(
-            request, authorization, LoginRequired() if is_silent else AccessDeniedError(), at_once=is_consent
-        )
+        return _return_error(request, authorization, LoginRequired() if is_silent else AccessDeniedError())
     if not authorization.wanted_subjects <= {oidc.compute_subject(user)}:
         return _return_error(request, authorization, LoginRequired(description="Another user is signed in."))
     if office_access.is_closed_to(authorization.application, user):
@@ -131,13 +129,13 @@ def _respond(
         by, scopes = build_page_actor(request, user), sort_scopes(authorization.scopes)
         with transaction.atomic():
             consents.grant_consent(user, authorization.application, scopes=scopes, by=by)
-            return _return_code(request, authorization, at_once=True)
+            return _return_code(request, authorization)
     skips = "consent" not in authorization.prompt
     skips &= authorization.application.is_reached_at(authorization.details["redirect_uri"])
     if skips and consents.has_consented(user, authorization.application, sort_scopes(authorization.scopes)):
         if request.method == "HEAD":  # issues no code
             return HttpResponse()
-        return _return_code(request, authorization, at_once=is_silent)
+        return _return_code(request, authorization)
     if is_silent:
         return _return_error(request, authorization, ConsentRequired())
     return _render_consent_page(request, authorization, is_outdated)
@@ -166,7 +164,7 @@ def deny_authorization(request: OfficeRequest) -> HttpResponse:
         authorization = _parse(request, parameters)
         if not authorization.application.serves_office_of(request.user):
             return _render_error(request, _("This integration is not available for your office."), 404)
-        return _return_error(request, authorization, AccessDeniedError(), at_once=True)
+        return _return_error(request, authorization, AccessDeniedError())
     except RequestUriError:
         return _render_used(request)
     except AuthorizationRequestError as error:
@@ -242,16 +240,13 @@ def _render_closed(request: HttpRequest, user: User, authorization: Authorizatio
     return redirects.allow_form_redirect(authorization.details["redirect_uri"], request, page)
 
 
-def _return_error(
-    request: HttpRequest, authorization: AuthorizationRequest, error: OAuth2Error, *, at_once: bool = False
-) -> HttpResponse:
+def _return_error(request: HttpRequest, authorization: AuthorizationRequest, error: OAuth2Error) -> HttpResponse:
     _address_error(error, authorization)
-    at_once = at_once or "none" in authorization.prompt
-    return _return_to_application(request, authorization, _build_error_redirect(error), at_once=at_once)
+    return _return_to_application(request, authorization, _build_error_redirect(error))
 
 
 @transaction.atomic
-def _return_code(request: HttpRequest, authorization: AuthorizationRequest, *, at_once: bool) -> HttpResponse:
+def _return_code(request: HttpRequest, authorization: AuthorizationRequest) -> HttpResponse:
     """Return to the application with a code.
 
     Raises AuthorizationRequestError if the application was changed, deleted or disabled in the meantime.
@@ -265,19 +260,16 @@ def _return_code(request: HttpRequest, authorization: AuthorizationRequest, *, a
     response = authorization.core.create_authorization_response(
         request, authorization.scopes, authorization.details, allow=True
     )
-    return _return_to_application(request, authorization, str(response[0]), at_once=at_once)
+    return _return_to_application(request, authorization, str(response[0]))
 
 
-def _return_to_application(
-    request: HttpRequest, authorization: AuthorizationRequest, address: str, *, at_once: bool
-) -> HttpResponse:
+def _return_to_application(request: HttpRequest, authorization: AuthorizationRequest, address: str) -> HttpResponse:
     """Return to the application, in the way that it requested."""
     if authorization.parameters.get("response_mode") == "form_post":
         return redirects.render_form_post(request, address, authorization.details["redirect_uri"])
-    if at_once:
+    if "none" in authorization.prompt:
         return redirects.redirect_to(address)
-    # The request may come from the login form, whose CSP forbids redirects to other hosts.
-    return render(request, "oauth/continue.html", {"address": address, "application": authorization.application})
+    return redirects.render_continue(request, authorization.application, address)
 
 
 def _build_error_redirect(error: OAuth2Error) -> str:

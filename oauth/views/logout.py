@@ -49,7 +49,10 @@ def _log_out(request: HttpRequest, parameters: QueryDict) -> HttpResponse:
     application, _claims = _identify_sender(parameters)
     address = _get_post_logout_redirect(parameters, application)
     trusted = redirects.is_trusted_redirect(request, application, address)
-    response = _redirect_after_logout(request, address, trusted=trusted)
+    if application is not None and address and trusted:
+        response = redirects.render_continue(request, application, address)
+    else:
+        response = _redirect_after_logout(request, address, trusted=trusted)
     if not isinstance(request.user, User):
         return response
     if application is not None:

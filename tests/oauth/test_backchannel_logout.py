@@ -44,7 +44,7 @@ from outbox.actions import RETRY_DELAYS
 from outbox.models import Message
 from outbox.worker import send_due_messages
 from permissions.models import Team, TeamMember
-from tests.helpers.consent import allow
+from tests.helpers.consent import allow, read_target
 from tests.helpers.login_methods import make_azure
 from tests.helpers.logout_receiver import Receiver, read_logout_token
 from tests.helpers.mfa import give_app
@@ -395,7 +395,7 @@ def test_nothing_is_told_of_a_change_that_did_not_happen(
 
 def get_code(client: Client, portal: Application) -> str:
     agreed = allow(client, f"/oauth/authorize/?{urlencode(asked(portal, code_challenge=CHALLENGE))}")
-    return parse_qs(urlsplit(agreed["Location"]).query).get("code", [""])[0]
+    return parse_qs(urlsplit(read_target(agreed)).query).get("code", [""])[0]
 
 
 def redeem(code: str, portal: Application) -> Any:

@@ -20,6 +20,7 @@ from oauth.forms import ApplicationForm
 from oauth.models import Application, SigningKey
 from outbox.worker import send_due_messages
 from tests.helpers.access_tokens import bearing
+from tests.helpers.consent import read_target
 from tests.helpers.logout_receiver import Receiver, read_logout_token
 from tests.helpers.users import signed_in
 from tests.oauth.test_authorization_code import BACK, SECRET, make_application
@@ -275,7 +276,7 @@ def test_oidcc_rp_initiated_logout(
     query = {"id_token_hint": hint, "post_logout_redirect_uri": AFTER, "state": "s-2"} | change
     page = client.get(f"/oauth/logout/?{urlencode({name: value for name, value in query.items() if value})}")
     assert ("data-submit-at-once" in page.text) == (query["id_token_hint"] == hint), "without a valid hint it asks"
-    assert client.post(page.context["confirm_url"])["Location"] == goes_to
+    assert read_target(client.post(page.context["confirm_url"])) == goes_to
     assert "_auth_user_id" not in client.session
 
 
@@ -301,7 +302,7 @@ def test_oidcc_backchannel_rp_initiated_logout(bob: User, program: Application, 
     found = tokens(client, program)
     query = {"id_token_hint": found["id_token"], "post_logout_redirect_uri": AFTER, "state": "s-2"}
     page = client.get(f"/oauth/logout/?{urlencode(query)}")
-    assert client.post(page.context["confirm_url"])["Location"] == f"{AFTER}?state=s-2"
+    assert read_target(client.post(page.context["confirm_url"])) == f"{AFTER}?state=s-2"
     send_due_messages()
     claims, told = verify(found, program), read_logout_token(receiver.tokens[0], program)
     assert (told["sub"], told["sid"]) == (claims["sub"], claims["sid"])

@@ -23,6 +23,9 @@ def portal() -> Iterator[str]:
     with HTTPServer("127.0.0.1") as server:
         server.expect_request("/terug", method="GET").respond_with_data(_PAGE, content_type="text/html")
         server.expect_request("/terug", method="POST").respond_with_handler(_show_form)
+        home = server.url_for("/thuis").replace("127.0.0.1", "localhost")
+        server.expect_request("/verder").respond_with_data("", status=302, headers={"Location": home})
+        server.expect_request("/thuis").respond_with_data(_PAGE, content_type="text/html")
         server.expect_request("/favicon.ico").respond_with_data("", status=200)
         yield server.url_for("/terug")
 
@@ -84,9 +87,23 @@ def test_the_browser_posts_the_response_to_the_registered_address_only(
     policy = held.page.request.get(held.page.url, max_redirects=0).headers["content-security-policy"]
     assert f"form-action 'self' {portal}" in [part.strip() for part in policy.split(";")]
     for elsewhere in (portal.removesuffix("terug"), f"{portal}/x", "http://localhost:9/"):
-        held.page.locator("form").evaluate("(form, action) => { form.action = action; }", elsewhere)
+        submit = "(form, action) => { form.action = action; form.submit(); }"
         with held.page.expect_console_message(lambda message: "form-action" in message.text):
-            held.page.locator("form button").click()
+            held.page.locator("form[data-submit-at-once]").evaluate(submit, elsewhere)
+
+
+def test_the_application_may_redirect_to_another_host(browser: Browser, office: Office, portal: str) -> None:
+    """The page with the form says where it may lead, and browsers apply that to every redirect that follows."""
+    back = portal.replace("/terug", "/verder")
+    client_id = register(browser, office, back, "Verder")
+    for button in ("button:not(.primary)", "button.primary"):
+        guest = visitor(browser, office.demo.url)
+        guest.open(wanted(client_id, back))
+        guest.fill(username=office.username, password=office.password)
+        guest.send()
+        guest.page.locator(f"main form[action*=authorize] {button}").click()
+        guest.page.wait_for_url("**/thuis")
+        assert urlsplit(guest.page.url).hostname == "localhost"
 
 
 def test_consent_is_asked_once(browser: Browser, office: Office, portal: str) -> None:

@@ -17,7 +17,7 @@ from core.errors import EditConflict
 from oauth import applications
 from oauth.client_settings import ClientAuthentication, validate_redirect_uri
 from oauth.models import AccessToken, Application, RefreshToken
-from tests.helpers.consent import allow
+from tests.helpers.consent import allow, read_target
 from tests.helpers.login_methods import make_service
 from tests.helpers.users import signed_in
 from tests.oauth.test_applications import GOOD, LIST
@@ -51,7 +51,7 @@ def app(office: Provider) -> Application:
 def obtain_code(client: Client, program: Application, **change: Any) -> str:
     question = asked(program, code_challenge=CHALLENGE, **change)
     agreed = allow(client, f"{URL}?{urlencode(question)}")
-    return parse_qs(urlsplit(agreed["Location"]).query)["code"][0]
+    return parse_qs(urlsplit(read_target(agreed)).query)["code"][0]
 
 
 def redeem(program: Application, code: str, *, headers: Any = None, **more: str) -> Any:
@@ -140,11 +140,11 @@ def test_the_scheme_of_an_app_is_a_redirect_uri(bob_client: Client, app: Applica
     assert "nl.portaal.app:" in page.text
     assert "form-action 'self' nl.portaal.app:" in page["Content-Security-Policy"]
     agreed = allow(bob_client, f"{URL}?{urlencode(asked(app, redirect_uri=APP, code_challenge=CHALLENGE))}")
-    assert agreed["Location"].startswith(f"{APP}?code=")
-    code = parse_qs(urlsplit(agreed["Location"]).query)["code"][0]
+    assert read_target(agreed).startswith(f"{APP}?code=")
+    code = parse_qs(urlsplit(read_target(agreed)).query)["code"][0]
     assert redeem(app, code, redirect_uri=APP).status_code == 200
     denied = bob_client.post(f"{URL}weigeren/?{urlencode(asked(app, redirect_uri=APP))}")
-    assert denied["Location"].startswith(f"{APP}?error=access_denied")
+    assert read_target(denied).startswith(f"{APP}?error=access_denied")
     assert bob_client.get(URL, asked(app, redirect_uri="nl.portaal.app:/anders")).status_code == 400
     stranger = Client().get(URL, asked(app, redirect_uri=APP, scope="sso", response_type="token"))
     assert "nl.portaal.app:" in stranger.text

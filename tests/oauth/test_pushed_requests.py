@@ -21,6 +21,7 @@ from oauth import pushed_requests
 from oauth.client_assertions import ASSERTION_TYPE
 from oauth.models import Application
 from oauth.pushed_requests import PushedRequest
+from tests.helpers.consent import allow
 from tests.helpers.login_methods import confirmed, make_service
 from tests.helpers.users import PASSWORD, signed_in
 from tests.oauth.test_applications import GOOD, LIST
@@ -65,7 +66,7 @@ def test_a_pushed_request_ends_in_tokens(bob_client: Client, program: Applicatio
     for hidden in ("login_hint", "nonce", BACK, CHALLENGE):
         assert hidden not in opened["Location"]
         assert hidden not in page.text
-    agreed = told(bob_client.post(opened["Location"]))
+    agreed = told(allow(bob_client, opened["Location"]))
     assert agreed["state"] == "s-1"
     data = {"grant_type": "authorization_code", "code": agreed["code"], "redirect_uri": BACK}
     assert exchange(program, **data, code_verifier=VERIFIER).status_code == 200
@@ -152,7 +153,7 @@ def test_other_parameters_beside_it_count_for_nothing(bob_client: Client, progra
     extra = {"redirect_uri": "https://evil.example/", "scope": "users:write", "state": "evil", "prompt": "none"}
     opened = bob_client.get(URL, refer(program) | extra)["Location"]
     assert "evil" not in opened
-    agreed = told(bob_client.post(f"{opened}&{urlencode(extra)}"))
+    agreed = told(allow(bob_client, f"{opened}&{urlencode(extra)}"))
     assert agreed["state"] == "s-1"
 
 
@@ -177,7 +178,7 @@ def test_a_user_proves_or_chooses_again(bob: User, program: Application, prompt:
             fields = {"current_password": PASSWORD, "next": parse_qs(urlsplit(step).query)["next"][0]}
         back = browser.post(step, fields)["Location"]
         assert browser.get(back).status_code == 200
-        assert "code=" in browser.post(back)["Location"]
+        assert told(allow(browser, back))["code"]
 
 
 def test_silent_requests_are_answered(bob: User, program: Application) -> None:
@@ -252,7 +253,7 @@ def test_a_client_can_be_bound_to_pushing(bob_client: Client, alice_client: Clie
     assert told(bob_client.get(URL, asked(program)))["error"] == "invalid_request"
     assert told(bob_client.post(f"{URL}?{urlencode(asked(program))}"))["error"] == "invalid_request"
     opened = bob_client.get(URL, refer(program))["Location"]
-    assert "code=" in bob_client.post(opened)["Location"]
+    assert told(allow(bob_client, opened))["code"]
     alice_client.post(f"{LIST}nieuw/", GOOD | {"name": "Ander"})
     assert not Application.objects.get(name="Ander").pushed_requests_required
     call_command("add_partner", "P", BACK, "--pushed-requests-required", stdout=StringIO())

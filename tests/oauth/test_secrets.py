@@ -24,7 +24,7 @@ from accounts.models import User
 from oauth import oidc
 from oauth.models import AccessToken, Application, AuthorizationCode, IDToken, RefreshToken, SigningKey, SsoTicket
 from oauth.signing_keys import ALGORITHMS
-from tests.helpers.consent import allow
+from tests.helpers.consent import allow, read_target
 from tests.helpers.login_methods import confirmed, make_service
 from tests.helpers.users import PASSWORD, signed_in
 from tests.invitations.test_secrets import dump
@@ -52,7 +52,7 @@ def tokens(client: Client, program: Application, **change: str) -> dict[str, Any
     """Complete the authorization; return the code and the tokens."""
     question = asked(program, nonce="n-1", code_challenge=CHALLENGE, **change)
     agreed = allow(client, f"/oauth/authorize/?{urlencode(question)}")
-    code = parse_qs(urlsplit(agreed["Location"]).query)["code"][0]
+    code = parse_qs(urlsplit(read_target(agreed)).query)["code"][0]
     data = {"grant_type": "authorization_code", "code": code, "redirect_uri": BACK, "code_verifier": VERIFIER}
     response = exchange(program, **data)
     assert response.status_code == 200, response.text
@@ -67,7 +67,7 @@ def test_nothing_secret_is_kept_or_logged(
     caplog.set_level("DEBUG")
     service = make_service(alice.provider, username="portaal")
     agreed = allow(bob_client, f"/oauth/authorize/?{urlencode(asked(program))}")
-    waiting = parse_qs(urlsplit(agreed["Location"]).query)["code"][0]
+    waiting = parse_qs(urlsplit(read_target(agreed)).query)["code"][0]
     assert AuthorizationCode.objects.count() == 1
     found = tokens(bob_client, program)
     again = exchange(program, grant_type="refresh_token", refresh_token=found["refresh_token"]).json()
@@ -170,7 +170,7 @@ def test_an_id_token_is_recognized_long_after_its_key_was_retired(
         page = browser.get(url)
         assert "data-submit-at-once" in page.text
         assert browser.session["_auth_user_id"] == str(bob.pk), "opening the page ends nothing"
-        assert browser.post(page.context["confirm_url"])["Location"] == AFTER
+        assert read_target(browser.post(page.context["confirm_url"])) == AFTER
         assert "_auth_user_id" not in browser.session
 
 
@@ -194,7 +194,7 @@ def test_an_application_may_post_its_logout(bob_client: Client, alice: User, pro
     page = bob_client.post("/oauth/logout/", data)
     assert (page.status_code, "data-submit-at-once" in page.text) == (200, True)
     assert "_auth_user_id" in bob_client.session, "nothing happens without the page"
-    assert bob_client.post(page.context["confirm_url"])["Location"] == f"{AFTER}?state=s-2"
+    assert read_target(bob_client.post(page.context["confirm_url"])) == f"{AFTER}?state=s-2"
     stranger = Client().post("/oauth/logout/", data)
     assert (stranger.status_code, stranger["Location"]) == (303, f"/oauth/logout/?{urlencode(data)}")
     other = confirmed(alice).post("/oauth/logout/", data)
@@ -236,7 +236,7 @@ def test_an_integration_logs_a_user_out(bob_client: Client, bob: User, program: 
     assert "Portaal" in page.text
     assert "form-action 'self' https://portaal.example" in page["Content-Security-Policy"]
     assert "_auth_user_id" in bob_client.session
-    assert bob_client.post(url)["Location"] == "https://portaal.example/uit?state=s-2"
+    assert read_target(bob_client.post(url)) == "https://portaal.example/uit?state=s-2"
     assert "_auth_user_id" not in bob_client.session
     assert not AccessToken.objects.exists()
     assert exchange(program, grant_type="refresh_token", refresh_token=found["refresh_token"]).status_code == 400
