@@ -99,7 +99,7 @@ def _read_note(request: HttpRequest, parameters: QueryDict) -> dict[str, Any]:
         note: dict[str, Any] = signing.loads(parameters.get(_PARAMETER, ""), salt=_SALT, max_age=_NOTE_SECONDS)
     except signing.BadSignature:
         return {}
-    is_asked_here = note["browser"] == encryption.hash_token(_get_browser_key(request))
+    is_asked_here = note.get("browser") == encryption.hash_token(_get_browser_key(request))
     return note if is_asked_here and note["request"] == _hash_request(parameters) else {}
 
 

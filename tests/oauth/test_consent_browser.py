@@ -87,9 +87,11 @@ def test_the_browser_posts_the_response_to_the_registered_address_only(
     policy = held.page.request.get(held.page.url, max_redirects=0).headers["content-security-policy"]
     assert f"form-action 'self' {portal}" in [part.strip() for part in policy.split(";")]
     for elsewhere in (portal.removesuffix("terug"), f"{portal}/x", "http://localhost:9/"):
+        page = held.page.context.new_page()  # the browser waits for a navigation that was blocked
+        page.goto(held.url + wanted(client_id, portal, response_mode="form_post"))
         submit = "(form, action) => { form.action = action; form.submit(); }"
-        with held.page.expect_console_message(lambda message: "form-action" in message.text):
-            held.page.locator("form[data-submit-at-once]").evaluate(submit, elsewhere)
+        with page.expect_console_message(lambda message: "form-action" in message.text):
+            page.locator("form[data-submit-at-once]").evaluate(submit, elsewhere)
 
 
 def test_the_application_may_redirect_to_another_host(browser: Browser, office: Office, portal: str) -> None:

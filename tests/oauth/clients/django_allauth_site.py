@@ -2,7 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import include, path
-from django_site import CLIENT_ID, CLIENT_SECRET, LOKET, configure, serve
+from shared.django_site import CLIENT_ID, CLIENT_SECRET, LOKET, configure, serve  # type: ignore[import-not-found]
 
 SOCIALACCOUNT_PROVIDERS = {
     "openid_connect": {

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.urls import include, path
-from django_site import CLIENT_ID, CLIENT_SECRET, LOKET, configure, serve
+from shared.django_site import CLIENT_ID, CLIENT_SECRET, LOKET, configure, serve  # type: ignore[import-not-found]
 
 PORTAL = f"http://127.0.0.1:{os.environ['PORT']}"
 
