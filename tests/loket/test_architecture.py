@@ -23,7 +23,6 @@ LONGER_FILES = {
     "imports/plans/user_commands.py",
     "imports/declarative/reconcile.py",
     "permissions/checks.py",
-    "oauth/models.py",
 }
 
 
