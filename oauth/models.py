@@ -232,7 +232,6 @@ def annotate_has_integrations(users: QuerySet[User]) -> QuerySet[UserWithIntegra
 class SsoTicket(SessionBoundModel):
     """A single-use sign-in link from a portal, valid for one minute and stored as its SHA-256."""
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="+")
     token_hash = models.CharField(max_length=64, unique=True)

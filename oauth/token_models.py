@@ -28,6 +28,7 @@ class HashedField(models.CharField):  # type: ignore[type-arg]
 class SessionBoundModel(models.Model):
     """A row that is valid only while the session version of its user is unchanged."""
 
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="+")
     session_version = models.PositiveIntegerField()
 
@@ -70,7 +71,6 @@ class SignInEvidence(models.Model):
 class AuthorizationCode(SessionBoundModel, SignInEvidence, AbstractGrant):  # type: ignore[misc]  # noqa: DJ008
     """An authorization code, valid for one minute and a single use."""
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     code = HashedField(max_length=64, unique=True)
 
     class Meta(AbstractGrant.Meta):  # type: ignore[misc]
@@ -81,7 +81,6 @@ class AuthorizationCode(SessionBoundModel, SignInEvidence, AbstractGrant):  # ty
 class AccessToken(SessionBoundModel, SignInEvidence, AbstractAccessToken):  # type: ignore[misc]  # noqa: DJ008
     """A bearer token, stored as its SHA-256."""
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     application = models.ForeignKey("oauth.Application", on_delete=models.CASCADE, related_name="+")
 
@@ -103,7 +102,6 @@ class RefreshToken(SessionBoundModel, SignInEvidence, AbstractRefreshToken):  # 
     9700 section 4.14.2).
     """
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     encrypted_response = models.BinaryField(default=b"")
 
     class Meta(AbstractRefreshToken.Meta):  # type: ignore[misc]
@@ -137,7 +135,6 @@ class RefreshToken(SessionBoundModel, SignInEvidence, AbstractRefreshToken):  # 
 class IDToken(SessionBoundModel, AbstractIDToken):  # type: ignore[misc]  # noqa: DJ008
     """Required by the library, without rows: an ID token is recognized by its signature."""
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     application = models.ForeignKey("oauth.Application", on_delete=models.CASCADE, related_name="+")
 
