@@ -59,15 +59,15 @@ SHOWN = {
     "permissions.IndividualRight.user": "id right",
     "permissions.SetApplication.user": "id authorization_set team applied_at",
     "permissions.TeamMember.user": "id team",
-    "oauth.AccessToken.user": "expires scope resource created updated authenticated_at with_factor id application",
+    "oauth.AccessToken.user": "expires scope resource created updated id authenticated_at with_factor application",
     "oauth.ClientSession.user": "id application used_at",
     "oauth.Consent.user": "id application scopes created_at last_used_at",
     "oauth.AuthorizationCode.user": (
-        "application expires redirect_uri scope created updated resource authenticated_at with_factor id"
+        "application expires redirect_uri scope created updated resource id authenticated_at with_factor"
     ),
     "oauth.IDToken.user": "expires scope created updated id application",
     "oauth.IdempotentResponse.user": "id created_at",
-    "oauth.RefreshToken.user": "application resource created updated revoked authenticated_at with_factor id",
+    "oauth.RefreshToken.user": "application resource created updated revoked id authenticated_at with_factor",
     "oauth.SsoTicket.user": "id application next expires_at",
 }
 ACCOUNT = (
