@@ -1,0 +1,14 @@
+"""Icons: the symbols of static/icons.svg, which the browser fetches once."""
+
+from django import template
+from django.templatetags.static import static
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """Render the symbol `name`, hidden from screen readers: a word beside it, or an `aria-label` around it, names it."""
+    return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>', static("icons.svg"), name)
