@@ -184,9 +184,13 @@ else:
 
 
 def select_with_access(users: QuerySet[User]) -> QuerySet[UserWithAccess]:
-    """Select everything about users that planning compares, as lists: thousands of related managers take long."""
-    return users.select_related("provider", "external_tenant", "invitation", "email_change").prefetch_related(
-        Prefetch("memberships", TeamMember.objects.select_related("team"), to_attr="membership_rows"),
+    """Select everything about users that planning compares, as lists: thousands of related managers take long.
+
+    Office and teams are prefetched, not joined: users then share one object for each.
+    """
+    return users.select_related("external_tenant", "invitation", "email_change").prefetch_related(
+        "provider",
+        Prefetch("memberships", TeamMember.objects.prefetch_related("team"), to_attr="membership_rows"),
         Prefetch("individual_rights", to_attr="right_rows"),
         Prefetch("notification_settings", to_attr="setting_rows"),
     )

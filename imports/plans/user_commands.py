@@ -50,7 +50,7 @@ class ExistingUserCommand(UserCommand):
     @classmethod
     def apply_all(cls, pairs: Sequence[tuple[PlanItem, Self]], context: ApplyContext) -> None:
         ids = [item["id"] or "" for item, _command in pairs]
-        rows = User.objects.filter(provider=context.provider, pk__in=ids).select_related("provider")
+        rows = User.objects.filter(provider=context.provider, pk__in=ids).prefetch_related("provider")
         users_by_id = {str(user.pk): user for user in rows}
         groups: dict[Self, list[User]] = defaultdict(list)
         for item, command in pairs:
