@@ -157,7 +157,7 @@ def the_office(camera: Camera) -> str:
         "list-nobody": "/gebruikers/?q=y",
         "list-filtered": "/gebruikers/?status=blocked",
         "list-attention": "/gebruikers/?attention=undelivered",
-        "office": "/kantoor/",
+        "office": "/kantoor/", "office-logo": "/kantoor/logo/",
         "policies": "/kantoor/twee-factor/",
         "policies-effect": "/kantoor/twee-factor/gevolgen/?version=1&two_factor_managers=on&two_factor_days=14",
         "policies-errors": "/kantoor/twee-factor/gevolgen/?version=1&two_factor_days=91&two_factor_from=2020-01-01",
