@@ -13,12 +13,12 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit.actors import build_anonymous_actor, build_page_actor
-from authentication import actions, ended_sessions, sessions, trusted_devices
+from authentication import actions, ended_sessions, last_user, sessions, trusted_devices
 from authentication.forms import ChangePasswordForm, ForgotPasswordForm, LoginForm, PasswordResetForm
 from authentication.mfa import session_state
 from authentication.mfa.passkeys import build_script_settings
 from authentication.microsoft import oidc
-from authentication.models import RESET_LINK_MINUTES, PasswordResetToken
+from authentication.models import RESET_LINK_MINUTES, Passkey, PasswordResetToken
 from authentication.next_url import get_long_url, get_next_url
 from authentication.rate_limits import LINK_LIMIT
 from core import cookies, encryption, throttle
@@ -50,6 +50,8 @@ def login(request: HttpRequest) -> HttpResponse:
         "next": target,
         "query": urlencode({"next": target}),
         "with_microsoft": oidc.is_configured(),
+        "office_name": last_user.get_last_office_name(request),
+        "with_passkey": Passkey.objects.exists(),
         "passkey": build_script_settings(request, step=session_state.ANY_USER),
     }
     return render_form(request, "authentication/login.html", form, **context)
