@@ -21,13 +21,6 @@ def get_last_user_id(request: HttpRequest) -> str:
     return cookies.get_signed_cookie(request, _COOKIE_NAME, salt=_COOKIE_SALT, max_age=_COOKIE_MAX_AGE_SECONDS)
 
 
-def get_last_office_name(request: HttpRequest) -> str:
-    """Return the name of the office of that user, or "" if there is none. At most one query."""
-    user_id = get_last_user_id(request)
-    user = User.objects.select_related("provider").filter(pk=user_id).first() if user_id else None
-    return "" if user is None or user.is_support else user.office_name
-
-
 def set_last_user(request: HttpRequest, response: HttpResponse) -> None:
     """Store the signed-in user in the cookie, unless it has been there for less than a day."""
     user_id = str(request.session[SESSION_KEY])
