@@ -42,7 +42,7 @@ _PAGE_QUERIES = {
     "kind": "/historie/?kind=team",
     "absent_kind": "/historie/?kind=externaltenant",
     "origin": "/historie/?origin=scheduled",
-    "absent_origin": "/historie/?origin=scim",
+    "absent_origin": "/historie/?origin=support",
     "absent_pair": "/historie/?verb=signed_in&origin=command",
     "since": "/historie/?since={today}",
     "until": "/historie/?until=2020-01-01",

@@ -198,7 +198,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "permissions.context_processors.menu",
+                "users.context_processors.menu",
             ],
         },
     }

@@ -19,6 +19,8 @@ class OnDemandResolver(URLResolver):
             super()._populate()
 
 
+handler403 = "loket.views.handle_permission_denied"
+handler404 = "loket.views.handle_page_not_found"
 handler500 = "loket.views.handle_server_error"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("oauth.urls")),  # first: API clients call most often

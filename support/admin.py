@@ -112,6 +112,12 @@ def _messages(user: User) -> str:
     return format_html('<a href="{}?q={}">{}</a>', address, user.pk, _("Sent messages and their delivery"))
 
 
+@admin.display(description=_("Users"))
+def _office_users(provider: Provider) -> str:
+    address = reverse("admin:accounts_user_changelist")
+    return format_html('<a href="{}?q={}">{}</a>', address, provider.pk, _("The users of this office"))
+
+
 @admin.display(description=_("Has an administrator"), boolean=True)
 def _has_administrator(provider: Provider) -> bool:
     return has_administrator(provider)
@@ -175,6 +181,7 @@ class ProviderAdmin(ReadOnlyAdmin):
     shown = (
         _id,
         *list_display,
+        _office_users,
         build_field_column("invitation_days", _("Invitation validity in days")),
         _has_administrator,
         build_field_column("support_may_look", _("Impersonation allowed"), boolean=True),

@@ -1,6 +1,6 @@
 """Alerts of the home page: which users need attention today, why, and what to do about it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Container
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, NamedTuple, cast
@@ -17,6 +17,7 @@ from accounts.models import Provider, User
 from authentication.mfa.status import TwoFactorStatus, filter_missing_factor, find_first_due
 from invitations.models import Invitation
 from outbox.models import Message
+from permissions.checks import Right
 from permissions.inactive import build_open_filter
 from permissions.models import IndividualRight, TeamMember
 from users.dormant_accounts import ReviewReason, ReviewThresholds, filter_users_to_review
@@ -168,11 +169,19 @@ def _build_expiring_condition() -> Q:
     return Q(status__in=waiting, invitation__expires_at__lte=until)
 
 
-class _RowCount(Subquery):
+class RowCount(Subquery):
     """The number of rows of a queryset, which may be sliced."""
 
     template = "(SELECT count(*) FROM (%(subquery)s) counted)"
     output_field = IntegerField()
+
+
+def list_alert_reasons(held: Container[Right]) -> list[AlertReason]:
+    """Return the reasons for alerts that a user with these rights can act on."""
+    if not (Right.VIEW_USERS in held and Right.MANAGE_USERS in held):
+        return []
+    equips = Right.MANAGE_TEAMS in held or Right.GRANT_RIGHTS in held
+    return [reason for reason in AlertReason if equips or reason is not AlertReason.WITHOUT_RIGHTS]
 
 
 def count_alerts(user: User, reasons: Collection[AlertReason]) -> list[Alert]:
@@ -182,24 +191,34 @@ def count_alerts(user: User, reasons: Collection[AlertReason]) -> list[Alert]:
     """
     if not reasons:
         return []
-    users, office = User.objects.visible_to(user), user.office
-    missing = filter_missing_factor(users.filter(build_open_filter()), office)
-    parts = [_count_invited_by_status(users, office)]
-    for reason in reasons:
-        if reason not in _INVITATION_REASONS:
-            found = missing if reason is AlertReason.TWO_FACTOR else filter_by_alert(cast(Any, users), reason)
-            row_count = _RowCount(found.order_by().values("pk")[:MAX_ALERT_COUNT])
-            parts.append(Provider.objects.filter(pk=office.pk).values(alert=Value(reason.value), number=row_count))
+    parts = build_alert_counts(user, reasons, limit=MAX_ALERT_COUNT)
     counts = dict(parts[0].union(*parts[1:], all=True).values_list("alert", "number"))
     return [
         Alert(
             reason,
             min(number, MAX_ALERT_COUNT),
-            find_first_due(missing, office) if reason is AlertReason.TWO_FACTOR else None,
+            find_first_due(_filter_missing(user), user.office) if reason is AlertReason.TWO_FACTOR else None,
         )
         for reason in AlertReason
         if reason in reasons and (number := counts.get(reason))
     ]
+
+
+def build_alert_counts(user: User, reasons: Collection[AlertReason], *, limit: int) -> list[QuerySet[Any, Any]]:
+    """Return querysets of `alert` and `number`, to join by UNION; but for invitations, counting stops at `limit`."""
+    users, office = User.objects.visible_to(user), user.office
+    parts = [_count_invited_by_status(users, office)]
+    for reason in reasons:
+        if reason not in _INVITATION_REASONS:
+            is_missing = reason is AlertReason.TWO_FACTOR
+            found = _filter_missing(user) if is_missing else filter_by_alert(cast(Any, users), reason)
+            row_count = RowCount(found.order_by().values("pk")[:limit])
+            parts.append(Provider.objects.filter(pk=office.pk).values(alert=Value(reason.value), number=row_count))
+    return parts
+
+
+def _filter_missing(user: User) -> QuerySet[User]:
+    return filter_missing_factor(User.objects.visible_to(user).filter(build_open_filter()), user.office)
 
 
 def _count_invited_by_status(users: QuerySet[User], office: Provider) -> QuerySet[Any, Any]:

@@ -57,6 +57,7 @@ def _redirect_back(request: OfficeRequest) -> HttpResponse:
 def mark_read(request: OfficeRequest, pk: UUID) -> HttpResponse:
     notice = get_object_or_404(Notification.objects.visible_to(request.user), pk=pk)
     notifications.actions.mark_notification_read(notice, by=request.actor)
+    questions.forget_unread_count(request.user)
     return _redirect_back(request)
 
 
@@ -67,6 +68,7 @@ def mark_all_read(request: OfficeRequest) -> HttpResponse:
         raise Http404
     until = form.cleaned_data["until"]
     count = notifications.actions.mark_all_notifications_read(request.user, until=until, by=request.actor)
+    questions.forget_unread_count(request.user)
     text = ngettext(
         "%(count)s notification has been marked as read.", "%(count)s notifications have been marked as read.", count
     )

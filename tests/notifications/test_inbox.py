@@ -196,3 +196,12 @@ def test_the_list_takes_as_many_queries_whatever_its_length(
             notifications.actions.mark_notification_read(event.notices.get(user=eve), by=actor(eve))
         with django_assert_num_queries(9):  # session, person, rights, list of three, count, newest, readers
             bob_client.get(INBOX)
+
+
+def test_the_bell_and_the_menu_count_until_everything_is_read(bob_client: Client, bakery: Employer) -> None:
+    notice = raised(bakery, text="een")
+    assert bob_client.get(INBOX).text.count(">1 <span") + bob_client.get(INBOX).text.count('waiting">1<') == 2
+    bob_client.post(mark(Notification.objects.get(event=notice)), {"next": "/"})
+    page = bob_client.get(INBOX).text
+    assert 'class="badge"' not in page
+    assert "waiting" not in page

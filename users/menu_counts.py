@@ -1,0 +1,42 @@
+"""The numbers in the menu, which are cached for a minute."""
+
+from collections.abc import Container
+from typing import Any
+
+from django.core.cache import cache
+from django.db.models import QuerySet, Value
+
+from accounts.models import Provider, User
+from core.lists import MAX_COUNT
+from notifications.inbox import get_cached_unread_count
+from permissions.checks import Right
+from permissions.models import Employer, Team
+from users.alerts import AlertReason, RowCount, build_alert_counts, list_alert_reasons
+
+_CACHE_SECONDS = 60
+
+
+def get_menu_counts(user: User, held: Container[Right]) -> dict[str, int]:
+    """Return the counts for `user` by name, at most MAX_COUNT + 1; no query when cached, else two."""
+    if user.is_support:
+        return {}
+    key = f"menu-{user.provider_id}"
+    counts: dict[str, int] = cache.get_or_set(key, lambda: _count_office(user), _CACHE_SECONDS)  # type: ignore[assignment]
+    alerts = sum(bool(counts.get(reason)) for reason in list_alert_reasons(held))
+    return counts | {"alerts": alerts, "unread": get_cached_unread_count(user)}
+
+
+def _count_office(user: User) -> dict[str, int]:
+    """Return the number of users, teams and employers of the office, and which alerts it has. One query."""
+    lists: dict[str, QuerySet[Any]] = {
+        "users": User.objects.visible_to(user),
+        "teams": Team.objects.visible_to(user),
+        "employers": Employer.objects.visible_to(user),
+    }
+    office = Provider.objects.filter(pk=user.provider_id)
+    parts = [
+        office.values(alert=Value(name), number=RowCount(rows.order_by().values("pk")[: MAX_COUNT + 1]))
+        for name, rows in lists.items()
+    ]
+    parts += build_alert_counts(user, list(AlertReason), limit=1)
+    return dict(parts[0].union(*parts[1:], all=True).values_list("alert", "number"))
