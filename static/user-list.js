@@ -35,7 +35,7 @@ form.addEventListener("reset", () => {
 })
 
 document.addEventListener("htmx:beforeSwap", event => {
-    if (event.detail.target.id !== "user-results" || !bar) return
+    if (event.detail.target.id !== "list-results" || !bar) return
     for (const box of boxes().filter(box => box.checked)) {
         const copy = box.cloneNode()
         copy.hidden = copy.checked = true

@@ -281,7 +281,7 @@ def test_nothing_found_says_what_was_searched_and_who_is_near(alice_client: Clie
 def test_htmx_gets_the_parts_that_change(alice_client: Client) -> None:
     response = alice_client.get(URL, {"q": "vries", "sort": "", "status": ["active"]}, headers={"HX-Request": "true"})
     assert "<html" not in response.text
-    for part in ("user-views", "pill-status", "clear-status", "user-count", "user-pager", "select-all"):
+    for part in ("user-views", "pill-status", "clear-status", "list-count", "list-pager", "select-all"):
         assert re.search(f'id="{part}"[^>]*hx-swap-oob', response.text), part
     assert response.headers["HX-Push-Url"] == f"{URL}?q=vries&status=active"
 

@@ -9,7 +9,6 @@ from django.http import FileResponse, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django_htmx.http import push_url
 
 from accounts.models import User
 from accounts.search import sort_users_by_match
@@ -29,6 +28,7 @@ from invitations.sender_authority import find_users_without_sender_authority
 from permissions import checks
 from permissions.access import OfficeRequest
 from permissions.checks import Right
+from permissions.shortcuts import render_list
 from users import exports, list_preferences, user_list
 from users.filters import DATETIME_SORTS, MAX_SELECTED, SORT_EXPRESSIONS, UserFilters, filter_users
 from users.forms.list_preferences import ColumnsForm, ViewForm
@@ -65,10 +65,8 @@ def list_users(request: OfficeRequest) -> HttpResponse:
     }
     if not page.rows:
         context["suggestion"], context["suggestions"] = user_list.suggest_users(users, str(filters["q"]))
-    if not request.htmx:
-        return render(request, "users/list.html", context)
-    address = reverse("users:user_list") + build_query_string(**filters, sort=sort)
-    return push_url(render(request, "users/_list_parts.html", context), address.rstrip("?"))
+    query = {**filters, "sort": sort}
+    return render_list(request, "users/list.html", context, query, parts="users/_list_parts.html")
 
 
 def _build_toolbar_context(
