@@ -118,8 +118,7 @@ LOKET_SESSION_LIFETIME_MINUTES = env.int("LOKET_SESSION_LIFETIME_MINUTES", 720, 
 LOKET_SSO_SESSION_MINUTES = env.int("LOKET_SSO_SESSION_MINUTES", 60, validate=check.validate_session_minutes)
 SESSION_COOKIE_AGE = 12 * 3600  # for anonymous sessions; see authentication.session_store for the others
 LOKET_COOKIE_PREFIX = "__Host-" if _https else ""
-SESSION_COOKIE_NAME = f"{LOKET_COOKIE_PREFIX}sessionid"
-CSRF_COOKIE_NAME = f"{LOKET_COOKIE_PREFIX}csrftoken"
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{LOKET_COOKIE_PREFIX}sessionid", f"{LOKET_COOKIE_PREFIX}csrftoken"
 CSRF_FAILURE_VIEW = "loket.views.handle_csrf_failure"
 LANGUAGE_COOKIE_NAME = f"{LOKET_COOKIE_PREFIX}django_language"
 MESSAGE_STORAGE = "core.cookies.MessageStorage"
@@ -143,6 +142,7 @@ INSTALLED_APPS = [
     "accounts",
     "django_otp",
     "django_otp_webauthn",
+    "django_htmx",
     "permissions",
     "authentication",
     "invitations",
@@ -179,14 +179,14 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "authentication.middleware.MfaMiddleware",
     "support.middleware.ImpersonationMiddleware",
     "permissions.access.AccessMiddleware",
     "authentication.middleware.ReauthenticationMiddleware",
 ]
-ROOT_URLCONF = "loket.urls"
-WSGI_APPLICATION = "loket.wsgi.application"
+ROOT_URLCONF, WSGI_APPLICATION = "loket.urls", "loket.wsgi.application"
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 TEMPLATES = [
     {

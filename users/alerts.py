@@ -152,15 +152,35 @@ def filter_by_alert(users: QuerySet[UserWithStatuses], reason: AlertReason) -> Q
     if reason is AlertReason.DORMANT:
         dormant = filter_users_to_review(users, ReviewReason.DORMANT, ReviewThresholds())
         return cast("QuerySet[UserWithStatuses]", dormant)  # it keeps the annotations of `users`
+    condition = _build_conditions().get(reason) or Q(accepted_at=None, status=reason.value)
+    return users.filter(build_open_filter()).filter(condition)
+
+
+def filter_by_any_alert(users: QuerySet[UserWithStatuses]) -> QuerySet[UserWithStatuses]:
+    return users.filter(build_any_alert_condition())
+
+
+def build_any_alert_condition() -> Q:
+    """Return the condition that one of the alerts applies to a user who is annotated with both statuses."""
+    dormant_since = timezone.now() - timedelta(days=ReviewThresholds().days)
+    condition = Q(accepted_at=None, status__in=[reason.value for reason in _INVITATION_REASONS[:-1]]) | Q(
+        Q(last_login__lt=dormant_since) | Q(last_login=None, accepted_at__lt=dormant_since), accepted_at__isnull=False
+    )
+    for each in _build_conditions().values():
+        condition |= each
+    return build_open_filter() & condition
+
+
+def _build_conditions() -> dict[AlertReason, Q]:
+    """Return the conditions of the alerts that are no account status, except for DORMANT."""
     in_team = Exists(TeamMember.objects.filter(provider=OuterRef("provider"), user=OuterRef("pk")))
     has_right = Exists(IndividualRight.objects.filter(provider=OuterRef("provider"), user=OuterRef("pk")))
-    conditions = {
+    return {
         AlertReason.EXPIRING: Q(accepted_at=None) & _build_expiring_condition(),
         AlertReason.TWO_FACTOR: Q(accepted_at__isnull=False, two_factor=TwoFactorStatus.MISSING),
         AlertReason.WITHOUT_RIGHTS: ~in_team & ~has_right,
         AlertReason.ENDING: Q(access_until__lte=timezone.localdate() + ENDING_WITHIN),
     }
-    return users.filter(build_open_filter()).filter(conditions.get(reason) or Q(accepted_at=None, status=reason.value))
 
 
 def _build_expiring_condition() -> Q:

@@ -13,13 +13,19 @@ from django.utils.translation import ngettext
 import teams.employers
 from core.access import SAFE, page
 from core.errors import EditConflict
-from core.paging import build_pager_context, paginate_queryset
+from core.paging import (
+    build_counted_pager_context,
+    build_page_range,
+    build_pager_context,
+    count_bounded,
+    paginate_queryset,
+)
 from core.replica import allow_replica
 from core.search import sort_names_by_match
 from permissions.access import OfficeRequest
 from permissions.checks import Right
 from permissions.models import Employer, Team
-from permissions.shortcuts import show_errors
+from permissions.shortcuts import render_list, show_errors
 from teams.forms.employers import EmployerForm, NewEmployerForm
 from teams.forms.teams import SearchForm, TeamSelectionForm
 from teams.queries import (
@@ -41,13 +47,17 @@ def list_employers(request: OfficeRequest) -> HttpResponse:
     values = form.values()
     found = filter_employers(annotate_team_count(Employer.objects.visible_to(request.user)), **values)
     page = paginate_queryset(found, cursor=request.GET.get("page", ""), sorts=sort_employers_by_match(values["q"]))
+    span = build_page_range(page, total=count_bounded(found), at=request.GET.get("at", ""))
     context = {
         "form": form,
         "rows": page.rows,
         "filtered": any(values.values()),
         "may_link": Right.MANAGE_TEAMS in request.rights,
-    } | build_pager_context(page, **values)
-    return render(request, "teams/employers.html", context)
+        "best_first": bool(values["q"]),
+        "results": "teams/_employer_results.html",
+        **build_counted_pager_context(page, span, values),
+    }
+    return render_list(request, "teams/employers.html", context, values)
 
 
 @page(Right.MANAGE_EMPLOYERS)

@@ -18,13 +18,19 @@ from core.confirmation import Confirmation, render_confirmation
 from core.errors import EditConflict
 from core.export_files import FileFormat, send_export
 from core.forms import VersionedForm
-from core.paging import build_pager_context, build_query_string, paginate_queryset
+from core.paging import (
+    build_counted_pager_context,
+    build_page_range,
+    build_query_string,
+    count_bounded,
+    paginate_queryset,
+)
 from core.replica import allow_replica
 from core.search import sort_names_by_match
 from permissions.access import OfficeRequest
 from permissions.checks import LastAdministrator, Right
 from permissions.models import Team
-from permissions.shortcuts import show_errors
+from permissions.shortcuts import render_list, show_errors
 from teams import exports
 from teams.forms.teams import NewTeamForm, SearchForm, TeamForm
 from teams.onboarding import get_onboarding_progress
@@ -38,6 +44,7 @@ def list_teams(request: OfficeRequest) -> HttpResponse:
     values = form.values()
     found = filter_teams(annotate_counts(Team.objects.visible_to(request.user)), **values)
     page = paginate_queryset(found, cursor=request.GET.get("page", ""), sorts=sort_names_by_match(values["q"]))
+    span = build_page_range(page, total=count_bounded(found), at=request.GET.get("at", ""))
     # Query for other users only if there is no team, or only one whose single member is the administrator.
     is_first = not any(values.values()) and [team.member_count for team in page.rows] in ([], [1])
     may_begin = {Right.MANAGE_TEAMS, Right.MANAGE_USERS} <= request.rights
@@ -48,8 +55,11 @@ def list_teams(request: OfficeRequest) -> HttpResponse:
         "may_manage": Right.MANAGE_TEAMS in request.rights,
         "beginning": get_onboarding_progress(request.user) if is_first and may_begin else None,
         "export_query": build_query_string(**values),
-    } | build_pager_context(page, **values)
-    return render(request, "teams/list.html", context)
+        "best_first": bool(values["q"]),
+        "results": "teams/_list_results.html",
+        **build_counted_pager_context(page, span, values),
+    }
+    return render_list(request, "teams/list.html", context, values)
 
 
 @page(Right.VIEW_TEAMS, methods=SAFE, impersonation=DuringImpersonation.FORBIDDEN)

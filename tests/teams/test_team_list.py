@@ -1,5 +1,6 @@
 """The list of teams, creating one, and the menu."""
 
+import re
 from typing import Any
 
 import pytest
@@ -73,7 +74,7 @@ def test_queries_do_not_grow_with_teams(
 ) -> None:
     for wanted in (["Een"], [f"Team {number}" for number in range(PAGE_SIZE)]):
         make_teams(office, *wanted)
-        with django_assert_num_queries(4):  # session, person, rights, list
+        with django_assert_num_queries(5):  # session, person, rights, list, count
             alice_client.get(URL)
 
 
@@ -142,3 +143,13 @@ def test_a_set_that_went_meanwhile_makes_no_team(
     response = alice_client.post(NEW, {"name": "Loon", "authorization_set": basis.pk})
     assert response.context["form"].errors.as_data()["authorization_set"][0].code == "gone"
     assert not Team.objects.exists()
+
+
+def test_htmx_gets_the_rows_and_the_count(alice_client: Client, office: Provider) -> None:
+    make_teams(office, "Noord", "Zuid")
+    response = alice_client.get(URL, {"q": "noord"}, headers={"HX-Request": "true"})
+    assert "<html" not in response.text
+    assert "1–1 van 1" in response.text
+    assert re.search('id="list-count" role="status" hx-swap-oob', response.text)
+    assert response.headers["HX-Push-Url"] == f"{URL}?q=noord"
+    assert "1–2 van 2" in alice_client.get(URL).text

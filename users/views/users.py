@@ -1,10 +1,10 @@
-"""Pages of the users of an office."""
+"""Pages of one user of an office."""
 
 from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import FileResponse, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -12,73 +12,15 @@ from django.utils.translation import gettext as _
 import users.actions
 from accounts import passwords
 from accounts.models import User
-from accounts.search import sort_users_by_match
-from core.access import POST, SAFE, DuringImpersonation, page
+from core.access import POST, SAFE, page
 from core.confirmation import Confirmation, render_confirmation
-from core.export_files import FileFormat, send_export
 from core.keys import compute_email_key
-from core.paging import build_pager_context, build_query_string, paginate_queryset
-from core.replica import allow_replica
-from invitations.sender_authority import find_users_without_sender_authority
 from permissions import checks
 from permissions.access import OfficeRequest
 from permissions.checks import LastAdministrator, Right
 from permissions.shortcuts import render_form, show_errors
-from users import exports
-from users.filters import DATETIME_SORTS, SORT_EXPRESSIONS, filter_users
-from users.forms.users import EditUserForm, UserFilterForm
-from users.status import AccountStatus, UserWithStatuses, annotate_statuses, build_status_chip, build_two_factor_chip
-
-
-@page(Right.VIEW_USERS, methods=SAFE)
-@allow_replica
-def user_list(request: OfficeRequest) -> HttpResponse:
-    form = UserFilterForm(request.GET or None)
-    values = form.values()
-    sort = values.pop("sort")
-    users = filter_users(User.objects.visible_to(request.user), **values)
-    page = paginate_queryset(
-        users,
-        sort=sort or "name",
-        sorts={**SORT_EXPRESSIONS, **sort_users_by_match(values["q"])},
-        datetime_sorts=DATETIME_SORTS,
-        cursor=request.GET.get("page", ""),
-    )
-    may_begin = {Right.MANAGE_USERS, Right.MANAGE_TEAMS} <= request.rights
-    refused = find_users_without_sender_authority(page.rows)
-    for user in page.rows:
-        if user.pk in refused:
-            user.status = AccountStatus.REFUSED
-    context = {
-        "form": form if form.is_bound else UserFilterForm(),
-        "rows": [(user, build_status_chip(user), build_two_factor_chip(user)) for user in page.rows],
-        "filtered": any(values.values()),
-        "alone": may_begin and [user.pk for user in page.rows] == [request.user.pk] and not any(values.values()),
-        "columns": {
-            name: _build_sort_header(name, sort or "name", values)
-            for name in ("name", "username", "email", "last_login")
-        },
-        "may_manage": Right.MANAGE_USERS in request.rights,
-        "export_query": build_query_string(**values),
-        "all_query": build_query_string(all="1", **values),
-    } | build_pager_context(page, **values, sort=sort)
-    return render(request, "users/list.html", context)
-
-
-@page(Right.VIEW_USERS, methods=SAFE, impersonation=DuringImpersonation.FORBIDDEN)
-def export_users(request: OfficeRequest, form: FileFormat) -> FileResponse:
-    """Send the users that match the filters as a file; an event is recorded, even for HEAD requests."""
-    values = UserFilterForm(request.GET).values()
-    del values["sort"]
-    users = filter_users(User.objects.visible_to(request.user), **values)
-    file = exports.export_users(request.user.office, users, form=form, filters=values, by=request.actor)
-    return send_export(file, "gebruikers", form)
-
-
-def _build_sort_header(name: str, sort: str, values: dict[str, str]) -> dict[str, str]:
-    rising = sort == name
-    state = "ascending" if rising else "descending" if sort == f"-{name}" else ""
-    return {"url": build_query_string(**values, sort=f"-{name}" if rising else name), "state": state}
+from users.forms.users import EditUserForm
+from users.status import UserWithStatuses, annotate_statuses, build_status_chip, build_two_factor_chip
 
 
 def _get_user(request: OfficeRequest, pk: UUID) -> UserWithStatuses:

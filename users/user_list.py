@@ -1,0 +1,252 @@
+"""What the list of users shows around its rows: views with counts, filter pills, and cells of the rows."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db.models import Count, Q, QuerySet
+from django.forms import BoundField
+from django.utils.formats import date_format
+from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
+
+from accounts.models import LoginMethod, User
+from accounts.search import filter_by_search, list_sort_name_prefixes
+from core.dates import format_short_day, format_short_moment
+from core.paging import MAX_COUNT, build_query_string, format_count
+from core.search import mark_words, split_search_words
+from permissions.models import TeamMember
+from users.alerts import build_any_alert_condition
+from users.filters import (
+    ANY_ALERT,
+    PENDING,
+    SORT_EXPRESSIONS,
+    WITHOUT_FACTOR,
+    UserFilters,
+    build_status_condition,
+    build_without_factor_condition,
+)
+from users.forms.users import UserFilterForm
+from users.list_preferences import ListColumn
+from users.status import (
+    AccountStatus,
+    Chip,
+    UserWithStatuses,
+    annotate_statuses,
+    build_status_chip,
+    build_two_factor_chip,
+)
+
+_ICONS = {LoginMethod.AZURE_AD: "cloud", LoginMethod.SSO_WEBSERVICE: "plug"}
+_MAX_SUGGESTIONS = 3
+_SAME_LETTERS = 3
+_MAX_TEAMS_NAMED = 10
+
+
+class ListRow(NamedTuple):
+    user: UserWithStatuses
+    status: Chip
+    two_factor: Chip
+    name: SafeString
+    email: SafeString
+    icon: str  # of a login method that deviates
+    teams: list[str]
+
+    @property
+    def login_method(self) -> str:
+        tenant = self.user.external_tenant
+        return f"{self.user.get_login_method_display()}{f' ({tenant.name})' if tenant else ''}"
+
+    def render_cells(self, columns: Iterable[ListColumn]) -> SafeString:
+        """Return the HTML of the cells: a template would spend most of the time of the page on them."""
+        return mark_safe("".join(_CELLS[column](self) for column in columns))  # noqa: S308 each is escaped
+
+
+def _render_cell(text: str | SafeString, css: str = "", title: str = "") -> SafeString:
+    return format_html("<td{}{}>{}</td>", _render_attribute("class", css), _render_attribute("title", title), text)
+
+
+def _render_attribute(name: str, value: str) -> str:
+    return format_html(' {}="{}"', name, value) if value else ""
+
+
+def _render_state(chip: Chip, css: str) -> SafeString:
+    short = format_html(" <small>{}</small>", chip.short) if chip.short else ""
+    return _render_cell(format_html("{}{}", chip.label, short), f"{css} mark {chip.shape}", chip.detail)
+
+
+def _render_teams(row: ListRow) -> SafeString:
+    if not row.teams:
+        return _render_cell(_("No team"), "teams")
+    more = f" +{len(row.teams) - 1}" if len(row.teams) > 1 else ""
+    tag = format_html('<span class="tag">{}</span>{}', row.teams[0], more)
+    return _render_cell(tag, "teams", ", ".join(row.teams[:_MAX_TEAMS_NAMED]) if more else "")
+
+
+def _render_username(row: ListRow) -> SafeString:
+    if row.user.username is None:
+        return _render_cell(_("not chosen yet"))
+    return _render_cell(format_html("<bdi>{}</bdi>", row.user.username), title=row.user.username)
+
+
+_CELLS: dict[ListColumn, Callable[[ListRow], SafeString]] = {
+    ListColumn.EMAIL: lambda row: _render_cell(row.email, title=row.user.email),
+    ListColumn.USERNAME: _render_username,
+    ListColumn.LOGIN_METHOD: lambda row: _render_cell(row.login_method),
+    ListColumn.TEAMS: _render_teams,
+    ListColumn.STATUS: lambda row: _render_state(row.status, "status"),
+    ListColumn.TWO_FACTOR: lambda row: _render_state(row.two_factor, "factor"),
+    ListColumn.ACCESS_UNTIL: lambda row: _render_cell(format_short_day(row.user.access_until)),
+    ListColumn.LAST_LOGIN: lambda row: (
+        _render_cell(format_short_moment(at), title=date_format(localtime(at), "SHORT_DATETIME_FORMAT"))
+        if (at := row.user.last_login)
+        else _render_cell(_("never"))
+    ),
+}
+
+
+class Header(NamedTuple):
+    column: str
+    label: str
+    url: str  # that sorts on it, '' if nothing does
+    state: str  # ascending, descending or ''
+
+
+def build_headers(columns: Iterable[ListColumn], filters: UserFilters, sort: str) -> list[Header]:
+    shown = [("name", _("Name")), *((column.value, str(column.label)) for column in columns)]
+    return [
+        Header(
+            name,
+            label,
+            build_query_string(**filters, sort=f"-{name}" if sort == name else name)
+            if name in SORT_EXPRESSIONS
+            else "",
+            {name: "ascending", f"-{name}": "descending"}.get(sort, ""),
+        )
+        for name, label in shown
+    ]
+
+
+class View(NamedTuple):
+    """A tab: filters under a name; `number` is None when it was not counted."""
+
+    title: str | Promise
+    query: str
+    number: int | None
+    is_current: bool
+
+    @property
+    def number_text(self) -> str:
+        return format_count(self.number or 0)
+
+
+@dataclass(frozen=True)
+class Pill:
+    """A filter of the toolbar, with several fields in the last one."""
+
+    key: str
+    label: str | Promise
+    fields: list[BoundField]
+    value: str  # what it filters on, '' for nothing
+    clear_query: str
+
+
+_VIEWS: dict[str, tuple[Promise, UserFilters]] = {
+    "everyone": (gettext_lazy("Everyone"), {}),
+    "attention": (pgettext_lazy("view", "Needs attention"), {"attention": ANY_ALERT}),
+    "pending": (gettext_lazy("Invited"), {"status": [PENDING]}),
+    "without_factor": (gettext_lazy("No two-factor"), {"two_factor": [WITHOUT_FACTOR]}),
+    "blocked": (gettext_lazy("Blocked"), {"status": [AccountStatus.BLOCKED.value]}),
+}
+_PILLS: dict[str, tuple[str | Promise, Sequence[str]]] = {
+    "status": (gettext_lazy("Status"), ["status"]),
+    "login_method": (gettext_lazy("Login method"), ["login_method"]),
+    "two_factor": (gettext_lazy("Two-factor"), ["two_factor"]),
+    "team": (gettext_lazy("Team"), ["team"]),
+    "more": (gettext_lazy("More"), ["access_until", "last_login", "attention"]),
+}
+
+
+def build_rows(users: Sequence[UserWithStatuses], q: str) -> list[ListRow]:
+    """Return the rows of `users`; one query for their teams."""
+    teams, words = _list_team_names(user.pk for user in users), split_search_words(q)
+    return [
+        ListRow(
+            user,
+            build_status_chip(user),
+            build_two_factor_chip(user),
+            mark_words(user.list_name, words),
+            mark_words(user.email, words),
+            _ICONS.get(LoginMethod(user.login_method), ""),
+            teams[user.pk],
+        )
+        for user in users
+    ]
+
+
+def _list_team_names(user_ids: Iterable[UUID]) -> dict[UUID, list[str]]:
+    found = defaultdict[UUID, list[str]](list)
+    memberships = TeamMember.objects.filter(user__in=list(user_ids)).order_by("team__sort_name", "team_id")
+    for user_id, name in memberships.values_list("user_id", "team__name"):
+        found[user_id].append(name)
+    return found
+
+
+def build_views(users: QuerySet[User], total: int, filters: UserFilters) -> list[View]:
+    """Return the tabs. `total` is the bounded number of `users`; an office of more is not counted further."""
+    counts: dict[str, Any] = {"everyone": total}
+    if total <= MAX_COUNT:
+        counts |= annotate_statuses(users).aggregate(
+            attention=Count("pk", filter=build_any_alert_condition()),
+            pending=Count("pk", filter=build_status_condition([PENDING])),
+            without_factor=Count("pk", filter=build_without_factor_condition()),
+            blocked=Count("pk", filter=Q(blocked_at__isnull=False)),
+        )
+    active = {name: value for name, value in filters.items() if value and name not in ("q", "sort")}
+    return [
+        View(title, build_query_string(**query), counts.get(key), active == query)
+        for key, (title, query) in _VIEWS.items()
+    ]
+
+
+def build_pills(form: UserFilterForm, filters: UserFilters) -> list[Pill]:
+    return [
+        Pill(
+            key,
+            label,
+            [form[name] for name in names],
+            _describe(form, names, filters),
+            build_query_string(**{name: value for name, value in filters.items() if name not in names}),
+        )
+        for key, (label, names) in _PILLS.items()
+    ]
+
+
+def _describe(form: UserFilterForm, names: Sequence[str], filters: UserFilters) -> str:
+    labels = []
+    for name in names:
+        choices: dict[str, str] = dict(form[name].field.choices)  # type: ignore[attr-defined]
+        values = filters[name]
+        labels += [str(choices[value]) for value in ([values] if isinstance(values, str) else values) if value]
+    if len(labels) <= 1:
+        return "".join(labels)
+    return ngettext("%(count)d chosen", "%(count)d chosen", len(labels)) % {"count": len(labels)}
+
+
+def suggest_users(users: QuerySet[User], q: str) -> tuple[str, list[ListRow]]:
+    """Return what a search without a match may have meant, and why: the same words, or the same first letters."""
+    if not q:
+        return "", []
+    found = filter_by_search(annotate_statuses(users), q).order_by("sort_name", "pk")
+    if rows := build_rows(list(found[:_MAX_SUGGESTIONS]), q):
+        return _("Without the filters:"), rows
+    start = next(iter(list_sort_name_prefixes(q)), "")[:_SAME_LETTERS]
+    similar = annotate_statuses(users).filter(sort_name__startswith=start).order_by("sort_name", "pk")
+    rows = build_rows(list(similar[:_MAX_SUGGESTIONS]), "") if len(start) == _SAME_LETTERS else []
+    return _("Did you mean:") if rows else "", rows
