@@ -14,7 +14,7 @@ from permissions import checks
 from permissions.catalog import sort_rights
 from permissions.checks import Right
 from permissions.models import AuthorizationSet, Team
-from teams.forms.rights import RightsField
+from permissions.rights_grid import RightsField
 from teams.forms.teams import render_team_label
 from teams.queries import annotate_counts
 
