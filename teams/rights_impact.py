@@ -13,7 +13,7 @@ from permissions.catalog import OFFICE_LEVEL_RIGHTS, Right, sort_rights
 from permissions.effective import InactiveReason
 from permissions.inactive import annotate_inactive_reason
 from permissions.models import Employer, Team
-from permissions.team_reach import TeamReach
+from permissions.team_reach import UserReach
 
 MAX_NAMES = 100
 
@@ -103,7 +103,7 @@ class RightsImpact:
 def compute_rights_impact(team: Team, before: frozenset[Right], after: frozenset[Right]) -> RightsImpact:
     """Say whom the change of the team's rights reaches. Nine queries, however many members and employers there are."""
     members = list(team.members.values_list("user_id", flat=True))
-    reach = TeamReach(team.provider_id, members)
+    reach = UserReach(team.provider_id, members)
     employers = Employer.objects.filter(teams__team=team, provider=team.provider_id)
     products = dict(employers.values_list("pk", "products"))
     others = _OtherSources(team, reach, frozenset(products))
@@ -134,16 +134,16 @@ def _count_inactive(users: set[UUID]) -> Counter[InactiveReason]:
 class _OtherSources:
     """What members have without this team. Users in the same other teams share one computation."""
 
-    def __init__(self, team: Team, reach: TeamReach, employers: frozenset[UUID]) -> None:
+    def __init__(self, team: Team, reach: UserReach, employers: frozenset[UUID]) -> None:
         self.team, self.reach, self.employers = team, reach, employers
         self.elsewhere: dict[tuple[frozenset[UUID], Right], frozenset[UUID] | None] = {}
 
     def find_reached(self, members: Iterable[UUID], rights: list[Right]) -> Reached:
         found = Reached()
         for user_id in members:
-            teams = frozenset(self.reach.teams[user_id] - {self.team.pk})
+            teams = self.reach.get_teams(user_id) - {self.team.pk}
             for right in rights:
-                if not self.reach.individual[user_id].isdisjoint(right.granted_by):
+                if not self.reach.get_individual(user_id).isdisjoint(right.granted_by):
                     continue
                 if right in OFFICE_LEVEL_RIGHTS:
                     if self._find_employers(teams, right) is None:
@@ -157,7 +157,7 @@ class _OtherSources:
     def _find_employers(self, teams: frozenset[UUID], right: Right) -> frozenset[UUID] | None:
         """Return where the other `teams` give `right`; None if none of them gives it."""
         if (teams, right) not in self.elsewhere:
-            giving = [team for team in teams if not self.reach.rights[team].isdisjoint(right.granted_by)]
-            places = frozenset(self.reach.list_employers(giving)) if giving else None
+            giving = [team for team in teams if not self.reach.reach.rights[team].isdisjoint(right.granted_by)]
+            places = frozenset(self.reach.reach.list_employers(giving)) if giving else None
             self.elsewhere[teams, right] = places
         return self.elsewhere[teams, right]

@@ -29,7 +29,7 @@ def _build_difference_context(request: OfficeRequest, target: Team | User) -> di
         return {"form": form}
     chosen = form.cleaned_data["set"]
     held = teams.sets.get_target_rights(target)
-    missing, extra = teams.sets.compare_with_set(chosen, held)
+    missing, extra, given = teams.sets.compare_target_with_set(chosen, target)
     reached = (
         [employer.pk for employer in checks.list_reachable_employers(target)]
         if isinstance(target, User)
@@ -40,6 +40,7 @@ def _build_difference_context(request: OfficeRequest, target: Team | User) -> di
         "set": chosen,
         "missing": missing,
         "extra": extra,
+        "given": given,
         "before": ",".join(sorted(held)),
         "lacking": checks.find_missing_right(request.actor, missing, reached),
         "lacking_to_take": checks.find_missing_right(request.actor, missing + extra, reached),

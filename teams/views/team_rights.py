@@ -51,9 +51,10 @@ def change_team_rights(request: OfficeRequest, pk: UUID) -> HttpResponse:
             return _confirm_rights(request, team, impact)
         if _save_rights(request, team, form):
             return redirect("teams:team_detail", team.pk)
-    return render(
-        request, "teams/change_rights.html", {"team": team, "form": form, "is_own": is_own_team(request, team)}
-    )
+    employers = Employer.objects.filter(teams__team=team, provider=team.provider_id).only("products")
+    form.grid.describe = describe_team_products(employers)
+    context = {"team": team, "form": form, "is_own": is_own_team(request, team)}
+    return render(request, "teams/change_rights.html", context)
 
 
 def _save_rights(request: OfficeRequest, team: Team, form: TeamRightsForm) -> bool:

@@ -391,3 +391,15 @@ def test_teams_beyond_are_those_of_which_one_does_not_hold_all() -> None:
             assert beyond == expected
             seen += len(expected) not in (0, len(random_office.teams))
     assert seen > 10
+
+
+def test_what_a_chosen_team_gives_is_not_granted_by_the_set(
+    alice_client: Client, team: Team, hr: AuthorizationSet
+) -> None:
+    teams.actions.set_team_rights(team, [Right.VIEW_USERS], by=actor())
+    data = fill(alice_client, WEBSITE, teams=[team.pk], authorization_set=str(hr.pk))
+    page = alice_client.get(alice_client.post(URLS[WEBSITE], data).headers["Location"])
+    assert page.context["given"]["set_difference"] == ([Right.VIEW_AUDIT], [], [Right.VIEW_USERS])
+    assert "Overgeslagen, want een team geeft deze al" in page.text
+    send(alice_client, WEBSITE, teams=[team.pk], authorization_set=str(hr.pk))
+    assert checks.individual_rights(made()) == {Right.VIEW_AUDIT}
