@@ -17,6 +17,7 @@ from teams.views import (
     team_detail,
     team_rights,
     teams,
+    undo,
     user_teams,
 )
 
@@ -74,6 +75,7 @@ urlpatterns = [
     path("teams/<uuid:pk>/werkgevers/verwijderen/", team_detail.remove_employers, name="remove_employers"),
     path("teams/<uuid:pk>/rechten/", team_rights.change_team_rights, name="change_team_rights"),
     path("teams/<uuid:pk>/rechten/gevolgen/", team_rights.preview_team_rights, name="preview_team_rights"),
+    path("ongedaan-maken/<uuid:pk>/", undo.undo_change, name="undo_change"),
     path("werkgevers/", employers.list_employers, name="employer_list"),
     path("werkgevers/nieuw/", employers.create_employer, name="create_employer"),
     path("werkgevers/<uuid:pk>/", employers.edit_employer, name="edit_employer"),

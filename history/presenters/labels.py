@@ -27,6 +27,7 @@ _FIELD_LABELS: Mapping[str, "StrOrPromise"] = {
     "employers": _("Employers"),
     "rights": _("Rights"),
     "given_by_team": _("Already given by a team"),
+    "undone": _("Undone event"),
     "name": _("Name"),
     "number": _("Number"),
     "products": _("Products"),

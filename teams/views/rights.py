@@ -2,7 +2,6 @@
 
 from uuid import UUID
 
-from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -18,6 +17,7 @@ from permissions.models import AuthorizationSet
 from permissions.rights_grid import GridContents, describe_held_rights
 from permissions.shortcuts import get_colleague_or_404, show_errors
 from teams.forms.rights import IndividualRightsForm
+from teams.views.undo import add_undo_message
 
 
 @page(Right.VIEW_USERS)
@@ -30,7 +30,7 @@ def user_rights(request: OfficeRequest, pk: UUID) -> HttpResponse:
         if form.is_valid():
             with show_errors(form):
                 teams.actions.set_individual_rights(user, form.cleaned_data["rights"], by=request.actor)
-                messages.success(request, _("The rights of %(name)s have been saved.") % {"name": user.full_name})
+                add_undo_message(request, _("The rights of %(name)s have been saved.") % {"name": user.full_name})
                 add_resend_warnings(request, User.objects.filter(pk=user.pk))
                 return redirect("teams:user_rights", user.pk)
     context = {

@@ -25,6 +25,7 @@ from permissions.models import Employer, Team
 from teams.forms.teams import EmployerSelectionForm, SearchForm, UserSelectionForm
 from teams.queries import CountedTeam, filter_employers, list_missing_parts, sort_employers_by_match
 from teams.views.teams import get_team_or_404, is_own_team
+from teams.views.undo import add_undo_message
 from users.status import AccountStatus, UserWithAccountStatus, annotate_statuses, build_status_chip
 
 PAGE_SIZE = 25
@@ -144,7 +145,7 @@ def remove_users(request: OfficeRequest, pk: UUID) -> HttpResponse:
         messages.error(request, str(error))
     else:
         text = ngettext("%(count)s member has been removed.", "%(count)s members have been removed.", len(chosen))
-        messages.success(request, text % {"count": len(chosen)})
+        add_undo_message(request, text % {"count": len(chosen)})
     return redirect("teams:team_detail", team.pk)
 
 
@@ -171,5 +172,5 @@ def remove_employers(request: OfficeRequest, pk: UUID) -> HttpResponse:
         "%(count)s employers have been removed from the team.",
         len(chosen),
     )
-    messages.success(request, text % {"count": len(chosen)})
+    add_undo_message(request, text % {"count": len(chosen)})
     return redirect("teams:team_detail", team.pk)

@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -25,6 +24,7 @@ from permissions.rights_grid import GridContents, describe_team_products
 from teams.forms.rights import TeamRightsForm
 from teams.rights_impact import RightsImpact, compute_rights_impact
 from teams.views.teams import get_team_or_404, is_own_team
+from teams.views.undo import add_undo_message
 
 
 def _build_form(request: OfficeRequest, team: Team, data: Any) -> TeamRightsForm:
@@ -68,7 +68,7 @@ def _save_rights(request: OfficeRequest, team: Team, form: TeamRightsForm) -> bo
     except LastAdministrator as error:
         form.add_error(None, ValidationError(str(error), code="last_administrator"))
         return False
-    messages.success(request, _("The rights of team %(name)s have been saved.") % {"name": team.name})
+    add_undo_message(request, _("The rights of team %(name)s have been saved.") % {"name": team.name})
     add_resend_warnings(request, User.objects.filter(memberships__team=team))
     return True
 
