@@ -74,8 +74,9 @@ class UserReach:
 
 def _group(pairs: Iterable[tuple[UUID, T]]) -> dict[UUID, set[T]]:
     found: dict[UUID, set[T]] = defaultdict(set)
+    known: dict[T, T] = {}  # one object per value: sets of the same UUIDs are compared much faster
     for key, value in pairs:
-        found[key].add(value)
+        found[key].add(known.setdefault(value, value))
     return found
 
 

@@ -1,6 +1,6 @@
 """Whom a change of the rights of a team reaches, before it is saved."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -22,7 +22,7 @@ MAX_NAMES = 100
 class Reached:
     """The users who gain or lose at least one right, and where: at `employers` or, office-level rights, `office_wide`.
 
-    Whoever also has the right another way is left out.
+    Users who also have the right another way are left out.
     """
 
     users: set[UUID] = field(default_factory=set)
@@ -106,7 +106,7 @@ def compute_rights_impact(team: Team, before: frozenset[Right], after: frozenset
     reach = UserReach(team.provider_id, members)
     employers = Employer.objects.filter(teams__team=team, provider=team.provider_id)
     products = dict(employers.values_list("pk", "products"))
-    others = _OtherSources(team, reach, frozenset(products))
+    others = _OtherSources(team, reach)
     added, removed = sort_rights(after - before), sort_rights(before - after)
     gaining, losing = others.find_reached(members, added), others.find_reached(members, removed)
     return RightsImpact(
@@ -134,23 +134,27 @@ def _count_inactive(users: set[UUID]) -> Counter[InactiveReason]:
 class _OtherSources:
     """What members have without this team. Users in the same other teams share one computation."""
 
-    def __init__(self, team: Team, reach: UserReach, employers: frozenset[UUID]) -> None:
-        self.team, self.reach, self.employers = team, reach, employers
+    def __init__(self, team: Team, reach: UserReach) -> None:
+        self.team, self.reach = team, reach
+        self.employers = frozenset(reach.reach.employers.get(team.pk, ()))
         self.elsewhere: dict[tuple[frozenset[UUID], Right], frozenset[UUID] | None] = {}
 
     def find_reached(self, members: Iterable[UUID], rights: list[Right]) -> Reached:
         found = Reached()
+        same_access: dict[tuple[frozenset[UUID], frozenset[Right]], list[UUID]] = defaultdict(list)
         for user_id in members:
             teams = self.reach.get_teams(user_id) - {self.team.pk}
+            same_access[teams, self.reach.get_individual(user_id)].append(user_id)
+        for (teams, individual), users in same_access.items():
             for right in rights:
-                if not self.reach.get_individual(user_id).isdisjoint(right.granted_by):
+                if not individual.isdisjoint(right.granted_by):
                     continue
-                if right in OFFICE_LEVEL_RIGHTS:
-                    if self._find_employers(teams, right) is None:
-                        found.office_wide = True
-                        found.users.add(user_id)
-                elif places := self.employers - (self._find_employers(teams, right) or frozenset()):
-                    found.users.add(user_id)
+                elsewhere = self._find_employers(teams, right)
+                if right in OFFICE_LEVEL_RIGHTS and elsewhere is None:
+                    found.office_wide = True
+                    found.users.update(users)
+                elif right not in OFFICE_LEVEL_RIGHTS and (places := self.employers - (elsewhere or frozenset())):
+                    found.users.update(users)
                     found.employers |= places
         return found
 

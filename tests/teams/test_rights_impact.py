@@ -1,5 +1,6 @@
 """Before the rights of a team are saved, the page says whom that reaches."""
 
+import time
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from permissions.products import Product
 from teams.rights_impact import RightsImpact
 from teams.rights_impact import compute_rights_impact as compute
 from tests.helpers.users import make_user
+from tests.teams.test_members import crowd, shops
 
 pytestmark = pytest.mark.django_db
 
@@ -128,3 +130,16 @@ def test_queries_do_not_grow(
     TeamMember.objects.bulk_create(TeamMember(provider=office, team=team, user=user) for user in users)
     with django_assert_num_queries(16):
         alice_client.get(path, {"rights": ["view_hrm", "view_users"]})
+
+
+@pytest.mark.slow
+def test_a_large_team_is_previewed_in_bounded_time(alice_client: Client, office: Provider) -> None:
+    """200 members in 20 other teams, and 1,000 employers in each."""
+    users, employers = crowd(office, 200), shops(office, 1000)
+    team = make_team(office, "Groot", users, employers)
+    for number in range(20):
+        make_team(office, f"T{number}", users[number * 10 :], employers, *list(Right)[30 + number // 2 :])
+    started = time.perf_counter()
+    page = alice_client.get(url("preview_team_rights", team), {"rights": [right.value for right in Right]})
+    assert page.status_code == 200
+    assert time.perf_counter() - started < 5, page.text
