@@ -47,6 +47,7 @@ class Verb(models.TextChoices):
     SET_CHANGED = "set_changed", _("changed the authorization set")
     SET_DELETED = "set_deleted", _("deleted the authorization set")
     SET_APPLIED = "set_applied", _("applied an authorization set")
+    CHANGE_UNDONE = "change_undone", _("undid a change")
     NOTIFICATIONS_CHANGED = "signals_changed", _("changed the notifications")
     NOTIFICATION_SET_CREATED = "signal_set_created", _("created the notification set")
     NOTIFICATION_SET_CHANGED = "signal_set_changed", _("changed the notification set")

@@ -54,6 +54,7 @@ class SetPages:
     delete_hint: Promise
     use_hint: Any  # a lazy plural of `count`
     prefetch: tuple[str, ...] = ()  # for `count_contents`
+    report_saved: Callable[[Any, str], None] = messages.success
 
     def build_urls(self, prefix: str) -> list[URLPattern]:
         return [
@@ -102,7 +103,7 @@ class SetPages:
         except ValidationError as error:
             form.add_error(None, error)
         else:
-            messages.success(request, _("The set %(name)s has been saved.") % {"name": form.cleaned_data["name"]})
+            self.report_saved(request, _("The set %(name)s has been saved.") % {"name": form.cleaned_data["name"]})
             return True
         return False
 

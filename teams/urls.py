@@ -15,7 +15,9 @@ from teams.views import (
     set_application,
     sets,
     team_detail,
+    team_rights,
     teams,
+    undo,
     user_teams,
 )
 
@@ -71,7 +73,9 @@ urlpatterns = [
     path("teams/<uuid:pk>/werkgevers/", members.add_employers, name="add_employers"),
     path("teams/<uuid:pk>/werkgevers/alle/", members.add_all_employers, name="add_all_employers"),
     path("teams/<uuid:pk>/werkgevers/verwijderen/", team_detail.remove_employers, name="remove_employers"),
-    path("teams/<uuid:pk>/rechten/", team_detail.change_team_rights, name="change_team_rights"),
+    path("teams/<uuid:pk>/rechten/", team_rights.change_team_rights, name="change_team_rights"),
+    path("teams/<uuid:pk>/rechten/gevolgen/", team_rights.preview_team_rights, name="preview_team_rights"),
+    path("terugdraaien/<uuid:pk>/", undo.undo_change, name="undo_change"),
     path("werkgevers/", employers.list_employers, name="employer_list"),
     path("werkgevers/nieuw/", employers.create_employer, name="create_employer"),
     path("werkgevers/<uuid:pk>/", employers.edit_employer, name="edit_employer"),

@@ -26,6 +26,8 @@ _FIELD_LABELS: Mapping[str, "StrOrPromise"] = {
     "members": _("Members"),
     "employers": _("Employers"),
     "rights": _("Rights"),
+    "given_by_team": _("Already given by a team"),
+    "undone": _("Undone event"),
     "name": _("Name"),
     "number": _("Number"),
     "products": _("Products"),
@@ -102,12 +104,14 @@ _VALUE_LABELS: Mapping[Any, "StrOrPromise"] = {
     True: _("yes"),
     False: _("no"),
 }
+_RIGHT_LABELS = {right.value: right.label for right in Right}
 # Fields that hold codes; all others hold user input.
 _CHOICE_LABELS: Mapping[str, Mapping[Any, Any]] = {
     "login_method": dict(LoginMethod.choices),
     "confirmation_method": dict(ExternalTenant.ConfirmationMethod.choices),
     "products": dict(Product.choices),
-    "rights": {right.value: right.label for right in Right},
+    "rights": _RIGHT_LABELS,
+    "given_by_team": _RIGHT_LABELS,
     "type": {type_.value: type_.label for type_ in NotificationType},
     "status": dict(AccountStatus.choices),
     "two_factor": dict(TwoFactorStatus.choices),

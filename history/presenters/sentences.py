@@ -59,6 +59,7 @@ _SENTENCES: Mapping[str, "StrOrPromise"] = {
     Verb.SET_DELETED: gettext_lazy("%(who)s deleted the authorization set %(target)s."),
     Verb.SET_APPLIED: gettext_lazy("%(who)s applied the authorization set %(first)s to %(target)s."),
     Verb.NOTIFICATIONS_CHANGED: gettext_lazy("%(who)s changed the notifications of %(target)s."),
+    Verb.CHANGE_UNDONE: gettext_lazy("%(who)s undid an earlier change of %(target)s."),
     Verb.NOTIFICATION_SET_CREATED: gettext_lazy("%(who)s created the notification set %(target)s."),
     Verb.NOTIFICATION_SET_CHANGED: gettext_lazy("%(who)s changed the notification set %(target)s."),
     Verb.NOTIFICATION_SET_DELETED: gettext_lazy("%(who)s deleted the notification set %(target)s."),

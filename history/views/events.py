@@ -27,6 +27,7 @@ from history.presenters import event_rows, past_state
 from permissions.access import OfficeRequest
 from permissions.checks import Right
 from permissions.models import Team
+from teams import undo
 
 _COLUMN_WIDTHS = (20, 28, 28, 18, 14, 34, 34, 60, 40)
 _SPOOL_BYTES = 1024 * 1024  # bytes of a workbook
@@ -43,14 +44,22 @@ def event_list(request: OfficeRequest) -> HttpResponse:
 def user_event_list(request: OfficeRequest, pk: UUID) -> HttpResponse:
     user = get_object_or_404(User.objects.visible_to(request.user), pk=pk)
     may_export = Right.MANAGE_PROVIDER in request.rights and user.pk != request.user.pk
-    return _render_events(request, "history/user_history.html", user.pk, colleague=user, may_export=may_export)
+    context = {"colleague": user, "may_export": may_export, "undoable": _list_undoable(request, user.pk)}
+    return _render_events(request, "history/user_history.html", user.pk, **context)
 
 
 @page(Right.VIEW_AUDIT, methods=SAFE)
 @allow_replica
 def team_event_list(request: OfficeRequest, pk: UUID) -> HttpResponse:
     team = get_object_or_404(Team.objects.visible_to(request.user), pk=pk)
-    return _render_events(request, "history/team_history.html", team.pk, team=team)
+    undoable = _list_undoable(request, team.pk)
+    return _render_events(request, "history/team_history.html", team.pk, team=team, undoable=undoable)
+
+
+def _list_undoable(request: OfficeRequest, target_id: UUID) -> list[event_rows.EventRow]:
+    """Return the changes that can be undone, if the user may change such a target."""
+    events = undo.list_undoable_events(request.user.provider_id, target_id, request.rights)
+    return event_rows.present_events(events)
 
 
 def _render_events(request: OfficeRequest, template: str, subject: UUID | None = None, **context: Any) -> HttpResponse:

@@ -26,6 +26,7 @@ class RowNote(Enum):
     NO_ACCESS = auto()
     NO_INVITATION = auto()
     SAME_EMAIL = auto()
+    GIVEN_BY_TEAM = auto()
 
 
 @dataclass
@@ -120,6 +121,13 @@ _ROW_TEXTS = {
         " user in the list and choose “Resend invitation”.",
         "%(count)d invited users have no open invitation, and are not invited again: rows %(rows)s. To do so, select"
         " the users in the list and choose “Resend invitation”.",
+        "count",
+    ),
+    RowNote.GIVEN_BY_TEAM: ngettext_lazy(
+        "%(count)d user gets rights of the authorization set from a team already, so these do not become individual"
+        " rights: row %(rows)s.",
+        "%(count)d users get rights of the authorization set from a team already, so these do not become individual"
+        " rights: rows %(rows)s.",
         "count",
     ),
     RowNote.SAME_EMAIL: ngettext_lazy(

@@ -25,6 +25,7 @@ from teams.forms.teams import ConfirmCountForm, EmployerSelectionForm, SearchFor
 from teams.queries import filter_employers, sort_employers_by_match
 from teams.views.team_detail import redirect_deleted_team, render_employer_label, render_user_label
 from teams.views.teams import get_team_or_404, is_own_team
+from teams.views.undo import add_undo_message
 from users.status import annotate_statuses
 
 
@@ -48,7 +49,7 @@ def _build_add_all_context(found: "QuerySet[Any]", page: "KeysetPage[Any]", valu
 
 
 def _redirect_after_adding(request: OfficeRequest, team: Team, count: int, text: str) -> HttpResponse:
-    messages.success(request, text % {"count": count})
+    add_undo_message(request, text % {"count": count})
     add_resend_warnings(request, User.objects.filter(memberships__team=team))
     return redirect("teams:team_detail", team.pk)
 

@@ -8,6 +8,7 @@ from permissions.models import AuthorizationSet
 from permissions.views import SetPages
 from teams import sets
 from teams.forms.sets import AuthorizationSetForm
+from teams.views.undo import add_undo_message
 
 SET_PAGES = SetPages(
     namespace="teams",
@@ -24,6 +25,7 @@ SET_PAGES = SetPages(
     new_title=_("New set"),
     contents_label=_("Rights"),
     explanation=_("A set is a bundle of rights that you copy to a team or user. Copying only adds rights."),
+    report_saved=add_undo_message,
     change_hint=_("Changing the set does not grant or revoke any rights until you apply it again."),
     delete_hint=_("The set is deleted; no user loses any rights."),
     use_hint=ngettext_lazy(

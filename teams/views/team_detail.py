@@ -1,9 +1,8 @@
-"""The page of one team: its members, employers and rights, and changing each of them."""
+"""The page of one team: its members, employers and rights, and removing members and employers."""
 
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -19,16 +18,14 @@ from core.access import POST, SAFE, page
 from core.confirmation import Confirmation, is_confirmed, render_confirmation
 from core.errors import EditConflict
 from core.paging import build_pager_context, paginate_queryset
-from invitations.views.resend_warnings import add_resend_warnings
-from permissions import checks
 from permissions.access import OfficeRequest
 from permissions.action_helpers import get_team_rights
 from permissions.checks import LastAdministrator, Right
 from permissions.models import Employer, Team
-from teams.forms.rights import TeamRightsForm
 from teams.forms.teams import EmployerSelectionForm, SearchForm, UserSelectionForm
 from teams.queries import CountedTeam, filter_employers, list_missing_parts, sort_employers_by_match
 from teams.views.teams import get_team_or_404, is_own_team
+from teams.views.undo import add_undo_message
 from users.status import AccountStatus, UserWithAccountStatus, annotate_statuses, build_status_chip
 
 PAGE_SIZE = 25
@@ -148,7 +145,7 @@ def remove_users(request: OfficeRequest, pk: UUID) -> HttpResponse:
         messages.error(request, str(error))
     else:
         text = ngettext("%(count)s member has been removed.", "%(count)s members have been removed.", len(chosen))
-        messages.success(request, text % {"count": len(chosen)})
+        add_undo_message(request, text % {"count": len(chosen)})
     return redirect("teams:team_detail", team.pk)
 
 
@@ -175,27 +172,5 @@ def remove_employers(request: OfficeRequest, pk: UUID) -> HttpResponse:
         "%(count)s employers have been removed from the team.",
         len(chosen),
     )
-    messages.success(request, text % {"count": len(chosen)})
+    add_undo_message(request, text % {"count": len(chosen)})
     return redirect("teams:team_detail", team.pk)
-
-
-@page(Right.MANAGE_TEAMS)
-def change_team_rights(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    team = get_team_or_404(request, pk)
-    held, givable = get_team_rights(team), checks.get_grantable_rights(request.user)
-    form = TeamRightsForm(request.POST or None, team=team, held=held, givable=givable)
-    if request.method == "POST" and form.is_valid():
-        rights, version = form.cleaned_data["rights"], form.cleaned_data["version"]
-        try:
-            teams.actions.set_team_rights(team, rights, version=version, by=request.actor)
-        except EditConflict:
-            form.report_rights_conflict(team.version, held)
-        except LastAdministrator as error:
-            form.add_error(None, ValidationError(str(error), code="last_administrator"))
-        else:
-            messages.success(request, _("The rights of team %(name)s have been saved.") % {"name": team.name})
-            add_resend_warnings(request, User.objects.filter(memberships__team=team))
-            return redirect("teams:team_detail", team.pk)
-    locked_rights = [right for right in Right if right in held - givable]
-    context = {"team": team, "form": form, "locked_rights": locked_rights, "is_own": is_own_team(request, team)}
-    return render(request, "teams/change_rights.html", context)

@@ -35,6 +35,7 @@ from teams import exports
 from teams.forms.teams import NewTeamForm, SearchForm, TeamForm
 from teams.onboarding import get_onboarding_progress
 from teams.queries import CountedTeam, annotate_counts, filter_teams, list_missing_parts
+from teams.views.undo import add_undo_message
 
 
 @page(Right.VIEW_TEAMS, methods=SAFE)
@@ -112,7 +113,7 @@ def edit_team(request: OfficeRequest, pk: UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         with show_errors(form, saved=team):
             teams.actions.edit_team(team, **form.cleaned_data, by=request.actor)
-            messages.success(request, _("Team %(name)s has been saved.") % {"name": form.cleaned_data["name"]})
+            add_undo_message(request, _("Team %(name)s has been saved.") % {"name": form.cleaned_data["name"]})
             return redirect("teams:team_detail", team.pk)
     return render(request, "teams/edit.html", {"form": form, "team": team})
 

@@ -26,6 +26,7 @@ from permissions.models import Team
 from permissions.shortcuts import get_colleague_or_404, report_refusal
 from teams.forms.teams import SearchForm, TeamSelectionForm, render_team_label
 from teams.queries import CountedTeam, annotate_counts, filter_teams
+from teams.views.undo import add_undo_message
 
 
 @page(Right.VIEW_USERS, methods=SAFE)
@@ -74,7 +75,7 @@ def add_teams(request: OfficeRequest, pk: UUID) -> HttpResponse:
             text = ngettext(
                 "%(name)s has been added to %(count)s team.", "%(name)s has been added to %(count)s teams.", len(chosen)
             )
-            messages.success(request, text % {"name": user.full_name, "count": len(chosen)})
+            add_undo_message(request, text % {"name": user.full_name, "count": len(chosen)})
             add_resend_warnings(request, User.objects.filter(pk=user.pk))
             return redirect("teams:user_teams", user.pk)
     context = {"colleague": user, "form": form, "search": search, "rows": page.rows}
@@ -110,5 +111,5 @@ def leave_teams(request: OfficeRequest, pk: UUID) -> HttpResponse:
             "%(name)s has been removed from %(count)s team.", "%(name)s has been removed from %(count)s teams.",
             len(chosen),
         )  # fmt: skip
-        messages.success(request, text % {"name": user.full_name, "count": len(chosen)})
+        add_undo_message(request, text % {"name": user.full_name, "count": len(chosen)})
     return redirect("teams:user_teams", user.pk)

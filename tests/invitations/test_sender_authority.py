@@ -302,7 +302,7 @@ def test_changing_a_team_says_so_of_its_members(
     team = Team.objects.create(provider=office, name="Beheer")
     if path == "rights":
         teams.actions.change_members(team, add=people, by=actor(alice))
-        url, data = "teams:change_team_rights", {"rights": [Right.MANAGE_PROVIDER.value], "version": team.version}
+        url, data = "teams:change_team_rights", {"rights": [Right.MANAGE_PROVIDER.value], "sure": "1"}
         data["version"] = Team.objects.get().version
     elif path == "members":
         teams.actions.set_team_rights(team, [Right.VIEW_AUDIT], by=actor(alice))

@@ -89,6 +89,7 @@ HALF_HOUR = {  # what users may do, and the office
     "teams.employers.update_employer", "teams.employers.create_employer", "teams.employers.link_employer",
     "teams.exports.export_teams", "permissions.exports.grants.export_grants",
     "teams.initial_access.assign_initial_access", "teams.sets.apply_set", "teams.sets.update_set",
+    "teams.undo.undo_change",
     "teams.sets.create_set", "teams.sets.delete_set", "teams.sets.replace_with_set", "teams.sets.create_team_from_set",
     "permissions.exports.matrix.export_matrix", "oauth.consents.grant_consent", "imports.actions.request_execution",
     "users.password_overlap.end_previous_password",

@@ -387,7 +387,7 @@ def test_a_set_adds_and_equal_making_takes(alice: User, bob: User, office: Provi
     for target in (team, bob):
         sets.apply_set(made, target, by=by)
     assert codes(team) == {"view_audit", "view_hrm", "view_wages"}
-    assert sets.compare_with_set(made, sets.get_target_rights(team)) == ([], [Right.VIEW_AUDIT])
+    assert sets.compare_with_set(made, sets.get_target_rights(team)) == ([], [Right.VIEW_AUDIT], [])
     assert checks.individual_rights(bob) == {Right.VIEW_HRM, Right.VIEW_WAGES}
     assert [bool(use.difference) for use in sets.list_set_deviations(made.provider)[made.pk]] == [True, False]
     sets.replace_with_set(made, team, by=by)

@@ -8,6 +8,7 @@ from django.utils.translation import gettext
 from accounts.models import Provider, User
 from permissions.checks import Right
 from permissions.models import Employer
+from tests.helpers.users import make_user
 from tests.teams.test_user_rights import employer, give, put
 
 pytestmark = pytest.mark.django_db
@@ -103,3 +104,17 @@ def test_other_offices_and_users_without_the_right_are_refused(
     give(bob, Right.VIEW_USERS)
     assert bob_client.get(why(alice)).status_code == 200
     assert alice_client.post(WHO).status_code == 405
+
+
+def test_a_team_is_recommended_with_whom_it_reaches(alice_client: Client, bob: User, office: Provider) -> None:
+    others = [make_user(office, username=f"u{number}") for number in range(3)]
+    bakker = Employer.objects.create(provider=office, number=7, name="Bakker")
+    put(office, "Loon Noord", [bob, *others], [bakker], Right.VIEW_WAGES)
+    give(bob, Right.VIEW_HRM)
+    path = reverse("teams:explain_user_right", args=[bob.pk])
+    for right in (Right.VIEW_HRM, Right.VIEW_TAX_RETURNS):  # an individual right, and one that the user lacks
+        page = alice_client.get(path, {"right": right, "employer": bakker.pk})
+        assert "via team Loon Noord (raakt 3 collega’s)" in page.text
+        assert "aanbevolen" in page.text
+    page = alice_client.get(path, {"right": Right.VIEW_WAGES, "employer": bakker.pk})
+    assert "aanbevolen" not in page.text, "a team gives it already"

@@ -168,7 +168,7 @@ def test_the_last_administrator_stays_in_the_team(
     version = Team.objects.get().version
     assert alice_client.post(url("remove_users", team), {"users": [boss.pk], "sure": "1"}).status_code == 302
     assert alice_client.post(url("delete_team", team), {"version": version}).context["confirmation"].error
-    response = alice_client.post(url("change_team_rights", team), {"rights": [], "version": version})
+    response = alice_client.post(url("change_team_rights", team), {"rights": [], "version": version, "sure": "1"})
     assert code(response, "__all__") == "last_administrator"
     assert members(team) == {"Baas"}
 

@@ -14,8 +14,9 @@ from permissions import checks
 from permissions.catalog import sort_rights
 from permissions.checks import Right
 from permissions.models import AuthorizationSet, Team
-from teams.forms.rights import RightsField
+from permissions.rights_grid import RightsField
 from teams.forms.teams import render_team_label
+from teams.initial_access import preview_set
 from teams.queries import annotate_counts
 
 MAX_TEAMS_SHOWN = 100
@@ -44,7 +45,7 @@ class InitialAccessForm(forms.Form):
         blank=True,
         empty_label=_("No set"),
         widget=forms.RadioSelect,
-        help_text=_("The rights of the set become individual rights."),
+        help_text=_("The rights of the set become individual rights, except those that the chosen teams give."),
     )
     rights = RightsField(label=_("Individual rights"))
     signal_set = forms.ModelChoiceField(
@@ -119,6 +120,13 @@ class InitialAccessForm(forms.Form):
     @property
     def notification_set(self) -> NotificationSet | None:
         return self.cleaned_data.get("signal_set")
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What the new user gets, for the page that asks; `set_difference` is what the set adds to the teams."""
+        access, chosen = self.initial_access, self.cleaned_data.get("authorization_set")
+        difference = preview_set(chosen, access["teams"]) if chosen else None
+        return access | {"notification_set": self.notification_set, "set_difference": difference}
 
     @property
     def initial_values(self) -> dict[str, Any]:

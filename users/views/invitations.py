@@ -98,7 +98,7 @@ def send_invitation(request: OfficeRequest) -> HttpResponse:
     context = {
         "concept": draft_id,
         "back": back,
-        "given": access and {**access.initial_access, "notification_set": access.notification_set},
+        "given": access and access.summary,
         "colleague": user,
         "namesakes": find_users_with_email(request.user.office, user.email),
         "preview": _render_preview(request, details, text or get_office_text(request.user.office)),
