@@ -14,11 +14,14 @@ from uuid import UUID
 from django.core import signing
 from django.db.models import F, Model, Q, QuerySet
 from django.db.models.expressions import Combinable
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
 
 PAGE_SIZE = 50
+MAX_COUNT = 10_000  # rows of a list are counted up to here
 NAME_SORT: Mapping[str, Combinable] = {"name": F("sort_name")}
 PagedModelT = TypeVar("PagedModelT", bound=Model)
 
@@ -180,6 +183,12 @@ def paginate_list(rows: Sequence[ListItemT], *, cursor: str) -> ListPage[ListIte
 
 def build_query_string(**values: str) -> str:
     return "?" + urlencode({name: value for name, value in values.items() if value})
+
+
+def format_count(count: int) -> str:
+    """Return a number counted up to MAX_COUNT + 1, with thousands grouped: "1,032", or "over 10,000"."""
+    text = number_format(min(count, MAX_COUNT), force_grouping=True)
+    return _("over %(count)s") % {"count": text} if count > MAX_COUNT else text
 
 
 def build_pager_context(
