@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from permissions import checks
+from permissions.access_ways import AccessWay, list_access_ways
 from permissions.catalog import Right, RightLevel
 from permissions.effective import InactiveReason, list_inactive_reasons
 from permissions.models import Employer, Team, TeamEmployer, TeamMember, TeamRight
@@ -93,6 +94,7 @@ class GrantPath:
 class AccessExplanation:
     """Whether the user may use the right now, by which paths, and what blocks all of them.
 
+    `ways` has what could become a path as well, with the missing links.
     `revocation` is the smallest change that removes the right, empty if the user does not have it. `grant` is the
     smallest change that gives it: empty if the user has it, None if it is impossible because there is no team or
     because an SSO/Webservice user would manage the office.
@@ -100,13 +102,14 @@ class AccessExplanation:
 
     is_allowed: bool
     paths: list[GrantPath]
+    ways: list[AccessWay]
     inactive_reasons: list[InactiveReason]
     missing_products: tuple[Product, ...]
     revocation: list[AccessChange]
     grant: list[AccessChange] | None
 
 
-class _TeamContext(NamedTuple):
+class TeamContext(NamedTuple):
     team: Team
     has_user: bool
     gives: list[Right]
@@ -133,10 +136,11 @@ def explain_access(user: User, right: Right, employer: Employer | None = None) -
         built = _find_smallest_grant(user, right, places, own, employer)
         grant = None if built is None else [*(grant or []), *built]
     revocation = _find_smallest_revocation(places, own, employer) if is_allowed else []
-    return AccessExplanation(is_allowed, paths, inactive_reasons, missing_products, revocation, grant)
+    ways = list_access_ways(places, own, right, employer)
+    return AccessExplanation(is_allowed, paths, ways, inactive_reasons, missing_products, revocation, grant)
 
 
-def _load_team_contexts(user: User, right: Right, employer: Employer | None) -> list[_TeamContext]:
+def _load_team_contexts(user: User, right: Right, employer: Employer | None) -> list[TeamContext]:
     there = (
         TeamEmployer.objects.filter(team=OuterRef("pk"), employer=employer) if employer else TeamEmployer.objects.none()
     )
@@ -148,12 +152,12 @@ def _load_team_contexts(user: User, right: Right, employer: Employer | None) -> 
     for team_id, code in rows.values_list("team_id", "right"):
         gives.setdefault(team_id, []).append(Right(code))
     return [
-        _TeamContext(team, team.has_user, sorted(gives.get(team.pk, [])), employer is None or team.has_employer)
+        TeamContext(team, team.has_user, sorted(gives.get(team.pk, [])), employer is None or team.has_employer)
         for team in teams.order_by("sort_name", "pk")
     ]
 
 
-def _list_grant_paths(places: list[_TeamContext], own: list[Right], employer: Employer | None) -> list[GrantPath]:
+def _list_grant_paths(places: list[TeamContext], own: list[Right], employer: Employer | None) -> list[GrantPath]:
     mine = [place for place in places if place.has_user]
     paths = [GrantPath(by, False, place.team, place.has_employer) for place in mine for by in place.gives]
     if employer is None:
@@ -165,7 +169,7 @@ def _list_grant_paths(places: list[_TeamContext], own: list[Right], employer: Em
 
 
 def _find_smallest_revocation(
-    places: list[_TeamContext], own: list[Right], employer: Employer | None
+    places: list[TeamContext], own: list[Right], employer: Employer | None
 ) -> list[AccessChange]:
     """Return the fewest steps after which no path is open, preferring steps that affect only the user."""
     bringing = [place for place in places if place.has_user and place.has_employer]
@@ -177,7 +181,7 @@ def _find_smallest_revocation(
 
 
 def _find_smallest_grant(
-    user: User, right: Right, places: list[_TeamContext], own: list[Right], employer: Employer | None
+    user: User, right: Right, places: list[TeamContext], own: list[Right], employer: Employer | None
 ) -> list[AccessChange] | None:
     """Return the fewest steps that open a path, preferring an unchanged existing team, then an individual right."""
     impossible = checks.get_impossible_rights(user.login_method)

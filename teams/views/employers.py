@@ -46,6 +46,7 @@ def list_employers(request: OfficeRequest) -> HttpResponse:
         "rows": page.rows,
         "filtered": any(values.values()),
         "may_link": Right.MANAGE_TEAMS in request.rights,
+        "may_view_users": Right.VIEW_USERS in request.rights,
     } | build_pager_context(page, **values)
     return render(request, "teams/employers.html", context)
 
@@ -86,6 +87,7 @@ def edit_employer(request: OfficeRequest, pk: UUID) -> HttpResponse:
         "teams": linked.order_by("sort_name", "pk")[:MAX_TEAMS_LISTED],
         "may_link": Right.MANAGE_TEAMS in request.rights,
         "may_view": Right.VIEW_TEAMS in request.rights,
+        "may_view_users": Right.VIEW_USERS in request.rights,
     }
     return render(request, "teams/employer.html", context)
 
