@@ -265,6 +265,11 @@ class User(KeyedModel, PreviousPassword, AbstractBaseUser):
                 condition=Q(login_method="sso_webservice", blocked_at=None),
                 name="user_by_password_age",
             ),
+            # For who came and left, on the home page.
+            models.Index(
+                fields=["provider", "accepted_at"], condition=Q(accepted_at__isnull=False), name="user_by_acceptance"
+            ),
+            models.Index(fields=["provider", "blocked_at"], condition=Q(blocked_at__isnull=False), name="user_blocked"),
         ]
 
     def __str__(self) -> str:

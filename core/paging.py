@@ -198,6 +198,12 @@ def format_count(count: int) -> str:
     return _("over %(count)s") % {"count": text} if count > MAX_COUNT else text
 
 
+def format_short_count(count: int, limit: int = MAX_COUNT) -> str:
+    """Return a count for a narrow place, with a plus beyond `limit`: "1,032", or "10,000+"."""
+    shown = number_format(min(count, limit), force_grouping=True)
+    return f"{shown}+" if count > limit else shown
+
+
 @dataclass(frozen=True)
 class PageRange:
     """Where a page is in its list, as far as is known: "1–50 of 1,032"."""

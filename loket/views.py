@@ -29,30 +29,43 @@ from permissions.access_summary import summarize_access
 from permissions.checks import Right, effective_rights, list_active_administrators
 from teams.onboarding import get_onboarding_progress
 from users.alerts import count_alerts, list_alert_reasons
+from users.overview_charts import build_overview_context, sort_alerts
 
 _SIGN_IN_PAGES = ("login", "second_step", "enter_recovery_code")
 RETRY_AFTER_SECONDS = 5  # seconds
 MAX_HELPERS = 3  # administrators named on an error page
+MAX_TASKS = 6  # alerts shown in full
 LOW_RECOVERY_CODES = 3  # unused recovery codes at which users are asked to generate new ones
 
 
 @page(Access.OWN_ACCOUNT, methods=SAFE, impersonation=DuringImpersonation.READ_ONLY)
 def home(request: OfficeRequest) -> HttpResponse:
-    """Show the home page: alerts or available rights, the user's own tasks and the newest notifications."""
+    """Show the home page: figures and alerts, or available rights, and the newest notifications."""
     if request.user.is_support:
         return redirect("admin:index")
     held = request.rights
     manages = {Right.VIEW_USERS, Right.MANAGE_USERS} <= held
-    context = {
+    alerts = count_alerts(request.user, list_alert_reasons(held))
+    context: dict[str, Any] = {
         "manages": manages,
         "may_invite": Right.MANAGE_USERS in held,
-        "alerts": count_alerts(request.user, list_alert_reasons(held)),
+        "alerts": alerts,
         "beginning": get_onboarding_progress(request.user) if manages and Right.MANAGE_TEAMS in held else None,
         "codes_left": _count_low_recovery_codes(request.user),
+        "greeting": _get_greeting(),
     }
+    if manages and not context["beginning"]:
+        context |= build_overview_context(request.user, held)
+        tasks = sort_alerts([*alerts, context["single_payroll"]])
+        context |= {"task_count": len(tasks), "tasks": tasks[:MAX_TASKS], "other_tasks": tasks[MAX_TASKS:]}
     if not manages:
         context |= {"access_groups": summarize_access(request.user), "may_see_teams": Right.VIEW_TEAMS in held}
     return render(request, "users/home.html", context | get_home_context(request))
+
+
+def _get_greeting() -> str:
+    hour = timezone.localtime().hour
+    return _("Good morning") if hour < 12 else _("Good afternoon") if hour < 18 else _("Good evening")
 
 
 def _count_low_recovery_codes(user: User) -> int | None:

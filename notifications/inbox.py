@@ -8,8 +8,7 @@ from django.core.cache import cache
 from django.db.models import F, QuerySet
 
 from accounts.models import User
-from core.lists import MAX_COUNT
-from core.paging import KeysetPage, paginate_queryset
+from core.paging import MAX_COUNT, KeysetPage, paginate_queryset
 from notifications.models import Notification
 
 HOME_PAGE_LIMIT = 5

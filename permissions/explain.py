@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from permissions import checks
+from permissions.access_ways import AccessWay, list_access_ways
 from permissions.catalog import Right, RightLevel
 from permissions.effective import InactiveReason, list_inactive_reasons
 from permissions.models import Employer, Team, TeamEmployer, TeamMember, TeamRight
@@ -94,6 +95,7 @@ class GrantPath:
 class AccessExplanation:
     """Whether the user may use the right now, by which paths, and what blocks all of them.
 
+    `ways` has what could become a path as well, with the missing links.
     `revocation` is the smallest change that removes the right, empty if the user does not have it. `grant` is the
     smallest change that gives it: empty if the user has it, None if it is impossible because there is no team or
     because an SSO/Webservice user would manage the office. `team_grant` is the smallest one by which a team gives it,
@@ -102,6 +104,7 @@ class AccessExplanation:
 
     is_allowed: bool
     paths: list[GrantPath]
+    ways: list[AccessWay]
     inactive_reasons: list[InactiveReason]
     missing_products: tuple[Product, ...]
     revocation: list[AccessChange]
@@ -121,7 +124,7 @@ class AccessExplanation:
         return next((change.other_member_count for change in self.team_grant), 0)
 
 
-class _TeamContext(NamedTuple):
+class TeamContext(NamedTuple):
     team: Team
     has_user: bool
     gives: list[Right]
@@ -153,10 +156,11 @@ def explain_access(user: User, right: Right, employer: Employer | None = None) -
     team_grant = [] if is_by_team else _find_smallest_team_grant(user, right, places)
     if grant and grant[-len(team_grant) :] == team_grant:
         team_grant = []  # said already
-    return AccessExplanation(is_allowed, paths, inactive_reasons, missing_products, revocation, grant, team_grant)
+    ways = list_access_ways(places, own, right, employer)
+    return AccessExplanation(is_allowed, paths, ways, inactive_reasons, missing_products, revocation, grant, team_grant)
 
 
-def _load_team_contexts(user: User, right: Right, employer: Employer | None) -> list[_TeamContext]:
+def _load_team_contexts(user: User, right: Right, employer: Employer | None) -> list[TeamContext]:
     there = (
         TeamEmployer.objects.filter(team=OuterRef("pk"), employer=employer) if employer else TeamEmployer.objects.none()
     )
@@ -170,7 +174,7 @@ def _load_team_contexts(user: User, right: Right, employer: Employer | None) -> 
     for team_id, code in rows.values_list("team_id", "right"):
         gives.setdefault(team_id, []).append(Right(code))
     return [
-        _TeamContext(
+        TeamContext(
             team,
             team.has_user,
             sorted(gives.get(team.pk, [])),
@@ -181,7 +185,7 @@ def _load_team_contexts(user: User, right: Right, employer: Employer | None) -> 
     ]
 
 
-def _list_grant_paths(places: list[_TeamContext], own: list[Right], employer: Employer | None) -> list[GrantPath]:
+def _list_grant_paths(places: list[TeamContext], own: list[Right], employer: Employer | None) -> list[GrantPath]:
     mine = [place for place in places if place.has_user]
     paths = [GrantPath(by, False, place.team, place.has_employer) for place in mine for by in place.gives]
     if employer is None:
@@ -193,7 +197,7 @@ def _list_grant_paths(places: list[_TeamContext], own: list[Right], employer: Em
 
 
 def _find_smallest_revocation(
-    places: list[_TeamContext], own: list[Right], employer: Employer | None
+    places: list[TeamContext], own: list[Right], employer: Employer | None
 ) -> list[AccessChange]:
     """Return the fewest steps after which no path is open, preferring steps that affect only the user."""
     bringing = [place for place in places if place.has_user and place.has_employer]
@@ -205,7 +209,7 @@ def _find_smallest_revocation(
 
 
 def _find_smallest_grant(
-    user: User, right: Right, places: list[_TeamContext], own: list[Right], employer: Employer | None
+    user: User, right: Right, places: list[TeamContext], own: list[Right], employer: Employer | None
 ) -> list[AccessChange] | None:
     """Return the fewest steps that open a path, preferring an unchanged existing team, then an individual right."""
     if right in checks.get_impossible_rights(user.login_method):
@@ -219,7 +223,7 @@ def _find_smallest_grant(
     return min(options, key=_measure_steps, default=None)
 
 
-def _find_smallest_team_grant(user: User, right: Right, places: list[_TeamContext]) -> list[AccessChange]:
+def _find_smallest_team_grant(user: User, right: Right, places: list[TeamContext]) -> list[AccessChange]:
     """Return the fewest steps by which a team gives the right, reaching the fewest other users; empty for none."""
     if right in checks.get_impossible_rights(user.login_method):
         return []
@@ -227,7 +231,7 @@ def _find_smallest_team_grant(user: User, right: Right, places: list[_TeamContex
     return min(options, key=lambda steps: (*_measure_steps(steps), steps[0].other_member_count), default=[])
 
 
-def _list_open_teams(user: User, places: list[_TeamContext]) -> list[_TeamContext]:
+def _list_open_teams(user: User, places: list[TeamContext]) -> list[TeamContext]:
     """Return the teams that the user can be in: none that gives a right which the login method excludes."""
     impossible = checks.get_impossible_rights(user.login_method)
     granting = TeamRight.objects.filter(provider=user.provider_id, right__in=impossible)
@@ -235,7 +239,7 @@ def _list_open_teams(user: User, places: list[_TeamContext]) -> list[_TeamContex
     return [place for place in places if place.team.pk not in excluded]
 
 
-def _list_team_steps(place: _TeamContext, right: Right | None) -> list[AccessChange]:
+def _list_team_steps(place: TeamContext, right: Right | None) -> list[AccessChange]:
     """Return the steps by which the team brings the user to the employer, with the right if there is one."""
     needed = {
         AccessChangeType.JOIN: not place.has_user,

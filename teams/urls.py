@@ -7,6 +7,7 @@ from teams.sets import apply_set, replace_with_set
 from teams.views import (
     compare,
     deviations,
+    employer_access,
     employers,
     explain,
     matrix,
@@ -78,6 +79,7 @@ urlpatterns = [
     path("terugdraaien/<uuid:pk>/", undo.undo_change, name="undo_change"),
     path("werkgevers/", employers.list_employers, name="employer_list"),
     path("werkgevers/nieuw/", employers.create_employer, name="create_employer"),
-    path("werkgevers/<uuid:pk>/", employers.edit_employer, name="edit_employer"),
+    path("werkgevers/<uuid:pk>/", employer_access.employer_detail, name="employer_detail"),
+    path("werkgevers/<uuid:pk>/gegevens/", employers.edit_employer, name="edit_employer"),
     path("werkgevers/<uuid:pk>/teams/", employers.link_teams, name="link_teams"),
 ]

@@ -7,14 +7,17 @@ from typing import Any, NamedTuple, cast
 
 from django.db import models
 from django.db.models import Case, Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format, number_format
+from django.utils.formats import date_format
 from django.utils.functional import Promise
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext_lazy, pgettext_lazy
 
 from accounts.models import Provider, User
 from authentication.mfa.status import TwoFactorStatus, filter_missing_factor, find_first_due
+from core.paging import MAX_COUNT, format_count
 from invitations.models import Invitation
 from outbox.models import Message
 from permissions.checks import Right
@@ -23,8 +26,6 @@ from permissions.models import IndividualRight, TeamMember
 from users.dormant_accounts import ReviewReason, ReviewThresholds, filter_users_to_review
 from users.status import AccountStatus, UserWithStatuses, annotate_account_status
 
-_ALERT_ICONS = {"danger": "✕", "warning": "◔", "": "○"}
-MAX_ALERT_COUNT = 10_000  # counting stops here
 EXPIRING_WITHIN, ENDING_WITHIN = timedelta(days=2), timedelta(days=14)
 
 
@@ -50,42 +51,44 @@ _INVITATION_REASONS = (
 
 class _AlertTexts(NamedTuple):
     tone: str
+    icon: str
+    action: Promise
     sentence: Any  # of ngettext_lazy, for which django-stubs has no type that takes values
     advice: Promise
 
 
 _ALERT_TEXTS = {
     AlertReason.UNDELIVERED: _AlertTexts(
-        "danger",
+        "danger", "mail", pgettext_lazy("alert", "Correct"),
         ngettext_lazy("%(count)s invitation was not delivered", "%(count)s invitations were not delivered", "number"),
         gettext_lazy("Check the address and resend the invitation."),
     ),
     AlertReason.LOCKED: _AlertTexts(
-        "danger",
+        "danger", "lock", pgettext_lazy("alert", "Resend"),
         ngettext_lazy("%(count)s invitation is locked", "%(count)s invitations are locked", "number"),
         gettext_lazy("An incorrect code was entered too many times. Resend the invitation."),
     ),
     AlertReason.REFUSED: _AlertTexts(
-        "danger",
+        "danger", "mail", pgettext_lazy("alert", "Resend"),
         ngettext_lazy(
             "%(count)s invitation could not be accepted", "%(count)s invitations could not be accepted", "number"
         ),
         gettext_lazy("The sender no longer has enough rights. An administrator must resend the invitation."),
     ),
     AlertReason.EXPIRED: _AlertTexts(
-        "danger",
+        "danger", "clock", pgettext_lazy("alert", "Resend"),
         ngettext_lazy("%(count)s invitation has expired", "%(count)s invitations have expired", "number"),
         gettext_lazy("The link no longer works. Resend or revoke the invitation."),
     ),
     AlertReason.EXPIRING: _AlertTexts(
-        "warning",
+        "warning", "clock", pgettext_lazy("alert", "View"),
         ngettext_lazy(
             "%(count)s invitation expires within 2 days", "%(count)s invitations expire within 2 days", "number"
         ),
         gettext_lazy("Remind your colleague or resend the invitation."),
     ),
     AlertReason.TWO_FACTOR: _AlertTexts(
-        "warning",
+        "warning", "shieldx", pgettext_lazy("alert", "View"),
         ngettext_lazy(
             "%(count)s colleague must still set up two-factor", "%(count)s colleagues must still set up two-factor",
             "number",
@@ -93,19 +96,19 @@ _ALERT_TEXTS = {
         gettext_lazy("Rights are inactive without two-factor. Ask your colleagues to set it up."),
     ),
     AlertReason.WITHOUT_RIGHTS: _AlertTexts(
-        "warning",
+        "warning", "team", pgettext_lazy("alert", "Choose teams"),
         ngettext_lazy(
             "%(count)s colleague has no team and no rights", "%(count)s colleagues have no team and no rights", "number"
         ),
         gettext_lazy("Users without a team cannot do anything. Choose a team."),
     ),
     AlertReason.ENDING: _AlertTexts(
-        "warning",
+        "warning", "clock", pgettext_lazy("alert", "View"),
         ngettext_lazy("%(count)s account ends within 14 days", "%(count)s accounts end within 14 days", "number"),
         gettext_lazy("Extend the end date for colleagues who are staying."),
     ),
     AlertReason.DORMANT: _AlertTexts(
-        "",
+        "", "clock", pgettext_lazy("alert", "Clean up"),
         ngettext_lazy(
             "%(count)s account has not been used for 90 days",
             "%(count)s accounts have not been used for 90 days",
@@ -130,15 +133,20 @@ class Alert:
 
     @property
     def icon(self) -> str:
-        return _ALERT_ICONS[self.tone]
+        return _ALERT_TEXTS[self.reason].icon
+
+    @property
+    def action(self) -> Promise:
+        return _ALERT_TEXTS[self.reason].action
+
+    @property
+    def url(self) -> str:
+        return f"{reverse('users:user_list')}?attention={self.reason.value}"
 
     @property
     def sentence(self) -> str:
-        is_capped = self.count >= MAX_ALERT_COUNT
-        count = number_format(self.count, force_grouping=True)
-        if is_capped:
-            count = _("%(count)s or more") % {"count": count}
-        return str(_ALERT_TEXTS[self.reason].sentence % {"number": self.count, "count": count})
+        values = {"number": self.count, "count": format_count(self.count)}
+        return capfirst(str(_ALERT_TEXTS[self.reason].sentence % values))
 
     @property
     def advice(self) -> str:
@@ -205,18 +213,18 @@ def list_alert_reasons(held: Container[Right]) -> list[AlertReason]:
 
 
 def count_alerts(user: User, reasons: Collection[AlertReason]) -> list[Alert]:
-    """Return the alerts of `reasons` in the office of `user`, each counted up to MAX_ALERT_COUNT.
+    """Return the alerts of `reasons` in the office of `user`, each counted up to MAX_COUNT + 1.
 
     One query, or two if the office requires two-factor of all its users.
     """
     if not reasons:
         return []
-    parts = build_alert_counts(user, reasons, limit=MAX_ALERT_COUNT)
+    parts = build_alert_counts(user, reasons, limit=MAX_COUNT + 1)
     counts = dict(parts[0].union(*parts[1:], all=True).values_list("alert", "number"))
     return [
         Alert(
             reason,
-            min(number, MAX_ALERT_COUNT),
+            number,
             find_first_due(_filter_missing(user), user.office) if reason is AlertReason.TWO_FACTOR else None,
         )
         for reason in AlertReason

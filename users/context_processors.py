@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from accounts.models import User
-from core.lists import format_count
+from core.paging import format_short_count
 from permissions.checks import Right
 from permissions.menu import MenuEntry, list_office_entries, list_support_entries
 from users.menu_counts import get_menu_counts
@@ -57,4 +57,4 @@ def _build_groups(
 def _format(counts: dict[str, int], name: str) -> str:
     """Return the count as text, "" for zero."""
     count = counts.get(name, 0)
-    return format_count(count) if count else ""
+    return format_short_count(count) if count else ""

@@ -7,7 +7,7 @@ from django.core.cache import cache
 from django.db.models import QuerySet, Value
 
 from accounts.models import Provider, User
-from core.lists import MAX_COUNT
+from core.paging import MAX_COUNT
 from notifications.inbox import get_cached_unread_count
 from permissions.checks import Right
 from permissions.models import Employer, Team

@@ -53,6 +53,7 @@ def list_employers(request: OfficeRequest) -> HttpResponse:
         "rows": page.rows,
         "filtered": any(values.values()),
         "may_link": Right.MANAGE_TEAMS in request.rights,
+        "may_view_users": Right.VIEW_USERS in request.rights,
         "best_first": bool(values["q"]),
         "results": "teams/_employer_results.html",
         **build_counted_pager_context(page, span, values),
@@ -96,6 +97,7 @@ def edit_employer(request: OfficeRequest, pk: UUID) -> HttpResponse:
         "teams": linked.order_by("sort_name", "pk")[:MAX_TEAMS_LISTED],
         "may_link": Right.MANAGE_TEAMS in request.rights,
         "may_view": Right.VIEW_TEAMS in request.rights,
+        "may_view_users": Right.VIEW_USERS in request.rights,
     }
     return render(request, "teams/employer.html", context)
 

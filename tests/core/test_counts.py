@@ -3,7 +3,7 @@
 import pytest
 from django.utils import translation
 
-from core.lists import format_count
+from core.paging import format_short_count
 
 
 @pytest.mark.parametrize(
@@ -12,8 +12,8 @@ from core.lists import format_count
 )
 def test_a_count_has_separators_and_stops_at_the_limit(count: int, language: str, shown: str) -> None:
     with translation.override(language):
-        assert format_count(count) == shown
+        assert format_short_count(count) == shown
 
 
 def test_the_limit_can_be_lower() -> None:
-    assert format_count(12, limit=9) == "9+"
+    assert format_short_count(12, limit=9) == "9+"
