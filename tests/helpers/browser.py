@@ -94,6 +94,13 @@ class Visitor:
         assert navigation.value.status == status, f"{self.path}: {navigation.value.status}"
         self.examine()
 
+    def enter_code(self, code: str) -> None:
+        """Fill in the code of an app that is being added, which submits the form, and examine the next page."""
+        self.expected = ""
+        with self.page.expect_navigation():
+            self.page.locator("main [name=code]").fill(code)
+        self.examine()
+
     def follow(self, selector: str) -> None:
         """Follow the first visible link that matches a selector, and examine the next page."""
         self.expected = ""

@@ -64,6 +64,11 @@ class Camera:
         with self.page.expect_navigation():
             self.page.locator("main button.primary").first.click()
 
+    def enter_code(self, code: str) -> None:
+        """Fill in a code, which submits its form."""
+        with self.page.expect_navigation():
+            self.page.locator("main [name=code]").fill(code)
+
     def sign_in(self, username: str, password: str) -> None:
         self.go("/inloggen/")
         self.send(username=username, password=password)

@@ -62,7 +62,7 @@ def test_it_shows_the_pages_to_the_administrator(alice_client: Client, bob: User
 def test_the_page_has_a_fixed_number_of_queries(
     alice_client: Client, bob: User, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(18):
         alice_client.get(reverse("users:user_detail", args=[bob.pk]))
 
 

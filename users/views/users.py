@@ -21,6 +21,7 @@ from permissions.checks import LastAdministrator, Right
 from permissions.shortcuts import render_form, show_errors
 from users.forms.users import EditUserForm
 from users.status import UserWithStatuses, annotate_statuses, build_status_chip, build_two_factor_chip
+from users.user_summary import build_invitation_progress, find_next_step, get_last_code
 
 
 def _get_user(request: OfficeRequest, pk: UUID) -> UserWithStatuses:
@@ -32,23 +33,33 @@ def user_detail(request: OfficeRequest, pk: UUID) -> HttpResponse:
     user = _get_user(request, pk)
     authority = checks.has_authority_over(request.actor, user)
     manages = Right.MANAGE_USERS in request.rights
-    invitation = getattr(user, "invitation", None) if user.accepted_at is None else None
-    code = invitation and invitation.codes.select_related("message").order_by("-sent_at").first()
+    may_act = manages and authority
+    is_old = user.is_webservice_user and passwords.is_password_old(user.password_changed_at)
+    holds_nothing = checks.has_no_rights(user)
     context = {
         "colleague": user,
         "chip": build_status_chip(user),
         "two_factor": build_two_factor_chip(user),
-        "invitation": invitation,
-        "code": code,
         "email_change": getattr(user, "email_change", None),
-        "password_is_old": user.is_webservice_user and passwords.is_password_old(user.password_changed_at),
-        "holds_nothing": checks.has_no_rights(user),
+        "password_is_old": is_old,
+        "holds_nothing": holds_nothing,
         "two_factor_rules": checks.two_factor_rules(user),
         "has_integrations": user.consents.exists(),
-        "may_act": manages and authority,
+        "may_act": may_act,
         "lacks_authority": manages and not authority,
         "is_self": user.pk == request.user.pk,
     }
+    if may_act:
+        context["next_step"] = find_next_step(
+            user,
+            has_old_password=is_old,
+            holds_nothing=holds_nothing,
+            may_manage_teams=Right.MANAGE_TEAMS in request.rights,
+        )
+    if invitation := getattr(user, "invitation", None):
+        code = get_last_code(invitation)
+        context |= {"invitation": invitation, "code": code}
+        context["progress"] = build_invitation_progress(user, invitation, code)
     return render(request, "users/user.html", context)
 
 
