@@ -14,12 +14,13 @@ _MenuEntry = tuple[str, str, str, Right | None]  # group, title, URL, required r
 
 
 def menu(request: HttpRequest) -> dict[str, Any]:
-    """Add `menu`: a list of {title, entries: [{title, url, current}]}."""
+    """Add `menu`, a list of {title, entries: [{title, url, current}]}, and `quick_search_url`, '' for support."""
     held = getattr(request, "rights", None)
     if held is None:
         return {}
     user = request.user
-    pages = _list_support_entries() if isinstance(user, User) and user.is_support else _list_office_entries()
+    is_support = isinstance(user, User) and user.is_support
+    pages = _list_support_entries() if is_support else _list_office_entries()
     # The current entry is the one with the longest matching prefix: the page of texts is below that of the office.
     above = [url for _group, _title, url, _right in pages if url != "/" and request.path.startswith(url)]
     here = max(above, key=len, default="/" if request.path == "/" else "")
@@ -27,7 +28,10 @@ def menu(request: HttpRequest) -> dict[str, Any]:
     for group, title, url, right in pages:
         if right is None or right in held:
             groups.setdefault(group, []).append({"title": title, "url": url, "current": url == here})
-    return {"menu": [{"title": title, "entries": entries} for title, entries in groups.items()]}
+    return {
+        "menu": [{"title": title, "entries": entries} for title, entries in groups.items()],
+        "quick_search_url": "" if is_support else reverse("users:quick_search"),
+    }
 
 
 def get_page_by_right() -> dict[Right, str]:
