@@ -34,7 +34,7 @@ class PickerSelect(forms.Select):
 
 def _render_choice(key: Any, label: Any, chosen: Iterable[str]) -> SafeString:
     if isinstance(label, list | tuple):
-        options = format_html_join("", "{}", ((_render_choice(*option, chosen),) for option in label))
+        options = format_html_join("", "{}", ((_render_choice(key, text, chosen),) for key, text in label))
         return format_html('<optgroup label="{}">{}</optgroup>', key, options)
     selected = mark_safe(" selected") if str(key) in chosen else ""
     return format_html('<option value="{}"{}>{}</option>', key, selected, label)

@@ -1,7 +1,7 @@
 """What an invitation comes to while it is filled in: its e-mail and the rights it grants. Nothing is stored or sent."""
 
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from django.utils import timezone
 from django.utils.html import escape
@@ -39,11 +39,9 @@ def render_preview(provider: Provider, details: UserDetails, text: EmailText) ->
 
 def render_typed_preview(provider: Provider, values: dict[str, Any], text: EmailText) -> dict[str, SafeString]:
     """Return the subject and body of the e-mail as HTML, with what was typed in `values` marked."""
-    details = UserDetails(two_factor_required=bool(values.get("two_factor_required")))
-    for name in _NAME_FIELDS:
-        if typed := values.get(name):
-            details[name] = f"{_TYPED}{typed}{_END}"
-    rendered = render_preview(provider, details, text)
+    typed = {name: f"{_TYPED}{values[name]}{_END}" for name in _NAME_FIELDS if values.get(name)}
+    details = {"two_factor_required": bool(values.get("two_factor_required")), **typed}
+    rendered = render_preview(provider, cast(UserDetails, details), text)
     return {"subject": _mark_typed(rendered.subject), "body": _mark_typed(rendered.body)}
 
 
