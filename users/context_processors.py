@@ -4,6 +4,7 @@ from collections.abc import Container
 from typing import Any
 
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
 from accounts.models import User
@@ -18,7 +19,8 @@ _WAITING = ("alerts", "unread")  # counts of what waits for the user
 def menu(request: HttpRequest) -> dict[str, Any]:
     """Add `menu`, a list of {title, entries: [{title, url, icon, current, count, waits}]}, and `unread_count`.
 
-    Both are built when a template uses them. `is_menu_page` says whether the menu names the page itself.
+    Both are built when a template uses them. `is_menu_page` says whether the menu names the page itself;
+    `quick_search_url` is "" for support.
     """
     user, held = request.user, getattr(request, "rights", None)
     if held is None or not isinstance(user, User):
@@ -28,6 +30,7 @@ def menu(request: HttpRequest) -> dict[str, Any]:
     return {
         "menu": SimpleLazyObject(lambda: _build_groups(entries, request.path, held, counts)),
         "is_menu_page": any(entry.url == request.path for entry in entries),
+        "quick_search_url": "" if user.is_support else reverse("users:quick_search"),
         "unread_count": SimpleLazyObject(lambda: _format(counts, "unread")),
     }
 

@@ -3,10 +3,11 @@
 from django.urls import path
 
 from core.export_files import FileFormat
-from users.views import dormant_accounts, invitations, login_methods, profile, provider, user_list, users
+from users.views import dormant_accounts, invitations, login_methods, profile, provider, quick_search, user_list, users
 
 app_name = "users"
 urlpatterns = [
+    path("zoeken/", quick_search.quick_search, name="quick_search"),
     path("gebruikers/", user_list.list_users, name="user_list"),
     path("gebruikers/export.csv", user_list.export_users, {"form": FileFormat.CSV}, name="export_csv"),
     path("gebruikers/export.xlsx", user_list.export_users, {"form": FileFormat.XLSX}, name="export_xlsx"),
@@ -18,6 +19,7 @@ urlpatterns = [
     path("gebruikers/opruimen/mail/", dormant_accounts.subscribe, name="dormant_accounts_subscribe"),
     path("gebruikers/opruimen/mail/stoppen/", dormant_accounts.unsubscribe, name="dormant_accounts_unsubscribe"),
     path("gebruikers/nieuw/website/", invitations.invite_user, name="invite_user"),
+    path("gebruikers/nieuw/website/voorbeeld/", invitations.preview_invitation, name="preview_invitation"),
     path("gebruikers/nieuw/website/mobiel/", invitations.send_invitation, name="send_invitation"),
     path("gebruikers/nieuw/webservice/", login_methods.create_webservice_user, name="create_webservice_user"),
     path(

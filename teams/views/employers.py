@@ -20,6 +20,7 @@ from core.paging import (
     count_bounded,
     paginate_queryset,
 )
+from core.pickers import get_page_size, render_options, wants_options
 from core.replica import allow_replica
 from core.search import sort_names_by_match
 from permissions.access import OfficeRequest
@@ -105,15 +106,18 @@ def edit_employer(request: OfficeRequest, pk: UUID) -> HttpResponse:
 @page(Right.MANAGE_TEAMS)
 def link_teams(request: OfficeRequest, pk: UUID) -> HttpResponse:
     employer = _get_employer_or_404(request, pk)
-    search = SearchForm(request.GET, hint=_("Name of a team"))
+    search = SearchForm(request.GET, hint=_("Name of a team"), picks="id_teams")
     q = search.values()["q"]
     # Users never change what their own team gives (rule 5).
     others = Team.objects.visible_to(request.user).exclude(members__user=request.user)
     found = filter_teams(annotate_counts(others), q=q).exclude(employers__employer=employer)
-    page = paginate_queryset(found, cursor=request.GET.get("page", ""), sorts=sort_names_by_match(q))
+    sorts, size = sort_names_by_match(q), get_page_size(request)
+    page = paginate_queryset(found, cursor=request.GET.get("page", ""), sorts=sorts, size=size)
     form = TeamSelectionForm(
         request.POST or None, options=others, shown=[(team.pk, _render_team_label(team)) for team in page.rows]
     )
+    if wants_options(request):
+        return render_options(form)
     back = "teams:employer_list" if Right.MANAGE_EMPLOYERS in request.rights else "teams:team_list"
     if request.method == "POST" and form.is_valid():
         chosen = list(form.cleaned_data["teams"])

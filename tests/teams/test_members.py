@@ -51,6 +51,23 @@ def team(office: Provider) -> Team:
     return teams.actions.create_team(office, name="Loon", by=actor())
 
 
+@pytest.mark.parametrize("name", ["add_users", "add_employers"])
+def test_the_picker_gets_at_most_eight_hits_and_no_page(
+    alice_client: Client, bob_client: Client, charlie_client: Client, office: Provider, team: Team, name: str
+) -> None:
+    crowd(office, 12)
+    shops(office, 12)
+    q = {"options": "1", "q": "naam" if name == "add_users" else "winkel"}
+    text = alice_client.get(url(name, team), q).text
+    assert text.count('type="checkbox"') == 8
+    assert "<html" not in text
+    assert not alice_client.get(url(name, team), q | {"q": "bestaat niet"}).text.count("checkbox")
+    assert charlie_client.get(url(name, team), q).status_code == 404
+    assert bob_client.get(url(name, team), q).status_code == 403
+    page = alice_client.get(url(name, team), {"q": q["q"], "only": "1"}).text
+    assert 'data-picker-source="?options=1' in page
+
+
 @pytest.mark.parametrize("name", [*ALL, *SET])
 def test_others_do_not_get_there(bob_client: Client, charlie_client: Client, team: Team, name: str) -> None:
     posts_only = name in ("apply_set_to_team", "replace_team_rights_with_set")

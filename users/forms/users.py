@@ -127,6 +127,12 @@ class UserDetailsForm(ProfileDetailsForm):
 
     field_order = ["initials", "prefix", "last_name", "first_name", "email"]
 
+    @property
+    def has_more_details(self) -> bool:
+        """Whether the details that the forms of new users fold have a value or errors."""
+        names = ("first_name", "place_of_employment", "access_until", "has_access_to_test_years")
+        return any(self[name].value() or self[name].errors for name in names)
+
     def clean_access_until(self) -> Any:
         until = self.cleaned_data["access_until"]
         validate_access_until(until, stored=self.initial.get("access_until"))
