@@ -30,6 +30,7 @@ _FIELD_LABELS: Mapping[str, "StrOrPromise"] = {
     "number": _("Number"),
     "products": _("Products"),
     "history": _("History"),
+    "audit_package": _("Audit package"),
     "hygiene_mail": _("Monthly e-mail about dormant accounts: days without a login, maximum password age"),
     "support_may_look": _("Loket support may impersonate users (read-only)"),
     "two_factor_days_since": _("Everyone, days counted from"),

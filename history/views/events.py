@@ -46,9 +46,9 @@ def event_list(request: OfficeRequest) -> HttpResponse:
     values = EventFilterForm(request.GET or None).values()
     chosen = values["since"] if values["since"] == values["until"] else None
     counts = count_events_by_day(request.user.office.pk, timezone.localdate())
-    return _render_events(
-        request, "history/office_history.html", chart=build_day_chart(counts, chosen), day_counts=counts
-    )
+    context: dict[str, Any] = {"chart": build_day_chart(counts, chosen), "day_counts": counts}
+    context["may_package"] = Right.VIEW_USERS in request.rights
+    return _render_events(request, "history/office_history.html", **context)
 
 
 @page(Right.VIEW_AUDIT, methods=SAFE)
