@@ -11,7 +11,7 @@ from django.utils.translation import pgettext_lazy
 
 from accounts.models import ExternalTenant, LoginMethod, Provider, User
 from audit.actors import EventOrigin
-from audit.models import Verb
+from audit.models import Event, Verb
 from authentication.mfa.status import TwoFactorStatus
 from notifications.catalog import NotificationType
 from permissions.catalog import Right
@@ -32,6 +32,7 @@ _FIELD_LABELS: Mapping[str, "StrOrPromise"] = {
     "number": _("Number"),
     "products": _("Products"),
     "history": _("History"),
+    "audit_package": _("Audit package"),
     "hygiene_mail": _("Monthly e-mail about dormant accounts: days without a login, maximum password age"),
     "support_may_look": _("Loket support may impersonate users (read-only)"),
     "logo": _("Logo"),
@@ -140,6 +141,26 @@ _REASON_LABELS: Mapping[str, "StrOrPromise"] = {
     "other_account": _("different Microsoft account"),
     "not_fresh": _("no new Microsoft login"),
 }
+
+
+# How a change came about, beside who made it; what is done on a page needs no words.
+_ORIGIN_LABELS: Mapping[str, "StrOrPromise"] = {
+    EventOrigin.API: _("via web service"),
+    EventOrigin.SCIM: _("via directory"),
+    EventOrigin.COMMAND: _("via command line"),
+    EventOrigin.SUPPORT: _("via support"),
+    EventOrigin.SCHEDULED: _("automatic"),
+}
+
+
+def get_actor_name(event: Event) -> str:
+    """Return who acted; commands and periodic jobs that no user ran are called by the product's name, not their own."""
+    is_program = event.actor_id is None and event.origin in (EventOrigin.COMMAND, EventOrigin.SCHEDULED)
+    return "Loket" if is_program else event.actor_name
+
+
+def format_origin(origin: str) -> str:
+    return str(_ORIGIN_LABELS.get(origin, ""))
 
 
 def get_field_label(field: str) -> str:

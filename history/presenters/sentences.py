@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from accounts.models import LoginMethod
 from audit.changes import Changes
 from audit.models import Event, Verb, build_erased_name
+from history.presenters import labels
 from permissions.catalog import rights_from_codes, sort_rights
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ _OWN_SENTENCES: Mapping[str, "StrOrPromise"] = {
 def describe_event(event: Event, names: Mapping[str, str], label: Mapping[str, str]) -> str:
     """Return the event as text; `names` maps ids to names of users, `label` fields to their labels."""
     by_change = _SENTENCE_BUILDERS.get(Verb(event.verb))
-    words = {"who": event.actor_name, "target": event.target_name}
+    words = {"who": labels.get_actor_name(event), "target": event.target_name}
     if event.is_readable and by_change is not None and (sentences := by_change(event, words, names)):
         return " ".join(sentences)
     changes = event.changes
@@ -130,6 +131,11 @@ def describe_event(event: Event, names: Mapping[str, str], label: Mapping[str, s
     own = _OWN_SENTENCES.get(event.verb) if event.actor_id and event.actor_id == event.target_id else None
     scheduled = _("%(who)s invited %(target)s, with the e-mail scheduled for %(time)s.") if words["time"] else None
     return str(own or scheduled or _SENTENCES.get(event.verb) or _("%(who)s changed %(target)s.")) % words
+
+
+def says_every_change(event: Event) -> bool:
+    """Return whether the sentence of `event` names each change with its old and new value."""
+    return event.verb in _SENTENCE_BUILDERS
 
 
 def _get_applied_set_name(changes: Changes) -> str:

@@ -1,42 +1,55 @@
 """Pages and exports of the audit log."""
 
+from collections.abc import Iterable
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 from uuid import UUID
 
 from django.db import transaction
-from django.http import FileResponse, HttpResponse, StreamingHttpResponse
+from django.db.models import Exists, OuterRef
+from django.http import FileResponse, Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 import audit.export
 from accounts.models import User
 from audit import checkpoints, verify
 from audit.actions import SEARCH_TERM_MASK, record
-from audit.models import Verb, build_erased_name
+from audit.models import Event, Verb, build_erased_name
 from core import sheets
 from core.access import SAFE, DuringImpersonation, page
 from core.export_files import attach
-from core.paging import build_pager_context, build_query_string, paginate_newest_first
+from core.paging import KeysetPage, build_pager_context, build_query_string, paginate_newest_first
 from core.replica import allow_replica
 from history import point_in_time
+from history.act_search import ActSearch
+from history.daily_counts import count_events_by_day
 from history.event_search import EventSearch, build_event_search
 from history.forms import EventFilterForm, PointInTimeForm
 from history.past_access import PastOffice
-from history.presenters import event_rows, past_state
+from history.presenters import act_rows, event_rows, past_state
+from history.presenters.day_chart import build_day_chart
+from imports.models import ImportJob
 from permissions.access import OfficeRequest
 from permissions.checks import Right
 from permissions.models import Team
 from teams import undo
 
 _COLUMN_WIDTHS = (20, 28, 28, 18, 14, 34, 34, 60, 40)
+_LINES_VIEW = "lines"  # value of the parameter that shows every event
 _SPOOL_BYTES = 1024 * 1024  # bytes of a workbook
 
 
 @page(Right.VIEW_AUDIT, methods=SAFE)
 @allow_replica
 def event_list(request: OfficeRequest) -> HttpResponse:
-    return _render_events(request, "history/office_history.html")
+    values = EventFilterForm(request.GET or None).values()
+    chosen = values["since"] if values["since"] == values["until"] else None
+    counts = count_events_by_day(request.user.office.pk, timezone.localdate())
+    context: dict[str, Any] = {"chart": build_day_chart(counts, chosen), "day_counts": counts}
+    context["may_package"] = Right.VIEW_USERS in request.rights
+    return _render_events(request, "history/office_history.html", **context)
 
 
 @page(Right.VIEW_AUDIT, methods=SAFE)
@@ -62,15 +75,54 @@ def _list_undoable(request: OfficeRequest, target_id: UUID) -> list[event_rows.E
     return event_rows.present_events(events)
 
 
+@page(Right.VIEW_AUDIT, methods=SAFE)
+@allow_replica
+def act_event_list(request: OfficeRequest, correlation_id: str) -> HttpResponse:
+    """Show all events of one request or job."""
+    search = EventSearch(request.user.office.pk, correlation_id=correlation_id)
+    acts = ActSearch(search)
+    newest = acts.fetch(None, True, 1)
+    if not newest:
+        raise Http404
+    page = paginate_newest_first(search.fetch, cursor=request.GET.get("page", ""))
+    (act,) = act_rows.present_acts(newest, acts, _list_revertible_jobs(request.user, newest))
+    context = {"act": act, "rows": event_rows.present_events(page.rows)} | build_pager_context(page)
+    return render(request, "history/act.html", context)
+
+
 def _render_events(request: OfficeRequest, template: str, subject: UUID | None = None, **context: Any) -> HttpResponse:
     form = EventFilterForm(request.GET or None)
     values = form.values()
-    search = build_event_search(request.user, subject=subject, **values)
-    page = paginate_newest_first(search.fetch, cursor=request.GET.get("page", ""))
     texts = {name: str(value) for name, value in values.items()}
-    context |= {"form": form, "rows": event_rows.present_events(page.rows), "filtered": any(texts.values())}
-    context |= {"export_query": build_query_string(**texts)} | build_pager_context(page, **texts)
+    is_folded = request.GET.get("view") != _LINES_VIEW
+    view = {} if is_folded else {"view": _LINES_VIEW}
+    fill = _fold_events if is_folded else _list_events
+    page, found = fill(request, build_event_search(request.user, subject=subject, **values))
+    context |= found | build_pager_context(page, **texts, **view)
+    context |= {"form": form, "filtered": any(texts.values()), "is_folded": is_folded}
+    context |= {"export_query": build_query_string(**texts), "folded_query": build_query_string(**texts) or "?"}
+    context["lines_query"] = build_query_string(**texts, view=_LINES_VIEW)
     return render(request, template, context)
+
+
+def _list_events(request: OfficeRequest, search: EventSearch) -> tuple[KeysetPage[Event], dict[str, Any]]:
+    page = paginate_newest_first(search.fetch, cursor=request.GET.get("page", ""))
+    return page, {"rows": event_rows.present_events(page.rows)}
+
+
+def _fold_events(request: OfficeRequest, search: EventSearch) -> tuple[KeysetPage[Event], dict[str, Any]]:
+    acts = ActSearch(search)
+    page = paginate_newest_first(acts.fetch, cursor=request.GET.get("page", ""))
+    rows = act_rows.present_acts(page.rows, acts, _list_revertible_jobs(request.user, page.rows))
+    return page, {"rows": rows, "days": act_rows.group_by_day(rows)}
+
+
+def _list_revertible_jobs(user: User, events: Iterable[Event]) -> list[ImportJob]:
+    """Return the imports and bulk actions of `user` among the acts of `events` that were not reverted."""
+    correlation_ids = {event.correlation_id for event in events} - {""}
+    done = ImportJob.objects.visible_to(user).filter(correlation_id__in=correlation_ids, state=ImportJob.State.DONE)
+    reverts = ImportJob.objects.filter(undoes=OuterRef("pk"), state=ImportJob.State.DONE)
+    return list(done.filter(~Exists(reverts), undoes=None).defer("encrypted_summary"))
 
 
 def _record_and_search_export(request: OfficeRequest, form: str) -> EventSearch:

@@ -1,0 +1,31 @@
+"""Filters of the pages of the history."""
+
+from collections.abc import Mapping
+from datetime import date
+
+from django import template
+from django.utils import formats, timezone
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+
+from history.daily_counts import MAX_EVENTS
+from history.presenters.act_sentences import format_count
+
+register = template.Library()
+register.filter("grouped", format_count)
+
+
+@register.filter
+def long_day(day: date) -> str:
+    """Return the weekday and date, after 'today' or 'yesterday' if it is."""
+    today = timezone.localdate()
+    text = formats.date_format(day, "l j F" if day.year == today.year else "l j F Y")
+    near = {0: _("today"), 1: _("yesterday")}.get((today - day).days)
+    return capfirst(f"{near}, {text}" if near else text)
+
+
+@register.filter
+def at_day(counts: Mapping[date, int] | None, day: date) -> str:
+    """Return the number of a day as text, "" if it is not known."""
+    count = counts.get(day, 0) if counts else 0
+    return format_count(min(count, MAX_EVENTS)) + ("+" if count > MAX_EVENTS else "") if count else ""
