@@ -132,7 +132,7 @@ def ended(camera: "Camera", password: str) -> None:
     camera.shoot_dialog("session-warning", seconds="100 9999")
     camera.shoot_dialog("session-over", seconds="9999 0")
     camera.go("/kantoor/")
-    with camera.database() as connection:
+    with camera.demo.database() as connection:
         connection.execute(
             "UPDATE authentication_usersession SET last_used_at = now() - %s"
             " WHERE user_id = (SELECT id FROM accounts_user WHERE username = 'c.smit')",
@@ -147,7 +147,7 @@ def ended(camera: "Camera", password: str) -> None:
 def not_vouched_for(camera: "Camera", guest: "Camera") -> None:
     """Take the pages of an invitation that must be resent, for the administrator and the invited user."""
     link = camera.invite("Zonder")
-    with camera.database() as connection:
+    with camera.demo.database() as connection:
         connection.execute(
             "UPDATE invitations_invitation SET sent_by_id = (SELECT id FROM accounts_user WHERE username = 'h.j.smits')"
             " WHERE email = 'zonder@devries.example'"
