@@ -234,7 +234,7 @@ def test_a_team_that_was_deleted_meanwhile(office: Provider, alice: User, bob: U
     team.delete()
     assert "kan bij niemand meer" in done(client, plan)
     client.post(reverse("imports:replan", args=[plan.pk]))
-    assert "Dit team is er niet meer" in left(plan, client)[bob.list_name]
+    assert "Dit team bestaat niet meer" in left(plan, client)[bob.list_name]
     assert not TeamMember.objects.exists()
 
 
