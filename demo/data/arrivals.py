@@ -150,6 +150,10 @@ def bring_to_status(user: User, status: ExampleStatus, *, by: Actor) -> None:
 
 def record_last_login(user: User, example: ExampleUser) -> None:
     """Set the last login, which only a browser could make, to `example.seen` days ago."""
-    if example.seen is not None:
-        last_login = timezone.now() - timedelta(days=example.seen, hours=2, minutes=example.days % 60)
-        User.objects.filter(pk=user.pk).update(last_login=last_login)
+    if example.seen is None:
+        return
+    last_login = timezone.localtime() - timedelta(days=example.seen, minutes=5 + example.days % 50)
+    if example.seen:  # in office hours, on Friday for a weekend
+        last_login -= timedelta(days=max(0, last_login.weekday() - 4))
+        last_login = last_login.replace(hour=8 + len(example.last_name) % 9)
+    User.objects.filter(pk=user.pk).update(last_login=last_login)

@@ -141,7 +141,7 @@ AZURE_USERS = [
     ExampleUser("M.", "", "Fokkema", _ACCOUNTANTS, first_name="Marit", days=210, seen=2),
     ExampleUser("S.", "", "Tahiri", _ZUID, "Amersfoort", "Samira", days=142, seen=1),
     ExampleUser("L.", "", "Zwart", _ACCOUNTANTS, first_name="Lucas", days=77, seen=6),
-    ExampleUser("Z.", "", "Bouzid", (), "Hilversum", "Zakaria", days=9, seen=8),
+    ExampleUser("Z.", "", "Bouzid", (), "Hilversum", "Zakaria", days=9, seen=5),
 ]
 # last name, address, username, teams
 WEBSERVICE_USERS = [
@@ -151,7 +151,7 @@ WEBSERVICE_USERS = [
 ]
 OTHER_OFFICE_USERS = [
     ExampleUser("C.", "", "Smit", place="Zwolle", first_name="Carla", days=400, seen=2),
-    ExampleUser("A.", "", "Prins", place="Zwolle", days=380, seen=8),
+    ExampleUser("A.", "", "Prins", place="Zwolle", days=380, seen=8, device=True),
     ExampleUser("T.", "", "Dekker", place="Kampen", days=360, seen=11),
 ]
 SUPPORT_USERNAME = "support"

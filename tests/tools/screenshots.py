@@ -620,7 +620,7 @@ def every_page(login: dict[str, str], come: Callable[[], Camera]) -> None:
     kinds(camera)
     employers(camera)
     microsoft(come())
-    two_factor(camera, login["Gebruikersnaam"], login["Wachtwoord"])
+    two_factor(smit, "c.smit", login["Wachtwoord"])
 
 
 def main() -> None:
