@@ -94,7 +94,7 @@ class Visitor:
         assert navigation.value.status == status, f"{self.path}: {navigation.value.status}"
         self.examine()
 
-    def enter_code(self) -> None:
+    def pass_second_factor(self) -> None:
         """Enter the administrator's two-factor code, and examine the next page."""
         self.at("/inloggen/code/")
         fill_quietly(self.page, RUNNING[self.url].code())

@@ -19,7 +19,7 @@ def sign_in(person: Visitor, username: str, password: str) -> None:
     person.fill(username=username, password=password)
     person.send()
     if username == "m.vermeer":
-        person.enter_code()
+        person.pass_second_factor()
     person.at("/")
 
 
@@ -263,7 +263,7 @@ def test_the_keyboard_is_enough(browser: Browser, office: Office) -> None:
     admin.open("/inloggen/")
     type_into(admin, username=office.username, password=office.password)
     press_enter(admin)
-    admin.enter_code()
+    admin.pass_second_factor()
     admin.open("/gebruikers/")
     tab_to(admin, "a[href='/gebruikers/nieuw/website/']")
     press_enter(admin)

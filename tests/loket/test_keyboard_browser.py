@@ -55,7 +55,7 @@ def sign_in(person: Visitor, office: Office) -> None:
     write(person, username=office.username, password=office.password)
     tab_to(person, "main button.primary")
     press(person, "/inloggen/code/")
-    person.enter_code()
+    person.pass_second_factor()
     person.at("/")
 
 

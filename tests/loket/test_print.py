@@ -24,7 +24,7 @@ def admin(browser: Browser, office: Office) -> Iterator[Visitor]:
     found.page.goto(f"{office.demo.url}/inloggen/")
     found.fill(username=office.username, password=office.password)
     found.page.locator("main button.primary").click()
-    found.enter_code()
+    found.pass_second_factor()
     yield found
     found.page.context.close()
 

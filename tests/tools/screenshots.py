@@ -41,7 +41,7 @@ class Camera:
         if "/bevestigen/?next=" not in self.page.url or path.startswith("/bevestigen/") or not self.password:
             return
         if self.page.locator("main [name=code]").count():
-            self.enter_code()
+            self.pass_second_factor()
         elif self.page.locator("main [name=current_password]").count():
             self.send(current_password=self.password)
 
@@ -69,10 +69,10 @@ class Camera:
         self.go("/inloggen/")
         self.send(username=username, password=password)
         if "/inloggen/code/" in self.page.url:
-            self.enter_code()
+            self.pass_second_factor()
         self.password = password
 
-    def enter_code(self) -> None:
+    def pass_second_factor(self) -> None:
         """Enter the administrator's two-factor code."""
         fill_quietly(self.page, self.demo.code())
         self.send()
