@@ -94,12 +94,6 @@ class Visitor:
         assert navigation.value.status == status, f"{self.path}: {navigation.value.status}"
         self.examine()
 
-    def pass_second_factor(self) -> None:
-        """Enter the administrator's two-factor code, and examine the next page."""
-        self.at("/inloggen/code/")
-        fill_quietly(self.page, RUNNING[self.url].code())
-        self.send()
-
     def follow(self, selector: str) -> None:
         """Follow the first visible link that matches a selector, and examine the next page."""
         self.expected = ""
@@ -110,6 +104,12 @@ class Visitor:
     def follow_to(self, path: str) -> None:
         """Follow the link to `path` on the page, and examine the next page."""
         self.follow(f'a[href="{path}"]')
+
+    def pass_second_factor(self) -> None:
+        """Enter the administrator's two-factor code, and examine the next page."""
+        self.at("/inloggen/code/")
+        fill_quietly(self.page, RUNNING[self.url].code())
+        self.send()
 
     @property
     def path(self) -> str:
