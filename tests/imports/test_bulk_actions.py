@@ -248,7 +248,7 @@ def test_a_team_that_was_deleted_meanwhile(office: Provider, alice: User, bob: U
     team.delete()
     assert "kan bij niemand meer" in done(client, plan)
     client.post(reverse("imports:replan", args=[plan.pk]))
-    assert "Dit team is er niet meer" in left(plan, client)[bob.list_name]
+    assert "Dit team bestaat niet meer" in left(plan, client)[bob.list_name]
     assert not TeamMember.objects.exists()
 
 
@@ -468,7 +468,7 @@ def test_an_unexpected_error_is_shown_and_raised(office: Provider, alice: User, 
     ImportJob.objects.filter(pk=plan.pk).update(encrypted_input=plan.encrypted_summary)  # encrypted for another purpose
     with pytest.raises(DecryptionError):
         runner.run_due_jobs()
-    assert "aan onze kant iets mis" in page(client, plan)
+    assert "bij ons iets mis" in page(client, plan)
     assert runner.run_due_jobs() == 0
     bob.refresh_from_db()
     assert bob.access_until is None

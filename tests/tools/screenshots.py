@@ -8,12 +8,10 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import django
-import psycopg
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Route
 
-from core.embedded_postgres import server
-from tests.helpers.browser import RULES, chromium
+from tests.helpers.browser import RULES, chromium, fill_quietly
 from tests.helpers.demo_process import ROOT, Demo, fresh_demo
 from tests.tools.screenshot_pages import employers, ended, kinds, leaving, microsoft, not_vouched_for, two_factor
 
@@ -40,8 +38,11 @@ class Camera:
     def go(self, path: str) -> None:
         """Open a page, re-authenticating where needed: visiting all pages takes longer than five minutes."""
         self.page.goto(path if path.startswith("http") else self.demo.url + path)
-        asks = "/bevestigen/?next=" in self.page.url and not path.startswith("/bevestigen/")
-        if asks and self.password and self.page.locator("main [name=current_password]").count():
+        if "/bevestigen/?next=" not in self.page.url or path.startswith("/bevestigen/") or not self.password:
+            return
+        if self.page.locator("main [name=code]").count():
+            self.pass_second_factor()
+        elif self.page.locator("main [name=current_password]").count():
             self.send(current_password=self.password)
 
     def shoot(self, name: str) -> None:
@@ -72,7 +73,14 @@ class Camera:
     def sign_in(self, username: str, password: str) -> None:
         self.go("/inloggen/")
         self.send(username=username, password=password)
+        if "/inloggen/code/" in self.page.url:
+            self.pass_second_factor()
         self.password = password
+
+    def pass_second_factor(self) -> None:
+        """Enter the administrator's two-factor code."""
+        fill_quietly(self.page, self.demo.code())
+        self.send()
 
     def invite(self, name: str, **details: str) -> str:
         """Invite a user; return the link in the e-mail."""
@@ -118,14 +126,6 @@ class Camera:
         self.page.wait_for_selector("dialog[open]")
         self.shoot(name)
         self.page.unroute(path)
-
-    def database(self) -> "psycopg.Connection[tuple[object, ...]]":
-        return psycopg.connect(
-            host=server.get_socket_dir(self.demo.folder / "postgresql"),
-            port=server.SERVER_PORT,
-            user="loket",
-            dbname="loket",
-        )
 
     def lay_down(self, name: str, body: str) -> None:
         """Take a page that is downloaded as a file."""
@@ -430,7 +430,7 @@ def several(camera: Camera) -> None:
     camera.page.locator("[name=act][value=two_factor]").check()
     camera.send()
     camera.shoot("several-plan")
-    with camera.database() as waiting:
+    with camera.demo.database() as waiting:
         waiting.execute("SELECT 1 FROM accounts_provider FOR NO KEY UPDATE")
         camera.send()
         camera.shoot("several-running")
@@ -498,7 +498,7 @@ def not_accepting(camera: Camera, guest: Camera) -> None:
             guest.send(code="111111" if right != "111111" else "222222")
     guest.shoot("invitation-code-dead-and-paused")
     link = camera.invite("Verlopen")
-    with camera.database() as connection:
+    with camera.demo.database() as connection:
         connection.execute(
             "UPDATE invitations_invitation SET expires_at = now() - %s WHERE state = 'open'", [timedelta(hours=1)]
         )
@@ -508,7 +508,7 @@ def not_accepting(camera: Camera, guest: Camera) -> None:
 
 def with_a_deadline(camera: Camera) -> None:
     """Take the pages of a user who must have two-factor by a later day, and those of the administrator."""
-    with camera.database() as connection:
+    with camera.demo.database() as connection:
         connection.execute("UPDATE accounts_provider SET two_factor_from = current_date + 9")
     for name, path in {"home": "/", "factors": "/profiel/twee-factor/", "list": "/gebruikers/"}.items():
         camera.go(path)
@@ -625,7 +625,7 @@ def every_page(login: dict[str, str], come: Callable[[], Camera]) -> None:
     kinds(camera)
     employers(camera)
     microsoft(come())
-    two_factor(camera, login["Gebruikersnaam"], login["Wachtwoord"])
+    two_factor(smit, "c.smit", login["Wachtwoord"])
 
 
 def main() -> None:
