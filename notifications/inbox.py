@@ -51,8 +51,7 @@ def count_unread(user: User, limit: int = MAX_UNREAD_COUNT) -> int:
 
 def get_cached_unread_count(user: User) -> int:
     """Return the number of unread notifications, at most a minute old and at most MAX_COUNT + 1."""
-    count: int = cache.get_or_set(_get_unread_key(user), lambda: count_unread(user, limit=MAX_COUNT + 1), 60)
-    return count
+    return cache.get_or_set(_get_unread_key(user), lambda: count_unread(user, limit=MAX_COUNT + 1), 60) or 0
 
 
 def forget_unread_count(user: User) -> None:

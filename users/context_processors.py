@@ -50,8 +50,8 @@ def _build_groups(
                     "url": entry.url,
                     "icon": entry.icon,
                     "current": entry.url == here,
-                    "count": _format(counts, entry.count) if entry.count else "",
-                    "waits": entry.count in _WAITING,
+                    "count": _format(counts, entry.counted) if entry.counted else "",
+                    "waits": entry.counted in _WAITING,
                 }
             )
     return [{"title": title, "entries": found} for title, found in groups.items()]

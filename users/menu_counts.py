@@ -33,8 +33,8 @@ def _count_office(user: User) -> dict[str, int]:
         "teams": Team.objects.visible_to(user),
         "employers": Employer.objects.visible_to(user),
     }
-    office = Provider.objects.filter(pk=user.provider_id)
-    parts = [
+    office = Provider.objects.filter(pk=user.office.pk)
+    parts: list[QuerySet[Any, Any]] = [
         office.values(alert=Value(name), number=RowCount(rows.order_by().values("pk")[: MAX_COUNT + 1]))
         for name, rows in lists.items()
     ]

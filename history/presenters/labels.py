@@ -146,7 +146,6 @@ _REASON_LABELS: Mapping[str, "StrOrPromise"] = {
 # How a change came about, beside who made it; what is done on a page needs no words.
 _ORIGIN_LABELS: Mapping[str, "StrOrPromise"] = {
     EventOrigin.API: _("via web service"),
-    EventOrigin.SCIM: _("via directory"),
     EventOrigin.COMMAND: _("via command line"),
     EventOrigin.SUPPORT: _("via support"),
     EventOrigin.SCHEDULED: _("automatic"),

@@ -303,7 +303,7 @@ def test_changing_a_team_says_so_of_its_members(
     if path == "rights":
         teams.actions.change_members(team, add=people, by=actor(alice))
         url, data = "teams:change_team_rights", {"rights": [Right.MANAGE_PROVIDER.value], "sure": "1"}
-        data["version"] = Team.objects.get().version
+        data["version"] = [str(Team.objects.get().version)]
     elif path == "members":
         teams.actions.set_team_rights(team, [Right.VIEW_AUDIT], by=actor(alice))
         url, data = "teams:add_users", {"users": [str(user.pk) for user in people]}

@@ -159,7 +159,7 @@ def test_individual_rights_and_sets_are_undone(alice: User, alice_client: Client
     assert f'href="{url(event)}"' in page.text
     alice_client.post(url(event))
     made = AuthorizationSet.objects.get()
-    assert (made.name, made.rights) == ("HR", {Right.VIEW_HRM})
+    assert (made.name, made.rights) == ("HR", frozenset({Right.VIEW_HRM}))
 
 
 def test_a_name_that_is_taken_or_a_team_that_is_gone_says_so(
