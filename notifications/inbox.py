@@ -1,7 +1,7 @@
 """Queries for a user's notifications: the list, the number of unread ones, and the first reader in the office."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from uuid import UUID
 
 from django.core.cache import cache
@@ -52,8 +52,8 @@ def count_unread(user: User, limit: int = MAX_UNREAD_COUNT) -> int:
 
 def get_cached_unread_count(user: User) -> int:
     """Return the number of unread notifications, at most a minute old and at most MAX_COUNT + 1."""
-    count: int = cache.get_or_set(_get_unread_key(user), lambda: count_unread(user, limit=MAX_COUNT + 1), 60)
-    return count
+    count = cache.get_or_set(_get_unread_key(user), lambda: count_unread(user, limit=MAX_COUNT + 1), 60)
+    return cast(int, count)
 
 
 def forget_unread_count(user: User) -> None:

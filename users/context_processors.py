@@ -47,8 +47,8 @@ def _build_groups(
                     "url": entry.url,
                     "icon": entry.icon,
                     "current": entry.url == here,
-                    "count": _format(counts, entry.count) if entry.count else "",
-                    "waits": entry.count in _WAITING,
+                    "count": _format(counts, entry.count_name) if entry.count_name else "",
+                    "waits": entry.count_name in _WAITING,
                 }
             )
     return [{"title": title, "entries": found} for title, found in groups.items()]

@@ -33,10 +33,11 @@ def _count_office(user: User) -> dict[str, int]:
         "teams": Team.objects.visible_to(user),
         "employers": Employer.objects.visible_to(user),
     }
-    office = Provider.objects.filter(pk=user.provider_id)
+    office = Provider.objects.filter(pk=user.office.pk)
     parts = [
         office.values(alert=Value(name), number=RowCount(rows.order_by().values("pk")[: MAX_COUNT + 1]))
         for name, rows in lists.items()
     ]
     parts += build_alert_counts(user, list(AlertReason), limit=1)
-    return dict(parts[0].union(*parts[1:], all=True).values_list("alert", "number"))
+    first: QuerySet[Any, Any] = parts[0]
+    return dict(first.union(*parts[1:], all=True).values_list("alert", "number"))
