@@ -20,7 +20,7 @@ def menu(request: HttpRequest) -> dict[str, Any]:
 
     Both are built when a template uses them. `is_menu_page` says whether the menu names the page itself.
     """
-    user, held = request.user, getattr(request, "rights", None)
+    user, held = getattr(request, "user", None), getattr(request, "rights", None)
     if held is None or not isinstance(user, User):
         return {}
     entries = list_support_entries() if user.is_support else list_office_entries()
