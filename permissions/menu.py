@@ -15,7 +15,7 @@ class MenuEntry(NamedTuple):
     url: str
     icon: str
     right: Right | None = None
-    counted: str = ""  # the name of the number beside it, see `users.menu_counts`
+    count_name: str = ""  # of the number beside it, see `users.menu_counts`
 
 
 def get_page_by_right() -> dict[Right, str]:

@@ -22,7 +22,7 @@ def menu(request: HttpRequest) -> dict[str, Any]:
     Both are built when a template uses them. `is_menu_page` says whether the menu names the page itself;
     `quick_search_url` is "" for support.
     """
-    user, held = request.user, getattr(request, "rights", None)
+    user, held = getattr(request, "user", None), getattr(request, "rights", None)
     if held is None or not isinstance(user, User):
         return {}
     entries = list_support_entries() if user.is_support else list_office_entries()
@@ -50,8 +50,8 @@ def _build_groups(
                     "url": entry.url,
                     "icon": entry.icon,
                     "current": entry.url == here,
-                    "count": _format(counts, entry.counted) if entry.counted else "",
-                    "waits": entry.counted in _WAITING,
+                    "count": _format(counts, entry.count_name) if entry.count_name else "",
+                    "waits": entry.count_name in _WAITING,
                 }
             )
     return [{"title": title, "entries": found} for title, found in groups.items()]

@@ -39,4 +39,5 @@ def _count_office(user: User) -> dict[str, int]:
         for name, rows in lists.items()
     ]
     parts += build_alert_counts(user, list(AlertReason), limit=1)
-    return dict(parts[0].union(*parts[1:], all=True).values_list("alert", "number"))
+    first: QuerySet[Any, Any] = parts[0]
+    return dict(first.union(*parts[1:], all=True).values_list("alert", "number"))

@@ -19,7 +19,7 @@ from authentication.forms import ChangePasswordForm, ForgotPasswordForm, LoginFo
 from authentication.mfa import session_state
 from authentication.mfa.passkeys import build_script_settings
 from authentication.microsoft import oidc
-from authentication.models import RESET_LINK_MINUTES, Passkey, PasswordResetToken
+from authentication.models import RESET_LINK_MINUTES, PasswordResetToken
 from authentication.next_url import get_long_url, get_next_url
 from authentication.rate_limits import LINK_LIMIT
 from core import cookies, encryption, throttle
@@ -52,7 +52,6 @@ def login(request: HttpRequest) -> HttpResponse:
         "next": target,
         "query": urlencode({"next": target}),
         "with_microsoft": oidc.is_configured(),
-        "with_passkey": Passkey.objects.exists(),
         "passkey": build_script_settings(request, step=session_state.ANY_USER),
     }
     return render_form(request, "authentication/login.html", form, **context)
