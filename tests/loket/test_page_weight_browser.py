@@ -60,9 +60,10 @@ def test_nothing_moves_for_who_asked_for_that(admin: Visitor) -> None:
 
 
 def test_a_table_becomes_cards_on_a_phone(admin: Visitor) -> None:
-    admin.page.goto(f"{admin.url}/gebruikers/")
+    admin.page.goto(f"{admin.url}/sets/")
     cell = admin.page.locator("tbody td[data-label]").first
-    assert cell.evaluate("cell => getComputedStyle(cell, '::before').content").strip('"') == "Gebruikersnaam"
+    label = cell.get_attribute("data-label")
+    assert cell.evaluate("cell => getComputedStyle(cell, '::before').content").strip('"') == label
     box, row = cell.bounding_box(), admin.page.locator("tbody tr").first.bounding_box()
     assert box is not None
     assert row is not None
