@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.models import MIN_DATETIME, LoginMethod, User
 from accounts.search import filter_by_search
+from invitations.models import Invitation
 from permissions.inactive import build_open_filter
 from permissions.models import TeamMember
 from users.alerts import ENDING_WITHIN, AlertReason, filter_by_alert, filter_by_any_alert
@@ -76,6 +77,13 @@ def build_status_condition(statuses: Collection[str]) -> Q:
     """Return the condition on users annotated with their status; PENDING stands for each that awaits acceptance."""
     wanted = {*statuses} - {PENDING} | ({*PENDING_STATUSES} if PENDING in statuses else set())
     return Q(status__in=sorted(wanted)) if wanted else Q()
+
+
+def build_pending_condition() -> Q:
+    """Return the condition that the status is one of PENDING_STATUSES, on users without their status."""
+    return build_open_filter() & Q(
+        Q(invitation=None) | ~Q(invitation__state=Invitation.State.REVOKED), accepted_at=None
+    )
 
 
 def build_without_factor_condition() -> Q:
