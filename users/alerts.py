@@ -15,7 +15,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext_lazy, pgettext_lazy
 
-from accounts.models import Provider, User
+from accounts.models import LoginMethod, Provider, User
 from authentication.mfa.status import TwoFactorStatus, filter_missing_factor, find_first_due
 from core.paging import MAX_COUNT, format_count
 from invitations.models import Invitation
@@ -169,14 +169,26 @@ def filter_by_any_alert(users: QuerySet[UserWithStatuses]) -> QuerySet[UserWithS
 
 
 def build_any_alert_condition() -> Q:
-    """Return the condition that one of the alerts applies to a user who is annotated with both statuses."""
-    dormant_since = timezone.now() - timedelta(days=ReviewThresholds().days)
-    condition = Q(accepted_at=None, status__in=[reason.value for reason in _INVITATION_REASONS[:-1]]) | Q(
-        Q(last_login__lt=dormant_since) | Q(last_login=None, accepted_at__lt=dormant_since), accepted_at__isnull=False
+    """Return the condition that one of the alerts applies to a user annotated with `factor_due`.
+
+    It says of an invitation what its status would, without the status of each user.
+    """
+    dormant_since, state = timezone.now() - timedelta(days=ReviewThresholds().days), Invitation.State
+    is_troubled = (
+        Q(invitation__state__in=[state.LOCKED, state.EXPIRED])
+        | Q(invitation__expires_at__lte=timezone.now() + EXPIRING_WITHIN)
+        | Q(invitation__refused_at__isnull=False)
+        | Q(invitation__message__state__in=Message.UNDELIVERED_STATES)
     )
-    for each in _build_conditions().values():
-        condition |= each
-    return build_open_filter() & condition
+    is_dormant = Q(last_login__lt=dormant_since) | Q(last_login=None, accepted_at__lt=dormant_since)
+    lacks_factor = Q(login_method=LoginMethod.WEBSITE_SSO, second_factor_at=None, factor_due__isnull=False)
+    others = _build_conditions()
+    return build_open_filter() & (
+        Q(Q(is_troubled), ~Q(invitation__state=state.REVOKED), accepted_at=None, invitation__isnull=False)
+        | Q(is_dormant | lacks_factor, accepted_at__isnull=False)
+        | others[AlertReason.WITHOUT_RIGHTS]
+        | others[AlertReason.ENDING]
+    )
 
 
 def _build_conditions() -> dict[AlertReason, Q]:

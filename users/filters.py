@@ -12,10 +12,11 @@ from django.utils.translation import gettext_lazy
 
 from accounts.models import MIN_DATETIME, LoginMethod, User
 from accounts.search import filter_by_search
+from invitations.models import Invitation
 from permissions.inactive import build_open_filter
 from permissions.models import TeamMember
 from users.alerts import ENDING_WITHIN, AlertReason, filter_by_alert, filter_by_any_alert
-from users.status import PENDING_STATUSES, UserWithStatuses, annotate_statuses
+from users.status import AccountStatus, UserWithStatuses, annotate_statuses
 
 SORT_EXPRESSIONS: dict[str, Combinable] = {
     "name": F("sort_name"),
@@ -60,7 +61,7 @@ def filter_users(
     filtered = filter_by_search(annotate_statuses(users), q)
     conditions = [
         Q(login_method__in=login_method) if login_method else Q(),
-        build_status_condition(status),
+        _build_status_condition(status),
         _build_two_factor_condition(two_factor),
         _build_team_condition(team),
         _build_end_date_condition(access_until),
@@ -72,10 +73,25 @@ def filter_users(
     return filter_by_alert(filtered, AlertReason(attention)) if attention else filtered
 
 
-def build_status_condition(statuses: Collection[str]) -> Q:
-    """Return the condition on users annotated with their status; PENDING stands for each that awaits acceptance."""
-    wanted = {*statuses} - {PENDING} | ({*PENDING_STATUSES} if PENDING in statuses else set())
-    return Q(status__in=sorted(wanted)) if wanted else Q()
+def _build_status_condition(statuses: Collection[str]) -> Q:
+    """Return the condition on users annotated with their status; the common ones do without it."""
+    plain = {
+        PENDING: build_pending_condition(),
+        AccountStatus.BLOCKED: Q(blocked_at__isnull=False),
+        AccountStatus.ACTIVE: build_open_filter() & Q(accepted_at__isnull=False),
+    }
+    computed = [status for status in statuses if status not in plain]
+    condition = Q(status__in=computed) if computed else Q()
+    for status in statuses:
+        condition |= plain.get(status, Q())
+    return condition
+
+
+def build_pending_condition() -> Q:
+    """Return the condition that users were invited and still can accept, or could after another invitation."""
+    return build_open_filter() & Q(
+        Q(invitation=None) | ~Q(invitation__state=Invitation.State.REVOKED), accepted_at=None
+    )
 
 
 def build_without_factor_condition() -> Q:

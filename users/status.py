@@ -78,13 +78,6 @@ def build_status_case() -> Case:
     return Case(*whens, default=Value(AccountStatus.INVITED), output_field=models.CharField())
 
 
-# The statuses of users who have not accepted yet and still can, or could after another invitation.
-PENDING_STATUSES = (
-    AccountStatus.LOCKED, AccountStatus.EXPIRED, AccountStatus.REFUSED, AccountStatus.UNDELIVERED, AccountStatus.OPENED,
-    AccountStatus.SENDING, AccountStatus.INVITED,
-)  # fmt: skip
-
-
 @dataclass(frozen=True)
 class Chip:
     """A displayed state: a shape and a label, never color alone.

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from accounts.models import LoginMethod, User
 from accounts.search import filter_by_search, list_sort_name_prefixes
+from authentication.mfa import annotate_factor_due
 from core.dates import format_short_day, format_short_moment
 from core.paging import MAX_COUNT, build_query_string, format_count
 from core.search import mark_words, split_search_words
@@ -29,7 +30,7 @@ from users.filters import (
     SORT_EXPRESSIONS,
     WITHOUT_FACTOR,
     UserFilters,
-    build_status_condition,
+    build_pending_condition,
     build_without_factor_condition,
 )
 from users.forms.users import UserFilterForm
@@ -202,9 +203,9 @@ def build_views(users: QuerySet[User], total: int, filters: UserFilters) -> list
     """Return the tabs. `total` is the bounded number of `users`; an office of more is not counted further."""
     counts: dict[str, Any] = {"everyone": total}
     if total <= MAX_COUNT:
-        counts |= annotate_statuses(users).aggregate(
+        counts |= annotate_factor_due(users).aggregate(
             attention=Count("pk", filter=build_any_alert_condition()),
-            pending=Count("pk", filter=build_status_condition([PENDING])),
+            pending=Count("pk", filter=build_pending_condition()),
             without_factor=Count("pk", filter=build_without_factor_condition()),
             blocked=Count("pk", filter=Q(blocked_at__isnull=False)),
         )

@@ -36,7 +36,8 @@ def render_user_label(user: UserWithAccountStatus, *, linked: bool) -> SafeStrin
     name = user.list_name
     if linked:
         name = format_html('<a href="{}">{}</a>', reverse("users:user_detail", args=[user.pk]), name)
-    detail = "" if user.status == AccountStatus.ACTIVE else f"{build_status_chip(user).label} · "
+    is_usual = user.status == AccountStatus.ACTIVE
+    detail = "" if is_usual else format_html("{} · ", build_status_chip(user).as_cell())
     return format_html('<span>{}<span class="detail">{}{}</span></span>', name, detail, user.email)
 
 

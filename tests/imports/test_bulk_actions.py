@@ -140,7 +140,7 @@ def test_more_than_can_be_changed_at_once_are_refused(
     for name in ("bulk_action", "bulk_action_numbers"):
         response = client.get(reverse(f"imports:{name}"), {"all": "1", "q": "lid"}, follow=True)
         assert response.redirect_chain == [(f"{reverse('users:user_list')}?q=lid", 302)]
-        assert "Selecteer hooguit 2 gebruikers tegelijk" in response.text
+        assert "Selecteer hoogstens 2 gebruikers tegelijk" in response.text
 
 
 def test_users_of_another_office_are_not_chosen(office: Provider, alice: User, charlie: User) -> None:

@@ -75,13 +75,18 @@ def test_the_list_is_worked_by_keyboard(admin: Visitor) -> None:
     admin.page.keyboard.press("Enter")
     tab(admin)
     assert admin.page.evaluate("document.activeElement.closest('main') !== null")
-    for name in ("q", "login_method", "status", "two_factor", "attention"):
-        tab_to(admin, f"form.filters [name={name}]")
-    tab_to(admin, "form.filters button")
+    tab_to(admin, "#user-filters [name=q]")
+    for pill in ("status", "login_method", "two_factor", "team", "more"):
+        tab_to(admin, f"#pill-{pill}")
+    admin.page.keyboard.press("Enter")
+    for name in ("access_until", "last_login", "attention"):
+        tab_to(admin, f"#user-filters [name={name}]")
+    admin.page.keyboard.press("Escape")
+    assert admin.page.evaluate("document.activeElement.id") == "pill-more"
     tab_to(admin, "tbody input[type=checkbox]")
     admin.page.keyboard.press("Space")
     assert admin.page.locator("tbody input:checked").count() == 1
-    tab_to(admin, "#selection-form button")
+    tab_to(admin, "#selection-form button[value='']")
     press(admin, "/gebruikers/meerdere/")
 
 

@@ -422,7 +422,7 @@ def several(camera: Camera) -> None:
     for box in camera.page.locator("main [name=users]").all():
         box.check()
     camera.shoot("list-ticked")
-    camera.page.locator("#selection-form button").click()
+    camera.page.locator("#selection-form button[value='']").click()
     camera.shoot("several")
     camera.send()
     camera.shoot("several-errors")

@@ -14,10 +14,12 @@ from pytest_django import DjangoAssertNumQueries
 from accounts.models import LoginMethod, Provider, User
 from core.paging import PAGE_SIZE
 from core.search import mark_words
+from invitations.models import Invitation
 from permissions.checks import Right
 from permissions.models import IndividualRight, Team, TeamMember
 from tests.helpers.invited_users import invite
 from tests.helpers.users import make_user
+from users.alerts import AlertReason
 from users.forms.users import MAX_TEAMS_SHOWN
 
 pytestmark = pytest.mark.django_db
@@ -313,3 +315,31 @@ def test_actions_of_a_row_need_rights_and_stay_in_the_office(
     page = client.get(reverse("users:row_actions", args=[other.pk]), headers={"HX-Request": "true"})
     assert "Blokkeren" not in page.text
     assert "Rechten bekijken" in page.text
+
+
+@pytest.mark.parametrize(
+    "invitation",
+    [
+        {},
+        {"expires_at": timezone.now() + timedelta(days=1)},
+        {"expires_at": timezone.now() - timedelta(days=1)},
+        {"state": "locked", "encrypted_phone": None},
+        {"state": "revoked", "encrypted_phone": None},
+        {"refused_at": timezone.now()},
+    ],
+)
+def test_the_counts_of_the_tabs_are_those_of_their_lists(
+    alice_client: Client, alice: User, office: Provider, invitation: dict[str, Any]
+) -> None:
+    invited = invite(alice).invitation
+    Invitation.objects.filter(pk=invited.pk).update(**invitation)
+    Team.objects.create(provider=office, name="Noord")
+    TeamMember.objects.create(provider=office, team=Team.objects.get(), user=invited.user)
+    views = alice_client.get(URL).context["views"]
+    assert [view.number for view in views] == [len(names_of(alice_client, view.query)) for view in views]
+    reasons = [len(names(alice_client, attention=reason)) for reason in AlertReason.values]
+    assert views[1].number == bool(sum(reasons))
+
+
+def names_of(client: Client, query: str) -> list[str]:
+    return [row.user.last_name for row in client.get(URL + query).context["rows"]]
