@@ -80,5 +80,6 @@ def _build_confirmation(event: Event, steps: list[str], error: str) -> Confirmat
         heading=_("Undo the change of %(name)s?") % {"name": event.target_name},
         parents=[*parents, (event.target_name, url)],
         error=error,
+        is_harmless=True,
         is_possible=not error,
     )
