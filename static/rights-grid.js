@@ -68,10 +68,14 @@ for (const form of document.querySelectorAll("form[data-preview-url]")) {
     summary.innerHTML = await response.text();
     form.append(asked); // what the page would ask has been said
   };
-  form.addEventListener("change", () => {
+  const forget = () => {
     clearTimeout(timer);
     request?.abort();
     asked.remove();
+  };
+  form.addEventListener("reset", forget);
+  form.addEventListener("change", () => {
+    forget();
     timer = setTimeout(() => preview().catch(() => {}), 300);
   });
 }

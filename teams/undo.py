@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -19,7 +20,7 @@ from audit.models import Event, Verb
 from permissions import checks
 from permissions.action_helpers import get_team_rights, lock_and_authorize
 from permissions.catalog import Right, rights_from_codes
-from permissions.models import AuthorizationSet, Employer, Team
+from permissions.models import AuthorizationSet, Employer, SetApplication, Team
 
 UNDO_PERIOD = timedelta(days=7)
 NEEDED_RIGHTS = {
@@ -190,9 +191,20 @@ def undo_change(event: Event, *, by: Actor) -> Target:
         teams.sets.update_set(target, name=name, contents=rights, version=target.version, by=by)
     else:
         teams.actions.set_individual_rights(target, rights, by=by)
+    _forget_set_application(event, target)
     changes = {"undone": [str(event.pk), None]}
     record(Verb.CHANGE_UNDONE, target, by=by, provider_id=event.provider_id, changes=changes)
     return target
+
+
+def _forget_set_application(event: Event, target: Target) -> None:
+    """Forget that a set was applied, if that is what the event did: its absence is no deviation."""
+    applied = Event.objects.filter(provider_id=event.provider_id, target_id=event.target_id, verb=Verb.SET_APPLIED)
+    if applied.filter(correlation_id=event.correlation_id, at__gte=event.at).exists():
+        rows = SetApplication.objects.filter(provider=event.provider_id, applied_at__gte=event.at)
+        first = rows.filter(Q(team=target.pk) | Q(user=target.pk)).order_by("applied_at").first()
+        if first is not None:
+            first.delete()
 
 
 def _undo_team_change(team: Team, reversal: Reversal, rights: frozenset[Right], by: Actor) -> None:

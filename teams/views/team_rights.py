@@ -83,6 +83,7 @@ def _confirm_rights(request: OfficeRequest, team: Team, impact: RightsImpact) ->
             *(_("Granted: %(right)s") % {"right": right.label} for right in impact.added),
             *(_("Revoked: %(right)s") % {"right": right.label} for right in impact.removed),
         ],
+        is_harmless=True,
         parents=[(_("Teams"), reverse("teams:team_list")), (team.name, reverse("teams:team_detail", args=[team.pk]))],
     )
     return render_confirmation(

@@ -19,7 +19,7 @@ from core.confirmation import Confirmation, render_confirmation
 from core.errors import EditConflict
 from permissions import checks
 from permissions.access import OfficeRequest
-from permissions.checks import LastAdministrator
+from permissions.checks import LastAdministrator, Right
 from permissions.models import Team
 from teams import undo
 
@@ -52,6 +52,8 @@ def undo_change(request: OfficeRequest, pk: UUID) -> HttpResponse:
     if event is None:
         raise Http404
     checks.require_right(request.actor, undo.NEEDED_RIGHTS[Verb(event.verb)])
+    if event.verb == Verb.RIGHTS_CHANGED:
+        checks.require_right(request.actor, Right.VIEW_USERS)  # it names the user
     error, steps = "", list[str]()
     try:
         if request.method == "POST":
@@ -80,5 +82,6 @@ def _build_confirmation(event: Event, steps: list[str], error: str) -> Confirmat
         heading=_("Undo the change of %(name)s?") % {"name": event.target_name},
         parents=[*parents, (event.target_name, url)],
         error=error,
+        is_harmless=True,
         is_possible=not error,
     )

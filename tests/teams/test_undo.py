@@ -18,7 +18,7 @@ from audit.models import Event, Verb
 from permissions import checks
 from permissions.action_helpers import get_team_employer_ids, get_team_rights
 from permissions.checks import Right
-from permissions.models import AuthorizationSet, Employer, Team
+from permissions.models import AuthorizationSet, Employer, SetApplication, Team
 from teams.undo import UndoRefused, build_reversal, list_undoable_events, undo_change
 from tests.helpers.users import actor, change_user, make_user
 
@@ -174,3 +174,23 @@ def test_a_name_that_is_taken_or_a_team_that_is_gone_says_so(
     teams.actions.delete_team(team, version=team.version, by=actor())
     page = alice_client.get(url(event))
     assert not page.context["confirmation"].is_possible
+
+
+def test_a_set_that_was_applied_is_forgotten(alice_client: Client, bob: User, office: Provider) -> None:
+    made = teams.sets.create_set(office, name="HR", contents=[Right.VIEW_HRM], by=actor())
+    other = teams.sets.create_set(office, name="Historie", contents=[Right.VIEW_AUDIT], by=actor())
+    teams.sets.apply_set(other, bob, by=actor())
+    data = {"set": made.pk, "version": made.version, "before": "view_audit"}
+    alice_client.post(reverse("teams:apply_set_to_user", args=[bob.pk]), data)
+    assert SetApplication.objects.count() == 2
+    alice_client.post(url(last(Verb.RIGHTS_CHANGED)))
+    assert checks.individual_rights(bob) == {Right.VIEW_AUDIT}
+    assert [row.authorization_set for row in SetApplication.objects.all()] == [other]
+
+
+def test_who_may_not_view_users_is_not_told_whose_rights_changed(client: Client, bob: User, office: Provider) -> None:
+    teams.actions.set_individual_rights(bob, [Right.VIEW_HRM], by=actor())
+    client.force_login(make_user(office, Right.GRANT_RIGHTS, Right.VIEW_HRM, username="gever"))
+    page = client.get(url(last(Verb.RIGHTS_CHANGED)))
+    assert page.status_code == 403
+    assert "Bakker" not in page.text
