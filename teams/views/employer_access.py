@@ -6,7 +6,9 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.search import filter_by_search, sort_users_by_match
 from core.access import SAFE, page
@@ -29,12 +31,24 @@ from permissions.models import Employer, Team
 from permissions.products import Product
 from teams.forms.teams import SearchForm
 
+_SHORT_REASONS = {
+    InactiveReason.CLOSED: pgettext_lazy("reason", "office suspended"),
+    InactiveReason.INVITED: pgettext_lazy("reason", "invited"),
+    InactiveReason.BLOCKED: pgettext_lazy("reason", "blocked"),
+    InactiveReason.ENDED: pgettext_lazy("reason", "ended"),
+    InactiveReason.TWO_FACTOR: pgettext_lazy("reason", "two-factor"),
+}
+
 
 class AccessRow(NamedTuple):
     user: UserWithInactiveReason
     teams: list[Team]
     inactive_reason: InactiveReason | None
     marks: list[str]
+
+    @property
+    def short_reason(self) -> Promise | None:
+        return _SHORT_REASONS[self.inactive_reason] if self.inactive_reason else None
 
 
 @page(Right.VIEW_USERS, methods=SAFE)
@@ -55,6 +69,7 @@ def employer_detail(request: OfficeRequest, pk: UUID) -> HttpResponse:
         "subjects": SUBJECTS,
         "rows": _build_rows(employer, access, users.rows),
         "access": access,
+        "nobody_runs_payroll": not coverage[0].able,
         "coverage": _build_coverage(coverage, access),
         "payroll": _describe_single_payroll(coverage[0], coverage, access),
         "products": [Product(value).label for value in employer.products],
