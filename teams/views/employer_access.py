@@ -10,6 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext_lazy
 
+from accounts.models import User
 from accounts.search import filter_by_search, sort_users_by_match
 from core.access import SAFE, page
 from core.charts import Part
@@ -17,7 +18,7 @@ from core.paging import build_pager_context, paginate_queryset
 from core.replica import allow_replica
 from permissions.access import OfficeRequest
 from permissions.checks import Right
-from permissions.effective import InactiveReason, filter_matrix_users
+from permissions.effective import InactiveReason
 from permissions.employer_access import (
     SUBJECTS,
     Coverage,
@@ -26,7 +27,7 @@ from permissions.employer_access import (
     load_employer_access,
     load_names,
 )  # fmt: skip
-from permissions.inactive import UserWithInactiveReason
+from permissions.inactive import UserWithInactiveReason, annotate_inactive_reason
 from permissions.models import Employer, Team
 from permissions.products import Product
 from teams.forms.teams import SearchForm
@@ -57,7 +58,8 @@ def employer_detail(request: OfficeRequest, pk: UUID) -> HttpResponse:
     employer = get_object_or_404(Employer.objects.visible_to(request.user).select_related("provider"), pk=pk)
     form = SearchForm(request.GET, hint=_("Colleague"), only=_("Only who can work now"))
     values = form.values()
-    access, found = load_employer_access(employer), _filter_users(employer, values)
+    access = load_employer_access(employer)
+    found = _filter_users(employer, access, values)
     users = paginate_queryset(found, cursor=request.GET.get("page", ""), sorts=sort_users_by_match(values["q"]))
     coverage = access.list_coverage(employer.products)
     context = {
@@ -81,8 +83,11 @@ def employer_detail(request: OfficeRequest, pk: UUID) -> HttpResponse:
     return render(request, "teams/employer_access.html", context | build_pager_context(users, **values))
 
 
-def _filter_users(employer: Employer, values: dict[str, str]) -> QuerySet[UserWithInactiveReason]:
-    users = filter_by_search(filter_matrix_users(employer.provider, employer), values["q"])
+def _filter_users(
+    employer: Employer, access: EmployerAccess, values: dict[str, str]
+) -> QuerySet[UserWithInactiveReason]:
+    held = User.objects.filter(provider=employer.provider_id, pk__in=list(access.rights))
+    users = filter_by_search(annotate_inactive_reason(held), values["q"])
     return users.filter(inactive_reason=None) if values["only"] else users
 
 
