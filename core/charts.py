@@ -12,6 +12,9 @@ from typing import Literal, NamedTuple
 Tone = Literal["good", "attention", "bad", "none", "accent"]
 
 
+_SMALLEST_SCALE = 4  # so that one or two do not look like a crowd
+
+
 def _format_share(value: float) -> str:
     return f"{value:.3f}".rstrip("0").rstrip(".") + "%"
 
@@ -99,11 +102,11 @@ class DayBars:
 
     @property
     def total_height(self) -> int:
-        return self.base + max((bar.down_height for bar in self.drawn), default=0) + 24
+        return self.base + max((bar.down_height for bar in self.drawn), default=0) + 30
 
     @property
     def drawn(self) -> list[DrawnBar]:
-        largest = max((max(bar.up, bar.down) for bar in self.bars), default=0)
+        largest = max(_SMALLEST_SCALE, *(max(bar.up, bar.down) for bar in self.bars))
         slot = 100 / max(len(self.bars), 1)
         found = []
         for number, bar in enumerate(self.bars):

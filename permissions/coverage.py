@@ -16,10 +16,10 @@ _HAS_RIGHTS_SQL = """bool_or("right" = %(administer)s) AS administers, bool_or("
 # A team with two active members who can run payrolls settles all its employers; the few others are looked at per user,
 # whose two rights may come from two teams.
 _SINGLE_PAYROLL_SQL = f"""
-WITH by_team AS (
+WITH by_team AS MATERIALIZED (
     SELECT team_id, {_HAS_RIGHTS_SQL} FROM permissions_teamright
     WHERE provider_id = %(provider)s AND "right" IN (%(administer)s, %(enter)s) GROUP BY team_id
-), individual AS (
+), individual AS MATERIALIZED (
     SELECT user_id, {_HAS_RIGHTS_SQL} FROM permissions_individualright
     WHERE provider_id = %(provider)s AND "right" IN (%(administer)s, %(enter)s) GROUP BY user_id
 ), active AS MATERIALIZED (
@@ -32,7 +32,7 @@ WITH by_team AS (
     LEFT JOIN individual i ON i.user_id = m.user_id
     WHERE m.provider_id = %(provider)s AND (t.team_id IS NOT NULL OR i.user_id IS NOT NULL)
     AND ({INACTIVE_REASON_SQL}) IS NULL
-), settled AS (
+), settled AS MATERIALIZED (
     SELECT DISTINCT e.employer_id FROM permissions_teamemployer e
     WHERE e.provider_id = %(provider)s AND e.team_id IN (
         SELECT team_id FROM active WHERE administers AND enters GROUP BY team_id HAVING count(*) > 1

@@ -22,7 +22,7 @@ from teams.queries import CountedTeam, annotate_counts
 MAX_WAYS = 3
 _WIDTH, _BOX_HEIGHT, _ROW_HEIGHT, _TOP = 974, 64, 118, 36
 _MARGIN = 40  # room for words under the last row
-_COLUMNS = ((0, 172), (236, 208), (508, 208), (800, 174))  # x and width of the boxes
+_COLUMNS = ((0, 160), (224, 200), (488, 226), (778, 196))  # x and width of the boxes
 
 
 class Node(NamedTuple):
@@ -41,15 +41,15 @@ class Box(NamedTuple):
 
     @property
     def short_name(self) -> str:
-        return Truncator(self.node.name).chars((self.width - 62) // 7)
+        return Truncator(self.node.name).chars((self.width - 50) // 8)
 
     @property
     def short_detail(self) -> str:
-        return Truncator(self.node.detail).chars((self.width - 62) // 6)
+        return Truncator(self.node.detail).chars((self.width - 50) // 6)
 
     @property
     def text_x(self) -> int:
-        return self.x + 54
+        return self.x + 42
 
     @property
     def center_y(self) -> int:
@@ -103,8 +103,9 @@ class AccessDiagram:
         return _TOP + ((len(self.ways) - 1) * _ROW_HEIGHT) // 2
 
     @property
-    def captions(self) -> list[tuple[int, int, DrawnWay]]:
-        return [(_COLUMNS[1][0] + 14, self._row_y(row) - 9, way) for row, way in enumerate(self.ways)]
+    def captions(self) -> list[tuple[int, int]]:
+        x, width = _COLUMNS[1]
+        return [(x + width // 2, self._row_y(row) - 9) for row in range(len(self.ways))] if self.ways[1:] else []
 
     @property
     def boxes(self) -> list[Box]:

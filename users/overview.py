@@ -158,7 +158,8 @@ def _count_week(user: User) -> list[DayChange]:
 
 def list_leavers(user: User) -> list[User]:
     """Return the last users who left this week."""
-    return list(_filter_left(user).order_by("-blocked_at", "-access_until", "pk")[:MAX_PEOPLE_NAMED])
+    order = [F(field).desc(nulls_last=True) for field in ("blocked_at", "access_until")]
+    return list(_filter_left(user).order_by(*order, "pk")[:MAX_PEOPLE_NAMED])
 
 
 def _count_funnel(office: Provider) -> InvitationFunnel | None:

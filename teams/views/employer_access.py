@@ -6,8 +6,11 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext_lazy
 
+from accounts.models import User
 from accounts.search import filter_by_search, sort_users_by_match
 from core.access import SAFE, page
 from core.charts import Part
@@ -15,7 +18,7 @@ from core.paging import build_pager_context, paginate_queryset
 from core.replica import allow_replica
 from permissions.access import OfficeRequest
 from permissions.checks import Right
-from permissions.effective import InactiveReason, filter_matrix_users
+from permissions.effective import InactiveReason
 from permissions.employer_access import (
     SUBJECTS,
     Coverage,
@@ -24,10 +27,18 @@ from permissions.employer_access import (
     load_employer_access,
     load_names,
 )  # fmt: skip
-from permissions.inactive import UserWithInactiveReason
+from permissions.inactive import UserWithInactiveReason, annotate_inactive_reason
 from permissions.models import Employer, Team
 from permissions.products import Product
 from teams.forms.teams import SearchForm
+
+_SHORT_REASONS = {
+    InactiveReason.CLOSED: pgettext_lazy("reason", "office suspended"),
+    InactiveReason.INVITED: pgettext_lazy("reason", "invited"),
+    InactiveReason.BLOCKED: pgettext_lazy("reason", "blocked"),
+    InactiveReason.ENDED: pgettext_lazy("reason", "ended"),
+    InactiveReason.TWO_FACTOR: pgettext_lazy("reason", "two-factor"),
+}
 
 
 class AccessRow(NamedTuple):
@@ -36,6 +47,10 @@ class AccessRow(NamedTuple):
     inactive_reason: InactiveReason | None
     marks: list[str]
 
+    @property
+    def short_reason(self) -> Promise | None:
+        return _SHORT_REASONS[self.inactive_reason] if self.inactive_reason else None
+
 
 @page(Right.VIEW_USERS, methods=SAFE)
 @allow_replica
@@ -43,7 +58,8 @@ def employer_detail(request: OfficeRequest, pk: UUID) -> HttpResponse:
     employer = get_object_or_404(Employer.objects.visible_to(request.user).select_related("provider"), pk=pk)
     form = SearchForm(request.GET, hint=_("Colleague"), only=_("Only who can work now"))
     values = form.values()
-    access, found = load_employer_access(employer), _filter_users(employer, values)
+    access = load_employer_access(employer)
+    found = _filter_users(employer, access, values)
     users = paginate_queryset(found, cursor=request.GET.get("page", ""), sorts=sort_users_by_match(values["q"]))
     coverage = access.list_coverage(employer.products)
     context = {
@@ -55,6 +71,7 @@ def employer_detail(request: OfficeRequest, pk: UUID) -> HttpResponse:
         "subjects": SUBJECTS,
         "rows": _build_rows(employer, access, users.rows),
         "access": access,
+        "nobody_runs_payroll": not coverage[0].able,
         "coverage": _build_coverage(coverage, access),
         "payroll": _describe_single_payroll(coverage[0], coverage, access),
         "products": [Product(value).label for value in employer.products],
@@ -66,8 +83,11 @@ def employer_detail(request: OfficeRequest, pk: UUID) -> HttpResponse:
     return render(request, "teams/employer_access.html", context | build_pager_context(users, **values))
 
 
-def _filter_users(employer: Employer, values: dict[str, str]) -> QuerySet[UserWithInactiveReason]:
-    users = filter_by_search(filter_matrix_users(employer.provider, employer), values["q"])
+def _filter_users(
+    employer: Employer, access: EmployerAccess, values: dict[str, str]
+) -> QuerySet[UserWithInactiveReason]:
+    held = User.objects.filter(provider=employer.provider_id, pk__in=list(access.rights))
+    users = filter_by_search(annotate_inactive_reason(held), values["q"])
     return users.filter(inactive_reason=None) if values["only"] else users
 
 

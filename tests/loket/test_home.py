@@ -191,8 +191,8 @@ def test_home_page_takes_a_constant_number_of_queries(
             Throttle.objects.all().delete()  # all of them have one address
             make_user(office, username=f"x{User.objects.count()}", access_until=timezone.localdate())
             working(office, two_factor_required=True)
-        # session, person, rights, attention, anybody else, figures, two two-factor, week, payroll, last import,
-        # leavers, signals
+        # session, person, rights, attention, anybody else, figures, two-factor (2), week, payroll, import, leavers,
+        # signals
         with django_assert_num_queries(13):
             alice_client.get("/")
 
