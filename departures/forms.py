@@ -10,7 +10,7 @@ from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import User
+from accounts.models import LoginMethod, User
 from accounts.search import filter_by_search
 from audit.actors import Actor
 from core.forms import FilterForm
@@ -27,10 +27,16 @@ class SuccessorSearchForm(FilterForm):
     )
 
 
-def list_candidates(user: User, by: Actor, q: str) -> list[User]:
-    """Return colleagues who can take over: those who match `q`, the ones who share most teams first."""
+def filter_candidates(user: User, by: Actor) -> QuerySet[User]:
+    """Return colleagues who can take over from `user`; nobody changes their own teams, and a machine does no work."""
     working = User.objects.filter(build_open_filter(), provider=user.office, accepted_at__isnull=False)
-    others = filter_by_search(working.exclude(pk__in=[user.pk, by.user.pk] if by.user else [user.pk]), q)
+    people = working.exclude(login_method=LoginMethod.SSO_WEBSERVICE)
+    return people.exclude(pk__in=[user.pk, by.user.pk] if by.user else [user.pk])
+
+
+def list_candidates(user: User, by: Actor, q: str) -> list[User]:
+    """Return candidates who match `q`, the ones who share most teams first."""
+    others = filter_by_search(filter_candidates(user, by), q)
     mine = Team.objects.filter(provider=user.office, members__user=user)
     shared = Count("memberships", filter=Q(memberships__team__in=mine), distinct=True)
     return list(others.annotate(shared=shared).order_by("-shared", "sort_name", "pk")[:MAX_NAMES])
@@ -95,10 +101,8 @@ class DepartureForm(forms.Form):
 
     def _offer_handover(self, user: User, by: Actor, q: str) -> None:
         successor = cast("forms.ModelChoiceField[User]", self.fields["successor"])
-        excluded = [user.pk, by.user.pk] if by.user else [user.pk]
         found = list_candidates(user, by, q)
-        working = User.objects.filter(build_open_filter(), provider=user.office, accepted_at__isnull=False)
-        successor.queryset = working.exclude(pk__in=excluded)
+        successor.queryset = filter_candidates(user, by)
         successor.label_from_instance = lambda obj: obj.list_name  # type: ignore[method-assign]
         successor.widget.choices = [("", _("Nobody")), *((str(one.pk), one.list_name) for one in found)]
         cast("forms.ModelMultipleChoiceField[Team]", self.fields["teams"]).queryset = list_grantable_teams(user, by)

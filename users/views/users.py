@@ -83,7 +83,8 @@ def _build_sort_header(name: str, sort: str, values: dict[str, str]) -> dict[str
 
 
 def _get_user(request: OfficeRequest, pk: UUID) -> UserWithStatuses:
-    return get_object_or_404(annotate_statuses(User.objects.visible_to(request.user).select_related("provider")), pk=pk)
+    found = User.objects.visible_to(request.user).select_related("provider", "invitation__sent_by")
+    return get_object_or_404(annotate_statuses(found), pk=pk)
 
 
 @page(Right.VIEW_USERS, methods=SAFE)
