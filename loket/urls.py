@@ -30,6 +30,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("authentication.urls")),
     path("", include("imports.urls")),
     path("", include("users.urls")),
+    path("", include("departures.urls")),
     path("", include("teams.urls")),
     path("", include("invitations.urls")),
     path("", include("notifications.urls")),

@@ -61,6 +61,10 @@ class InvitationProgress:
     is_folded: bool
 
     @property
+    def has_failed(self) -> bool:
+        return any(step.state == "bad" for step in self.steps)
+
+    @property
     def last(self) -> Milestone:
         return self.steps[-1]
 

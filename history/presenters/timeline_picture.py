@@ -12,6 +12,7 @@ from history.presenters.user_timeline import Lane, Span, Timeline
 LEFT, RIGHT = 172, 992
 TOP, ROW = 28, 28
 _MARK_WIDTH = 20
+_TODAY_WIDTH = 64
 _MIN_TEXT_WIDTH = 6.4  # of a character
 
 
@@ -74,8 +75,9 @@ class _Scale:
         month = timezone.localtime(self.begin).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         months = []
         while (month := (month + timedelta(days=32)).replace(day=1)) < self.end:
+            x = self.find_x(month)
             text = formats.date_format(month, "M y" if month.month == 1 else "M")
-            months.append((self.find_x(month), text))
+            months.append((x, text if x < RIGHT - _TODAY_WIDTH else ""))
         return months
 
 

@@ -379,6 +379,7 @@ def people(camera: Camera) -> None:
         camera.shoot(f"user-{state}")
     for last_name, page in (
         ("Berg", "rechten"), ("Vermeer", "rechten"), ("Dubois", "rechten"), ("Berg", "bewerken"), ("Berg", "blokkeren"),
+        ("Dijk", "vertrek"),
         ("Horst", "bewerken"), ("Horst", "opnieuw-versturen"), ("Horst", "intrekken"), ("Dijk", "teams"),
         ("Berg", "teams"), ("Berg", "teams/toevoegen"), ("Berg", "historie"), ("Berg", "wissen"),
     ):  # fmt: skip

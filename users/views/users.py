@@ -25,7 +25,8 @@ from users.user_summary import build_invitation_progress, find_next_step, get_la
 
 
 def _get_user(request: OfficeRequest, pk: UUID) -> UserWithStatuses:
-    return get_object_or_404(annotate_statuses(User.objects.visible_to(request.user).select_related("provider")), pk=pk)
+    found = User.objects.visible_to(request.user).select_related("provider", "invitation__sent_by")
+    return get_object_or_404(annotate_statuses(found), pk=pk)
 
 
 @page(Right.VIEW_USERS, methods=SAFE)
