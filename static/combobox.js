@@ -89,6 +89,7 @@ export function attachLinkSearch(input, area, source) {
     onPick: (option, event) => event.type === "keydown" && option.click(),
     keepsOpen: true,
   });
+  area.ariaLabel = input.ariaLabel ?? input.labels[0].textContent.trim();
   searchWhileTyping(input, 150, async (q, signal) => {
     const found = await fetchFragment(source + encodeURIComponent(q), { signal });
     if (found === null) return;

@@ -34,4 +34,9 @@ for (const opener of [field, document.querySelector(".quick-search-link")]) {
     open();
   });
 }
+input.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || event.isComposing) return;
+  event.preventDefault(); // a browser would empty the field first
+  dialog.close();
+});
 dialog.addEventListener("click", (event) => event.target === dialog && dialog.close()); // beside it

@@ -78,7 +78,9 @@ def test_it_counts_rights_and_employers(alice_client: Client, team: Team) -> Non
     more = show(alice_client, teams=[team.pk], rights=["manage_sets", "geen_recht"]).context["access"]
     assert more.rights == access.rights, "what is not valid counts as empty"
     assert show(alice_client, rights=["view_wages"]).context["access"] == ([], 0), "no team gives an employer"
+    assert "geeft nog geen recht" in show(alice_client, rights=["view_wages"]).text
     assert show(alice_client).context["access"] == ([], 0)
+    assert "kan de nieuwe gebruiker niets" in show(alice_client).text
 
 
 def test_a_team_of_another_office_counts_for_nothing(alice_client: Client, charlie: User) -> None:

@@ -54,7 +54,7 @@ def link(office: Office, path: str, email: str, after: int) -> str:
 def open_person(admin: Visitor, last_name: str) -> str:
     """Find a user in the list and open the page; return its URL."""
     admin.open("/gebruikers/")
-    admin.page.locator("[name=q]").fill(last_name)
+    admin.page.locator("main [name=q]").fill(last_name)
     admin.send("form.filters button")
     admin.sees("tbody tr")
     admin.follow("tbody th a")

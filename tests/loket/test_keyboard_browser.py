@@ -9,9 +9,10 @@ from tests.helpers.browser import office as office
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 MOST = 150  # stops on one page
-# Whether the focus is visible: in the window and with a ring around it.
+# Whether the focus is visible: in the window and with a ring around it, or around the picker that it is in.
 STOP = """() => {
-    const element = document.activeElement, box = element.getBoundingClientRect(), style = getComputedStyle(element)
+    const element = document.activeElement, box = element.getBoundingClientRect()
+    const style = getComputedStyle(element.matches("input") && element.closest(".picker-box") || element)
     const ring = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2
     const there = box.width > 0 && box.height > 0
         && box.bottom > 0 && box.right > 0 && box.top < innerHeight && box.left < innerWidth

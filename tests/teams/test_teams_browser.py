@@ -68,7 +68,7 @@ def invite_into_team(admin: Visitor, office: Office) -> str:
     admin.open("/gebruikers/nieuw/website/")
     admin.fill(initials="T.", last_name="Teamlid", email="geen adres")
     pick(admin, "Teams", "story", "Team Story")
-    admin.page.locator("#access-preview strong", has_text="2 rechten").wait_for()
+    admin.page.locator("#access-preview strong", has_text="3 rechten bij 1 werkgever").wait_for()
     admin.send()
     admin.sees("#errors")
     assert admin.page.locator(".picker-chip").inner_text() == "Team Story", "what was chosen stays"

@@ -320,9 +320,12 @@ def telling(camera: Camera) -> None:
 
 
 def inviting(camera: Camera) -> None:
+    for q, name in (("", "search"), ("bakk", "search-hits"), ("niets dat bestaat", "search-nothing")):
+        camera.go(f"/zoeken/?q={q}")
+        camera.shoot(name)
     camera.go("/gebruikers/nieuw/website/")
     camera.shoot("new")
-    for summary in camera.page.locator("main details summary").all():
+    for summary in camera.page.locator("main details summary >> visible=true").all():
         summary.click()
     camera.shoot("new-all-open")
     camera.send(initials="P.", prefix="de", email="geen adres", access_until="2020-01-01")

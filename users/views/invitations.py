@@ -105,6 +105,7 @@ def _build_preview(request: OfficeRequest, form: InviteUserForm) -> dict[str, An
     return {
         "preview": invitation_preview.render_typed_preview(office, values, text),
         "access": invitation_preview.compute_access(office, LoginMethod.WEBSITE_SSO, access),
+        "has_choice": any(access.values()),
         "notification_set": values.get("signal_set"),
     }
 
