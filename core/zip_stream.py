@@ -2,6 +2,7 @@
 
 import zipfile
 from collections.abc import Iterable, Iterator
+from typing import IO, cast
 
 _CHUNK_BYTES = 64 * 1024
 ZipEntry = tuple[str, Iterable[bytes]]  # name and content
@@ -28,7 +29,7 @@ class _Buffer:
 def iter_zip(entries: Iterable[ZipEntry]) -> Iterator[bytes]:
     """Yield an archive of `entries`, each of which is read when its turn comes."""
     buffer = _Buffer()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(cast(IO[bytes], buffer), "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in entries:
             with archive.open(name, "w") as file:
                 for data in content:
