@@ -163,7 +163,7 @@ def format_origin(origin: str) -> str:
 def get_field_label(field: str) -> str:
     """Return the label of a field, or the field itself when it is a name given by a user."""
     type_, dot, part = field.partition(".")
-    if dot and type_ in NotificationType.values and part in _PREFERENCE_LABELS:
+    if dot and type_ in set(NotificationType) and part in _PREFERENCE_LABELS:
         return f"{NotificationType(type_).label}, {_PREFERENCE_LABELS[part]}"
     if field in _FIELD_LABELS:
         return str(_FIELD_LABELS[field])
