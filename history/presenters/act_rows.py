@@ -57,6 +57,10 @@ class ActRow(NamedTuple):
     job: ImportJob | None  # that can be reverted
 
     @property
+    def title(self) -> str:
+        return f"{self.who}{self.sentence}".removesuffix(".")
+
+    @property
     def moment(self) -> datetime:
         return timezone.localtime(self.event.at)
 

@@ -1,4 +1,4 @@
-"""Bars of the numbers of events by day, as figures for an SVG of 736 by 98."""
+"""Bars of the numbers of events by day, as figures for an SVG of 736 by 106."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date

@@ -40,7 +40,7 @@ FILES = {
 
 @pytest.fixture
 def past(office: Provider, alice: User, bob: User) -> None:
-    """A year ago Bob came into a team with rights at two employers; half a year ago he left it."""
+    """A year ago Bob came into a team with rights at two employers; since half a year the team is empty."""
     now, by = timezone.now(), actor(alice)
 
     def at(days: int) -> Any:
