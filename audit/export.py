@@ -17,13 +17,13 @@ from audit.models import ChainLink, Checkpoint, Event, UserEncryptionKey, Verb
 
 _BATCH_SIZE = 1000
 _CHAIN_MARGIN = timedelta(days=1)
-# The keys that encrypt the events of a chain, each once, unless destroyed.
+# The keys that encrypt the events of a part of a chain, each once.
 _KEYS_SQL = """
-SELECT DISTINCT key.id FROM audit_event event
-CROSS JOIN LATERAL (VALUES (event.who), (event.for_whom), (event.what)) part(content)
-JOIN audit_userencryptionkey key ON key.id = (part.content ->> 'key')::uuid AND key.encrypted_key IS NOT NULL
-JOIN audit_chainlink link ON link.event_id = event.id AND link.sequence > %(first)s AND link.sequence <= %(last)s
-WHERE event.provider_id IS NOT DISTINCT FROM %(provider)s
+SELECT DISTINCT (part.content ->> 'key')::uuid
+FROM audit_chainlink link JOIN audit_event event ON event.id = link.event_id
+CROSS JOIN LATERAL (VALUES (event.who), (event.for_whom), (event.what)) part (content)
+WHERE link.provider_id = %(provider)s AND link.sequence > %(first)s AND link.sequence <= %(last)s
+    AND part.content ? 'key'
 """
 
 
@@ -120,7 +120,9 @@ def _get_start(provider_id: UUID, since: datetime | None) -> tuple[chain.ChainHe
 
 
 def _get_keys(provider_id: UUID, first: int, last: int) -> list[UserEncryptionKey]:
+    """Return the keys that encrypt these events, unless destroyed."""
     with connection.cursor() as cursor:
         cursor.execute(_KEYS_SQL, {"provider": provider_id, "first": first, "last": last})
         ids = [key_id for (key_id,) in cursor.fetchall()]
-    return sorted(UserEncryptionKey.objects.filter(pk__in=ids), key=lambda row: str(row.pk))
+    keys = UserEncryptionKey.objects.filter(pk__in=ids, encrypted_key__isnull=False)
+    return sorted(keys, key=lambda row: str(row.pk))

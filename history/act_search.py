@@ -16,6 +16,7 @@ from core.paging import PageCursor
 from history.event_search import EventSearch
 
 _MAX_COUNTED_EVENTS = 50_000  # of one act; an import of 10,000 users has some 30,000
+_MAX_USERS = 100  # each step looks for the next event of every user
 _KEY_COLUMNS = "at, id, correlation_id"
 _BEYOND_SQL = """(at, id) {beyond} (act.at, act.id)
     AND (correlation_id = '' OR correlation_id <> act.correlation_id OR id = act.newest_id)"""
@@ -69,6 +70,11 @@ class ActSearch:
 
     def __init__(self, events: EventSearch) -> None:
         self.events = events
+
+    @property
+    def is_affordable(self) -> bool:
+        """Whether the acts can be found without a wait; if not, their events still can."""
+        return len(self.events.users or ()) <= _MAX_USERS
 
     def fetch(self, start: PageCursor | None, falling: bool, limit: int) -> list[Event]:
         """Return the newest matching event of at most `limit` acts beyond `start`. One query."""

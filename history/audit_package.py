@@ -13,10 +13,11 @@ from django.utils import timezone
 import audit.export
 from accounts.models import Provider
 from audit import checkpoints, verify
-from audit.actors import Actor
+from audit.actors import Actor, requires_reauthentication
 from audit.export import ChainExport
 from audit.models import Verb
 from core import sheets, throttle
+from core.access import ReauthenticationLevel
 from core.throttle import RateLimit
 from core.zip_stream import ZipEntry, iter_zip
 from history import access_tables, point_in_time
@@ -30,30 +31,31 @@ MAX_PACKAGE_EVENTS = 250_000  # from the begin of the period until now
 PACKAGES_PER_USER = RateLimit("audit packages of a user", burst=5, every=timedelta(minutes=5))
 
 
-def create_package(office: Provider, since: date, until: date, *, by: Actor) -> Iterator[bytes]:
-    """Record the export and return the archive of the days `since` to `until`, made while it is read.
+@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
+def create_package(provider: Provider, first_day: date, last_day: date, *, by: Actor) -> Iterator[bytes]:
+    """Record the export and return the archive of the days `first_day` to `last_day`, made while it is read.
 
     Raises PermissionDenied, Throttled, EventsTrimmed, ExportTooLarge. Call this outside a transaction.
     """
-    checks.require_office(by, office.pk)
+    checks.require_office(by, provider.pk)
     checks.require_right(by, Right.VIEW_AUDIT)
     checks.require_right(by, Right.VIEW_USERS)
-    begin = get_day_start(since)
-    point_in_time.require_kept(office.pk, begin)
+    begin = get_day_start(first_day)
+    point_in_time.require_kept(provider.pk, begin)
     throttle.consume_attempt(PACKAGES_PER_USER, str(by.user.pk if by.user else ""))
-    period = {"since": since.isoformat(), "until": until.isoformat()}
+    period = {"since": first_day.isoformat(), "until": last_day.isoformat()}
     export = audit.export.begin_export(
-        office, by=by, since=begin, max_events=MAX_PACKAGE_EVENTS, changes={"audit_package": [None, period]}
+        provider, by=by, since=begin, max_events=MAX_PACKAGE_EVENTS, changes={"audit_package": [None, period]}
     )
-    end = min(get_day_start(until + timedelta(days=1)), timezone.now())
-    return iter_zip(_iter_entries(office, export, begin, end, until))
+    end = min(get_day_start(last_day + timedelta(days=1)), timezone.now())
+    return iter_zip(_iter_entries(provider, export, begin, end, last_day))
 
 
 def _iter_entries(
-    office: Provider, export: ChainExport, begin: datetime, end: datetime, until: date
+    office: Provider, export: ChainExport, begin: datetime, end: datetime, last_day: date
 ) -> Iterator[ZipEntry]:
     public = checkpoints.get_public_key_pem()
-    context: dict[str, Any] = {"office": office, "begin": begin, "until": until, "created_at": timezone.now()}
+    context: dict[str, Any] = {"office": office, "begin": begin, "until": last_day, "created_at": timezone.now()}
     context |= {"first": export.first.sequence + 1, "last": export.last.sequence}
     context["fingerprint"] = hashlib.sha256(public).hexdigest()
     readme = render_to_string("history/audit_package_readme.html", context)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from itertools import groupby
 from typing import NamedTuple
 
@@ -57,8 +57,16 @@ class ActRow(NamedTuple):
     job: ImportJob | None  # that can be reverted
 
     @property
-    def day(self) -> date:
-        return timezone.localdate(self.event.at)
+    def title(self) -> str:
+        return f"{self.who}{self.sentence}".removesuffix(".")
+
+    @property
+    def moment(self) -> datetime:
+        return timezone.localtime(self.event.at)
+
+    @property
+    def clock(self) -> str:
+        return f"{self.moment:%H:%M}"
 
     @property
     def revert_url(self) -> str:
@@ -135,4 +143,4 @@ def _choose_icon(verb: str, *, is_import: bool) -> tuple[str, str]:
 
 
 def group_by_day(rows: Iterable[ActRow]) -> list[tuple[date, list[ActRow]]]:
-    return [(day, list(of_day)) for day, of_day in groupby(rows, key=lambda row: row.day)]
+    return [(day, list(of_day)) for day, of_day in groupby(rows, key=lambda row: row.moment.date())]

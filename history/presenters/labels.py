@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
@@ -123,6 +124,7 @@ _CHOICE_LABELS: Mapping[str, Mapping[Any, Any]] = {
     "authorization_matrix": {"provider": _("The office itself")},
     "only": {"1": _("yes")},
 }
+_RIGHT_CODES = frozenset(right.value for right in Right)
 _DATE_FIELDS = frozenset({"access_until", "two_factor_from", "two_factor_days_since", "event_date", "since", "until"})
 _DATETIME_FIELDS = frozenset({"accepted_at", "before", "previous_password_until", "send_at"})
 # Codes of why a sign-in succeeded or failed; every other reason is free text.
@@ -169,10 +171,14 @@ def get_field_label(field: str) -> str:
         return f"{NotificationType(type_).label}, {_PREFERENCE_LABELS[part]}"
     if field in _FIELD_LABELS:
         return str(_FIELD_LABELS[field])
-    if field in set(Right):
+    if field in _RIGHT_CODES:
         return str(Right(field).label)
-    columns = {column.name: column for model in (Provider, User) for column in model._meta.concrete_fields}
-    return str(columns[field].verbose_name) if field in columns else field
+    return str(_get_column_labels().get(field, field))
+
+
+@cache
+def _get_column_labels() -> Mapping[str, "StrOrPromise"]:
+    return {column.name: column.verbose_name for model in (Provider, User) for column in model._meta.concrete_fields}
 
 
 def format_value(field: str, value: Any) -> str:

@@ -94,10 +94,11 @@ def _render_events(request: OfficeRequest, template: str, subject: UUID | None =
     form = EventFilterForm(request.GET or None)
     values = form.values()
     texts = {name: str(value) for name, value in values.items()}
-    is_folded = request.GET.get("view") != _LINES_VIEW
+    search = build_event_search(request.user, subject=subject, **values)
+    is_folded = request.GET.get("view") != _LINES_VIEW and ActSearch(search).is_affordable
     view = {} if is_folded else {"view": _LINES_VIEW}
     fill = _fold_events if is_folded else _list_events
-    page, found = fill(request, build_event_search(request.user, subject=subject, **values))
+    page, found = fill(request, search)
     context |= found | build_pager_context(page, **texts, **view)
     context |= {"form": form, "filtered": any(texts.values()), "is_folded": is_folded}
     context |= {"export_query": build_query_string(**texts), "folded_query": build_query_string(**texts) or "?"}

@@ -145,7 +145,7 @@ def action_arguments(office: Provider, alice: User, bob: User, dora: User) -> di
         "mail": {},
         "until": uuid4(), "notice": Notification(user=bob), "application": program, "secret": "s", "hours": 1,
         "enabled": True, "thresholds": ReviewThresholds(), "impersonation": impersonation, "support_may_look": True,
-        "person": bob, "session": None,
+        "person": bob, "session": None, "first_day": date(2026, 1, 1), "last_day": date(2026, 1, 31),
     }  # fmt: skip
 
 

@@ -40,7 +40,7 @@ FILES = {
 
 @pytest.fixture
 def past(office: Provider, alice: User, bob: User) -> None:
-    """A year ago Bob came into a team with rights at two employers; half a year ago he left it."""
+    """A year ago Bob came into a team with rights at two employers; since half a year the team is empty."""
     now, by = timezone.now(), actor(alice)
 
     def at(days: int) -> Any:
@@ -227,7 +227,7 @@ def test_packages_are_limited_per_user(alice_client: Client, past: None) -> None
 def test_too_many_events_are_refused(alice_client: Client, past: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audit_package, "MAX_PACKAGE_EVENTS", 2)
     page = alice_client.post(URL, period())
-    assert "ten hoogste" in page.text
+    assert "in een pakket passen er" in page.text
     assert not Event.objects.filter(verb=Verb.EXPORTED).exists(), "what was refused leaves no event"
 
 

@@ -72,6 +72,7 @@ HALF_HOUR = {  # what users may do, and the office
     "users.login_methods.create_azure_user", "users.login_methods.create_webservice_user",
     "users.login_methods.create_azure_users", "users.login_methods.create_webservice_users",
     "authentication.microsoft.tenants.confirm_tenant", "audit.export.begin_export", "invitations.actions.invite_user",
+    "history.audit_package.create_package",
     "invitations.actions.resend_invitation", "invitations.actions.restore_standard_text",
     "invitations.actions.revoke_invitation", "invitations.actions.save_office_text",
     "invitations.actions.send_test_email", "users.change_login_method.change_to_azure",
