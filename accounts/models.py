@@ -16,6 +16,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django_otp.models import Device
 
+from accounts.logos import OfficeLogo as OfficeLogo
 from accounts.previous_password import PREVIOUS_PASSWORD_IS_WHOLE, PreviousPassword
 from core.composite_keys import CompositeForeignKey, SameOfficeForeignKey
 from core.ids import uuid7

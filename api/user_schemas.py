@@ -179,13 +179,17 @@ def compute_user_etag(user: VisibleUser) -> str:
 
 
 def get_visible_users(request: ApiRequest) -> QuerySet[VisibleUser]:
-    """Return the users of the caller's office with the relations that `serialize_user` needs."""
-    users = annotate_has_integrations(User.objects.visible_to(request.caller.user))
+    """Return the users of the caller's office with the relations that `serialize_user` and the actions need."""
+    return annotate_users(User.objects.visible_to(request.caller.user)).select_related("provider")
+
+
+def annotate_users(users: QuerySet[User]) -> QuerySet[VisibleUser]:
+    """Add what `serialize_user` needs."""
     employers = TeamEmployer.objects.filter(team__members__user=OuterRef("pk")).values("employer").distinct()
-    annotated = users.annotate(
+    annotated = annotate_has_integrations(users).annotate(
         status=build_status_case(), has_several_employers=Exists(employers[1:2]), modified_at=build_modified_at()
     )
-    return annotated.select_related("provider", "external_tenant")
+    return annotated.select_related("external_tenant")
 
 
 def get_user_or_404(request: ApiRequest, user_id: UUID) -> VisibleUser:

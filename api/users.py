@@ -48,7 +48,7 @@ operations = Operations("users", read=Scope.USERS_READ, write=Scope.USERS_WRITE)
 )
 def list_users(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -> HttpResponse:
     """List the users of the office, by name."""
-    rows = user_schemas.get_visible_users(request)
+    rows = user_schemas.annotate_users(User.objects.visible_to(request.caller.user))
     return render_list(request, rows, query, FILTER_FIELDS, serialize_user, order="sort_name")
 
 

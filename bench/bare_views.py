@@ -7,10 +7,10 @@ from django.shortcuts import render
 from django.urls import path
 
 from accounts.models import User
+from api.user_schemas import annotate_users
 from core.middleware import GetResponse
 from core.paging import PAGE_SIZE
-from oauth.models import annotate_has_integrations
-from users.status import annotate_account_status, annotate_statuses
+from users.status import annotate_statuses
 
 
 def bare_user_list(request: HttpRequest, provider_id: str) -> HttpResponse:
@@ -22,15 +22,13 @@ def bare_user_list(request: HttpRequest, provider_id: str) -> HttpResponse:
 
 def bare_user_json(request: HttpRequest, provider_id: str) -> HttpResponse:
     """Dump the first 250 users with the query of the REST API, and their total."""
-    users = annotate_has_integrations(
-        annotate_account_status(User.objects.filter(provider_id=provider_id))
-    ).select_related("external_tenant")
+    users = annotate_users(User.objects.filter(provider_id=provider_id))
     rows = [
         {
             "id": user.pk,
             "userName": user.username,
             "loginMethod": user.login_method,
-            "accessStatus": user.status,  # type: ignore[attr-defined]
+            "accessStatus": user.status,
             "initials": user.initials,
             "firstName": user.first_name,
             "prefix": user.prefix,
@@ -43,7 +41,9 @@ def bare_user_json(request: HttpRequest, provider_id: str) -> HttpResponse:
             "hasMultiFactorAuthentication": user.second_factor_at is not None,
             "hasAccessToPayrollingTestData": user.has_access_to_test_years,
             "hasIntegrations": user.has_integrations,
+            "isLinkedToMultipleEmployers": user.has_several_employers,
             "dateTimeCreation": user.created_at,
+            "dateTimeModified": user.modified_at,
             "dateTimeLastLogin": user.last_login,
         }
         for user in users.order_by("sort_name", "pk")[:250]

@@ -72,19 +72,15 @@ def body_limit_middleware(get_response: GetResponse) -> GetResponse:
 
 
 def _is_body_allowed(request: HttpRequest, length: int) -> bool:
-    """Return whether a body of `length` bytes is allowed; signed-in users may upload larger files to import."""
+    """Return whether a body of `length` bytes is allowed; signed-in users may upload larger files at some addresses."""
     if length <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
         return True
-    return (
-        accepts_import_file(request.path)
-        and SESSION_KEY in request.session
-        and length <= settings.LOKET_IMPORT_MAX_SIZE
-    )
+    return accepts_file(request.path) and SESSION_KEY in request.session and length <= settings.LOKET_IMPORT_MAX_SIZE
 
 
-def accepts_import_file(path: str) -> bool:
-    """Return whether files to import may be uploaded to this path."""
-    return path in (reverse("imports:upload_users"), reverse("imports:upload_teams"))
+def accepts_file(path: str) -> bool:
+    """Return whether files may be uploaded to this path."""
+    return path in (reverse("imports:upload_users"), reverse("imports:upload_teams"), reverse("users:office_logo"))
 
 
 def _discard_body(request: HttpRequest) -> None:

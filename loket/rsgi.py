@@ -21,7 +21,7 @@ from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
 
 from core import db_availability
 from core.client_address import get_client_address
-from core.middleware import MAX_DISCARDED_BYTES, accepts_import_file
+from core.middleware import MAX_DISCARDED_BYTES, accepts_file
 from core.postgresql import base as postgresql
 from loket import wsgi
 
@@ -96,7 +96,7 @@ class RsgiApplication:
         length = int(environ.get("CONTENT_LENGTH") or 0)
         if not length:
             return
-        most = settings.LOKET_IMPORT_MAX_SIZE if accepts_import_file(environ["PATH_INFO"]) else None
+        most = settings.LOKET_IMPORT_MAX_SIZE if accepts_file(environ["PATH_INFO"]) else None
         is_kept = length <= (most or settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
         weight = FILE_WEIGHT if is_kept and length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE else 1
         with self._reserve_body_slot(get_client_address(WSGIRequest(environ)), weight):

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 import outbox.actions
 from accounts import emails
 from accounts.locks import lock_provider, lock_user
+from accounts.logos import OfficeLogo
 from accounts.models import EmailChange, Provider, User
 from accounts.sessions import end_sessions, sessions_ended
 from accounts.user_details import UserDetails, get_changes
@@ -56,6 +57,22 @@ def change_provider(
 def change_retention(provider: Provider, *, erase_after_months: int, checkpoint_addresses: str, by: Actor) -> None:
     """Raises PermissionDenied without manage_provider. `checkpoint_addresses` has one address per line."""
     _change_office(provider, by, erase_after_months=erase_after_months, checkpoint_addresses=checkpoint_addresses)
+
+
+@action()
+def set_logo(provider: Provider, logo: OfficeLogo | None, *, by: Actor) -> None:
+    """Replace the logo of the office, or remove it without `logo`. Raises PermissionDenied without manage_provider."""
+    provider = lock_and_authorize(provider.pk, by, Right.MANAGE_PROVIDER)
+    stored = OfficeLogo.objects.defer("png").filter(provider=provider).first()
+    digests = [row and row.digest for row in (stored, logo)]
+    if digests[0] == digests[1]:
+        return
+    if logo is None:
+        OfficeLogo.objects.filter(provider=provider).delete()
+    else:
+        logo.provider = provider
+        logo.save()
+    record(Verb.PROVIDER_CHANGED, provider, by=by, provider_id=provider.pk, changes={"logo": digests})
 
 
 def _change_office(provider: Provider, by: Actor, version: int | None = None, **values: Any) -> None:

@@ -47,6 +47,16 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='OfficeLogo',
+            fields=[
+                ('provider', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='logo', serialize=False, to='accounts.provider')),
+                ('digest', models.CharField(db_index=True, max_length=64)),
+                ('png', models.BinaryField()),
+                ('width', models.PositiveSmallIntegerField()),
+                ('height', models.PositiveSmallIntegerField()),
+            ],
+        ),
+        migrations.CreateModel(
             name='ExternalTenant',
             fields=[
                 ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),

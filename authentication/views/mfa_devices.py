@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.logos import build_office_context
 from authentication import recovery_codes
 from authentication.mfa import actions, must_enroll, session_state
 from authentication.mfa.actions import LastDeviceRequired, TooManyDevices
@@ -35,7 +36,7 @@ def build_context(request: OfficeRequest, **more: object) -> dict[str, object]:
         "layout": "standalone.html" if enrolling else "base.html",
         "enrolling": enrolling,
         "accepting": enrolling and (timezone.now() - accepted_at).total_seconds() < _ONBOARDING_SECONDS,
-        "office_name": user.office_name,
+        **(build_office_context(user) if enrolling else {}),
         "next": target,
         "query": urlencode({"next": target}),
         **more,

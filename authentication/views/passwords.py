@@ -11,9 +11,10 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from accounts.logos import build_office_context
 from accounts.models import User
 from audit.actors import build_anonymous_actor, build_page_actor
-from authentication import actions, ended_sessions, sessions, trusted_devices
+from authentication import actions, ended_sessions, last_user, sessions, trusted_devices
 from authentication.forms import ChangePasswordForm, ForgotPasswordForm, LoginForm, PasswordResetForm
 from authentication.mfa import session_state
 from authentication.mfa.passkeys import build_script_settings
@@ -25,6 +26,7 @@ from core import cookies, encryption, throttle
 from core.access import SAFE, Access, DuringImpersonation, ReauthenticationLevel, page
 from core.client_address import get_client_address
 from core.errors import EditConflict
+from core.ids import parse_uuid
 from permissions.access import OfficeRequest
 from permissions.shortcuts import render_form, show_errors
 
@@ -46,13 +48,20 @@ def login(request: HttpRequest) -> HttpResponse:
             if user is not None:
                 return _complete_login(request, user, target)
             form.add_error(None, ValidationError(_("The username and password do not match."), code="refused"))
-    context = {
+    context = _build_known_office_context(request) | {
         "next": target,
         "query": urlencode({"next": target}),
         "with_microsoft": oidc.is_configured(),
         "passkey": build_script_settings(request, step=session_state.ANY_USER),
     }
     return render_form(request, "authentication/login.html", form, **context)
+
+
+def _build_known_office_context(request: HttpRequest) -> dict[str, object]:
+    """Return name and logo of the office whose user was last signed in with this browser."""
+    user_id = parse_uuid(last_user.get_last_user_id(request))
+    known = User.objects.select_related("provider").filter(pk=user_id).first() if user_id else None
+    return {} if known is None or known.is_support else build_office_context(known)
 
 
 def _complete_login(request: HttpRequest, user: User, target: str) -> HttpResponse:
@@ -80,7 +89,7 @@ def logout(request: HttpRequest) -> HttpResponse:
     if not isinstance(request.user, User):
         return redirect("authentication:login")
     if request.method != "POST":
-        return render(request, "authentication/logout.html", {"office_name": request.user.office_name})
+        return render(request, "authentication/logout.html", build_office_context(request.user))
     sessions.log_out(request, request.user)
     messages.success(request, _("You have been logged out."))
     return ended_sessions.set_clear_site_data(request, redirect("authentication:login"))
@@ -121,7 +130,7 @@ def reset_password(request: HttpRequest) -> HttpResponse:
         return _render_reset_closed(request)
     form, user = PasswordResetForm(request.POST or None, reset=reset), reset.user
     if not form.is_valid():
-        context = {"form": form, "owner": user, "office_name": user.office_name}
+        context = {"form": form, "owner": user, **build_office_context(user)}
         return render(request, "authentication/password_reset_confirm.html", context)
     try:
         actions.reset_password(reset, password=form.cleaned_data["password"], by=build_page_actor(request, user))

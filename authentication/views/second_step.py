@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from accounts.logos import build_office_context
 from accounts.models import User
 from audit.actors import build_page_actor
 from authentication import sessions, trusted_devices
@@ -70,7 +71,7 @@ def _render_form(
     request: HttpRequest, template: str, form: Form, user: User, context: dict[str, object]
 ) -> HttpResponse:
     target = {"next": get_next_url(request), STEP_PARAMETER: session_state.get_step_name(request)}
-    context |= {**target, "query": urlencode(target), "owner": user, "office_name": user.office_name}
+    context |= {**target, "query": urlencode(target), "owner": user, **build_office_context(user)}
     return render_form(request, template, form, **context)
 
 

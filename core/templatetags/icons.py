@@ -10,5 +10,5 @@ register = template.Library()
 
 @register.simple_tag
 def icon(name: str) -> SafeString:
-    """Render the symbol `name`, hidden from screen readers: a word beside it, or an `aria-label` around it, names it."""
+    """Render the symbol `name`. Screen readers skip it: a word beside it, or an `aria-label` around it, names it."""
     return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>', static("icons.svg"), name)

@@ -32,6 +32,7 @@ _FIELD_LABELS: Mapping[str, "StrOrPromise"] = {
     "history": _("History"),
     "hygiene_mail": _("Monthly e-mail about dormant accounts: days without a login, maximum password age"),
     "support_may_look": _("Loket support may impersonate users (read-only)"),
+    "logo": _("Logo"),
     "two_factor_days_since": _("Everyone, days counted from"),
     "checkpoint_addresses": _("Checkpoint recipients"),
     "external_tenant": _("Azure AD tenant"),

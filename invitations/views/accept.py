@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 import authentication.sessions
+from accounts.logos import build_office_context
 from accounts.models import User
 from audit.actors import Actor, build_page_actor
 from authentication import trusted_devices
@@ -68,7 +69,7 @@ def require_invitation(page: InvitationView) -> Callable[[HttpRequest], HttpResp
             request.method == "POST"
             and InvitationForm(request.POST, invitation=session.invitation).names_other_invitation
         ):
-            context = {"reason": "other", "office_name": session.invitation.user.office_name}
+            context = {"reason": "other", **build_office_context(session.invitation.user)}
             return render(request, "invitations/unavailable.html", context, status=409)
         try:
             response = page(request, session)
@@ -77,7 +78,7 @@ def require_invitation(page: InvitationView) -> Callable[[HttpRequest], HttpResp
         except InvitationNotOpen:
             return _render_closed(request, cookies.get_invitation_session(request))
         except SenderNotAuthorized:
-            context = {"reason": "not_vouched_for", "office_name": session.invitation.user.office_name}
+            context = {"reason": "not_vouched_for", **build_office_context(session.invitation.user)}
             return render(request, "invitations/unavailable.html", context, status=403)
         except Throttled as error:
             return _render_throttled(request, error, session.invitation)
@@ -97,13 +98,13 @@ def _render_closed(request: HttpRequest, session: InvitationSession | None) -> H
     reason = "expired" if invitation.state == Invitation.State.OPEN else str(invitation.state)
     if invitation.is_open():
         reason = "no_access"
-    context = {"reason": reason, "invitation": invitation, "office_name": user.office_name}
+    context = {"reason": reason, "invitation": invitation, **build_office_context(user)}
     return render(request, "invitations/unavailable.html", context, status=410)
 
 
 def _render_throttled(request: HttpRequest, error: Throttled, invitation: Invitation | None = None) -> HttpResponse:
-    office_name = invitation.user.office_name if invitation else ""
-    context = {"reason": "throttled", "error": error, "office_name": office_name}
+    office = build_office_context(invitation.user) if invitation else {}
+    context = {"reason": "throttled", "error": error, **office}
     return mark_as_throttled(render(request, "invitations/unavailable.html", context), error)
 
 
@@ -121,7 +122,7 @@ def _build_context(request: HttpRequest, session: InvitationSession) -> dict[str
     last = acceptance.get_last_code(invitation, browser=session.browser)
     return {
         "invitation": invitation,
-        "office_name": invitation.user.office_name,
+        **build_office_context(invitation.user),
         "ending": acceptance.get_phone_ending(invitation, token=session.token),
         "last": last,
         "paused": wait is not None,

@@ -17,6 +17,7 @@ from oauthlib.oauth2.rfc6749.errors import (
     OAuth2Error,
 )
 
+from accounts.logos import build_office_context
 from accounts.models import User
 from audit.actors import build_page_actor
 from authentication import ended_sessions, reauthentication, sessions
@@ -220,7 +221,7 @@ def _render_consent_page(request: HttpRequest, authorization: AuthorizationReque
         "allow_url": f"{reverse('oauth:authorize')}?{query}",
         "deny_url": f"{reverse('oauth:deny_authorization')}?{query}",
         "host": redirects.get_target_name(authorization.details["redirect_uri"]),
-        "office_name": request.user.office.name if isinstance(request.user, User) else "",
+        **(build_office_context(request.user) if isinstance(request.user, User) else {}),
     }
     return redirects.allow_form_redirect(
         authorization.details["redirect_uri"], request, render(request, "oauth/authorize.html", context)

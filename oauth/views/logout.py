@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from oauthlib.common import add_params_to_uri
 
+from accounts.logos import build_office_context
 from accounts.models import User
 from authentication import ended_sessions, sessions
 from core.access import Access, page
@@ -83,7 +84,7 @@ def _render_confirmation(
     context = {
         "application": known,
         "host": redirects.get_target_name(address),
-        "office_name": user.office_name,
+        **build_office_context(user),
         "is_certain": is_certain,
         "confirm_url": f"{reverse('oauth:logout')}?{parameters.urlencode()}",
     }

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils.translation import gettext_lazy as _
 
+from accounts.logos import MAX_UPLOAD_BYTES, OfficeLogo, build_logo
 from accounts.models import ExternalTenant, Provider
 from accounts.validators import validate_email_domain
 from core.forms import PLAIN_TEXT_VALIDATORS, VersionedForm
@@ -68,6 +69,23 @@ class OfficeSettingsForm(VersionedForm):
         kwargs["initial"] = {name: getattr(provider, name) for name in names}
         super().__init__(*args, **kwargs)
         self.fields["invitation_days"].widget.attrs["class"] = "short"
+
+
+class LogoForm(forms.Form):
+    """Its `logo` is the OfficeLogo to store, None to remove the present one."""
+
+    logo = forms.FileField(
+        label=_("Logo"),
+        help_text=_("PNG, JPEG or WebP, at most 2 MB. It is shown at most 240 pixels wide and 80 high."),
+        error_messages={"required": _("Choose a file."), "empty": _("This file is empty.")},
+        widget=forms.FileInput(attrs={"accept": "image/png,image/jpeg,image/webp"}),
+    )
+
+    def clean_logo(self) -> OfficeLogo:
+        file = self.cleaned_data["logo"]
+        if file.size > MAX_UPLOAD_BYTES:
+            raise ValidationError(_("This file is larger than 2 MB. Upload a smaller image."), code="size")
+        return build_logo(file)
 
 
 class RetentionForm(forms.Form):

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 import users.actions
 import users.email_changes
+from accounts.logos import build_office_context
 from core.access import Access, DuringImpersonation, ReauthenticationLevel, page
 from core.client_address import get_client_address
 from permissions.access import OfficeRequest
@@ -57,9 +58,9 @@ def confirm_email(request: HttpRequest, token: str) -> HttpResponse:
             user = users.email_changes.confirm_email_change(
                 token, address=get_client_address(request), correlation_id=getattr(request, "correlation_id", "")
             )
-            return render(request, "users/email_confirmed.html", {"office_name": user.office_name, "user": user})
+            return render(request, "users/email_confirmed.html", {"user": user, **build_office_context(user)})
         change = users.email_changes.get_email_change(token)
     except InvalidEmailLink:
         return render(request, "users/email_link_expired.html", status=404)
-    context = {"token": token, "change": change, "office_name": change.user.office_name}
+    context = {"token": token, "change": change, **build_office_context(change.user)}
     return render(request, "users/confirm_email.html", context)

@@ -5,22 +5,26 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db.models import Count
-from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_list_or_404, get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from django.views.decorators.cache import cache_control
 
 import authentication.microsoft.tenants
 import users.actions
+from accounts.logos import OfficeLogo
 from accounts.models import ExternalTenant, User
 from authentication.microsoft import oidc
-from core.access import SAFE, ReauthenticationLevel, page
+from core.access import SAFE, Access, ReauthenticationLevel, page
 from core.confirmation import Confirmation, render_confirmation
 from permissions.access import OfficeRequest
 from permissions.checks import Right
 from permissions.shortcuts import render_form, show_errors
-from users.forms.office import AddTenantForm, OfficeSettingsForm, RenameTenantForm
+from users.forms.office import AddTenantForm, LogoForm, OfficeSettingsForm, RenameTenantForm
+
+_LOGO_CACHE_SECONDS = 365 * 24 * 3600  # another logo has another address
 
 
 @page(Right.MANAGE_PROVIDER)
@@ -33,6 +37,29 @@ def office_settings(request: OfficeRequest) -> HttpResponse:
             messages.success(request, _("The office settings have been saved."))
             return redirect("users:office_settings")
     return render_form(request, "users/office_settings.html", form)
+
+
+@page(Right.MANAGE_PROVIDER)
+def office_logo(request: OfficeRequest) -> HttpResponse:
+    form = LogoForm(request.POST, request.FILES) if request.method == "POST" else LogoForm()
+    if "remove" in request.POST:
+        users.actions.set_logo(request.user.office, None, by=request.actor)
+        messages.success(request, _("The logo has been removed."))
+        return redirect("users:office_logo")
+    if form.is_valid():
+        users.actions.set_logo(request.user.office, form.cleaned_data["logo"], by=request.actor)
+        messages.success(request, _("The logo has been saved."))
+        return redirect("users:office_logo")
+    logo = OfficeLogo.objects.defer("png").filter(provider=request.user.office).first()
+    return render(request, "users/office_logo.html", {"form": form, "logo": logo})
+
+
+@page(Access.PUBLIC, methods=SAFE)
+@cache_control(public=True, immutable=True, max_age=_LOGO_CACHE_SECONDS)
+def show_logo(request: HttpRequest, digest: str) -> HttpResponse:
+    """Return a logo to everyone who has its digest: invited colleagues have not signed in yet."""
+    logo = get_list_or_404(OfficeLogo, digest=digest)[0]  # two offices may upload the same image
+    return HttpResponse(bytes(logo.png), content_type="image/png")
 
 
 @page(Right.MANAGE_PROVIDER, methods=SAFE)
