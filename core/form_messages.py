@@ -25,7 +25,6 @@ _FIELD_MESSAGES: dict[type[forms.Field], dict[str, Any]] = {
         **dict.fromkeys(("required", "invalid", "missing"), _("Choose a file.")),
         "empty": _("This file is empty."),
     },
-    forms.ImageField: {"invalid_image": _("This is not a picture, or it is damaged. Choose another file.")},
 }
 _VALIDATOR_MESSAGES: dict[Any, Any] = {
     validators.MaxLengthValidator: _("Use at most %(limit_value)d characters. There are %(show_value)d now."),
