@@ -1,7 +1,7 @@
 """Queries for a user's notifications: the list, the number of unread ones, and the first reader in the office."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, cast
+from typing import NamedTuple
 from uuid import UUID
 
 from django.core.cache import cache
