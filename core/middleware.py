@@ -1,10 +1,10 @@
-"""Middleware for every request: its language and the size limit of its body. Also logs unexpected errors."""
+"""Middleware for every request: static files, language, the size limit of bodies. Also logs unexpected errors."""
 
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from django.conf import settings
@@ -13,9 +13,11 @@ from django.core.signals import got_request_exception
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.http.response import HttpResponseBase
 from django.middleware.common import CommonMiddleware
+from django.middleware.gzip import GZipMiddleware
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import translation
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from core.access import SAFE
 from core.db_errors import is_database_unavailable
@@ -24,6 +26,18 @@ from core.logs import format_traceback
 _CHUNK_BYTES, _MAX_CHUNKS = 64 * 1024, 128  # bytes, and maximum number of reads
 MAX_DISCARDED_BYTES = _CHUNK_BYTES * _MAX_CHUNKS  # bytes read from a rejected body: 8 MB
 GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+def static_files_middleware(get_response: GetResponse) -> GetResponse:
+    """Serve static files, compressed. Pages are not: their compressed length would reveal their content (BREACH)."""
+    serve = WhiteNoiseMiddleware(get_response)
+    compress = GZipMiddleware(serve)
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        is_whole_file = request.path.startswith(settings.STATIC_URL) and "Range" not in request.headers
+        return cast(HttpResponse, (compress if is_whole_file else serve)(request))
+
+    return middleware
 
 
 def language_middleware(get_response: GetResponse) -> GetResponse:

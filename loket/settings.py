@@ -169,7 +169,7 @@ MIDDLEWARE = [
     "monitoring.access_log.request_context_middleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "core.middleware.static_files_middleware",
     "oauth.middleware.cors_middleware",  # before what refuses requests, so that browsers can read the refusal
     "django.contrib.sessions.middleware.SessionMiddleware",
     "core.middleware.language_middleware",

@@ -1,10 +1,12 @@
 """Middleware for every request: correlation ID, access log line, language."""
 
+import gzip
 import json
 import logging
 import logging.config
 import re
 from io import BytesIO
+from pathlib import Path
 from unittest.mock import patch
 
 import pytest
@@ -194,3 +196,13 @@ def test_the_address_of_a_button_explains_itself(alice_client: Client, bob: User
     assert (response.status_code, response["Allow"]) == (405, "POST")
     assert "Alleen een knop op een andere pagina" in response.text
     assert 'href="/"' in response.text
+
+
+def test_static_files_are_compressed_and_pages_are_not(alice_client: Client) -> None:
+    accepts = {"headers": {"Accept-Encoding": "gzip"}}
+    sheet = alice_client.get("/static/loket.css", **accepts)
+    assert sheet["Content-Encoding"] == "gzip"
+    assert gzip.decompress(b"".join(sheet.streaming_content)) == Path("static/loket.css").read_bytes()
+    part = alice_client.get("/static/loket.css", headers={"Accept-Encoding": "gzip", "Range": "bytes=0-9"})
+    assert not part.has_header("Content-Encoding")
+    assert not alice_client.get("/gebruikers/", **accepts).has_header("Content-Encoding")
