@@ -18,7 +18,7 @@ from permissions.inactive import UserWithInactiveReason
 from permissions.models import Employer, Grant, Team, TeamMember
 
 
-class Subject(NamedTuple):
+class ColumnSubject(NamedTuple):
     """A column: `manage` is the right to change it, `view` the right to look at it only."""
 
     short: Promise
@@ -28,21 +28,21 @@ class Subject(NamedTuple):
 
 
 SUBJECTS = (
-    Subject(
+    ColumnSubject(
         pgettext_lazy("column", "Empl."), _("Employments"), Right.VIEW_EMPLOYMENTS, Right.MANAGE_EMPLOYMENTS
     ),
-    Subject(pgettext_lazy("column", "Wages"), _("Wages"), Right.VIEW_WAGES, Right.MANAGE_WAGES),
-    Subject(
+    ColumnSubject(pgettext_lazy("column", "Wages"), _("Wages"), Right.VIEW_WAGES, Right.MANAGE_WAGES),
+    ColumnSubject(
         pgettext_lazy("column", "Fixed"), _("Fixed payroll data"), Right.VIEW_FIXED_DATA, Right.MANAGE_FIXED_DATA
     ),
-    Subject(pgettext_lazy("column", "Var."), _("Variable data"), None, Right.MANAGE_VARIABLE_DATA),
-    Subject(
+    ColumnSubject(pgettext_lazy("column", "Var."), _("Variable data"), None, Right.MANAGE_VARIABLE_DATA),
+    ColumnSubject(
         pgettext_lazy("column", "Admin."), _("Payroll administration"),
         Right.VIEW_ADMINISTRATION, Right.MANAGE_ADMINISTRATION,
     ),
-    Subject(pgettext_lazy("column", "Tax"), _("Payroll tax returns"), Right.VIEW_TAX_RETURNS, None),
-    Subject(pgettext_lazy("column", "Journal"), _("Journal run"), None, Right.EXPORT_JOURNAL),
-    Subject(
+    ColumnSubject(pgettext_lazy("column", "Tax"), _("Payroll tax returns"), Right.VIEW_TAX_RETURNS, None),
+    ColumnSubject(pgettext_lazy("column", "Journal"), _("Journal run"), None, Right.EXPORT_JOURNAL),
+    ColumnSubject(
         pgettext_lazy("column", "File"), _("Employee file"), Right.VIEW_EMPLOYEE_FILE, Right.MANAGE_EMPLOYEE_FILE
     ),
 )  # fmt: skip
@@ -85,7 +85,7 @@ class EmployerAccess:
     def active_count(self) -> int:
         return len(self.rights) - len(self.inactive_reasons)
 
-    def mark(self, user_id: UUID, subject: Subject) -> str:
+    def mark(self, user_id: UUID, subject: ColumnSubject) -> str:
         held = self.rights.get(user_id, frozenset())
         return "manage" if subject.manage in held else "view" if subject.view in held else ""
 

@@ -219,10 +219,9 @@ def unavailable_database(transactional_db: None) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _menu_counts(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Count afresh in each test, and not at all in those that count the queries of a page: counts are cached."""
+    """Count the rows of the menu only in tests of them: counts are cached, so that queries would vary."""
     cache.clear()
-    counts_queries = any(name.endswith("num_queries") for name in request.fixturenames)
-    if counts_queries and not request.node.get_closest_marker("menu_counts"):
+    if not request.node.get_closest_marker("menu_counts"):
         with patch("users.context_processors.get_menu_counts", return_value={}):
             yield
     else:

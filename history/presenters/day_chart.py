@@ -16,7 +16,7 @@ _LEFT, _STEP, _BAR_WIDTH, _BASE, _HEIGHT = 36, 23, 18, 78, 58
 _CUT_ABOVE = 3  # a day with more than so many times the next busiest is cut
 
 
-class Bar(NamedTuple):
+class DayBar(NamedTuple):
     """A day as the text of attributes: of the bar from `x` and `y`, of the day's place from `left` to its `center`."""
 
     day: date
@@ -36,7 +36,7 @@ class Bar(NamedTuple):
 
 
 class DayChart(NamedTuple):
-    bars: list[Bar]
+    bars: list[DayBar]
     gridlines: list[tuple[str, str]]
     total: str
     description: str
@@ -62,14 +62,14 @@ def build_day_chart(counts: Mapping[date, int], chosen: date | None) -> DayChart
     return DayChart(bars, gridlines, text, description)
 
 
-def _build_bar(day: date, events: int, scale: int, *, x: int, is_chosen: bool, age: int) -> Bar:
+def _build_bar(day: date, events: int, scale: int, *, x: int, is_chosen: bool, age: int) -> DayBar:
     height = max(2.0, _HEIGHT * min(events / scale, 1)) + (8 if events > scale else 0) if events else 0
     number, name = (
         format_count(min(events, MAX_EVENTS)) + ("+" if events > MAX_EVENTS else ""),
         date_format(day, "l j F"),
     )
     label = ngettext("%(day)s: %(number)s event", "%(day)s: %(number)s events", events)
-    return Bar(
+    return DayBar(
         day=day,
         events=events,
         left=str(x - 2),

@@ -16,7 +16,7 @@ _TODAY_WIDTH = 64
 _MIN_TEXT_WIDTH = 6.4  # of a character
 
 
-class Bar(NamedTuple):
+class PeriodBar(NamedTuple):
     x: float
     width: float
     text: str  # "" if it does not fit
@@ -27,7 +27,7 @@ class LanePicture(NamedTuple):
     lane: Lane
     short_name: str
     y: int
-    bars: list[Bar]
+    bars: list[PeriodBar]
 
 
 class Mark(NamedTuple):
@@ -41,7 +41,7 @@ class TimelinePicture:
     height: int
     months: list[tuple[float, str]]
     lanes: list[LanePicture]
-    blocks: list[Bar]
+    blocks: list[PeriodBar]
     marks: list[Mark]
 
 
@@ -64,12 +64,12 @@ class _Scale:
         share = (max(at, self.begin) - self.begin) / (self.end - self.begin)
         return round(LEFT + share * (RIGHT - LEFT), 1)
 
-    def place(self, span: Span) -> Bar:
+    def place(self, span: Span) -> PeriodBar:
         x = self.find_x(span.since)
         width = max(2.0, round(self.find_x(span.until or self.end) - x, 1))
         until = formats.date_format(timezone.localtime(span.until), "j F Y") if span.until else "…"
         title = f"{span.text}: {formats.date_format(timezone.localtime(span.since), 'j F Y')} – {until}"
-        return Bar(x, width, span.text if len(span.text) * _MIN_TEXT_WIDTH + 12 <= width else "", title)
+        return PeriodBar(x, width, span.text if len(span.text) * _MIN_TEXT_WIDTH + 12 <= width else "", title)
 
     def list_months(self) -> list[tuple[float, str]]:
         month = timezone.localtime(self.begin).replace(day=1, hour=0, minute=0, second=0, microsecond=0)

@@ -147,7 +147,7 @@ def test_before_the_history_begins_nothing_is_told(
 ) -> None:
     with db_roles.use_owner_role():
         retention.trim_events(office, before=THEN + timedelta(days=20), by=build_operator("trim_history"))
-    assert "is na de bewaartermijn verwijderd" in asked(alice_client, THEN + timedelta(days=1))
+    assert "is verwijderd toen de bewaartermijn afliep" in asked(alice_client, THEN + timedelta(days=1))
     assert "Loon Noord" in asked(alice_client, THEN + timedelta(days=30), user=pieter.pk)
 
 

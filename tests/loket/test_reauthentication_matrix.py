@@ -65,6 +65,7 @@ FIVE_MINUTES = {  # how users sign in
 }  # fmt: skip
 HALF_HOUR = {  # what users may do, and the office
     "users.actions.block_user", "users.actions.change_retention", "users.actions.change_provider",
+    "users.actions.set_logo",
     "users.actions.create_provider", "users.actions.edit_user", "users.actions.send_username",
     "users.actions.unblock_user", "users.actions.block_users", "users.actions.unblock_users",
     "users.actions.edit_users", "users.suspension.suspend_office", "users.suspension.reactivate_office",
@@ -99,6 +100,7 @@ NONE = {  # one's own preferences, ending one's own access, and what has a proof
     "users.actions.edit_profile", "users.dormant_account_emails.subscribe", "users.dormant_account_emails.unsubscribe",
     "invitations.acceptance.accept_invitation", "invitations.acceptance.send_code", "invitations.acceptance.check_code",
     "notifications.actions.mark_all_notifications_read", "notifications.actions.mark_notification_read",
+    "users.list_preferences.save_columns", "users.list_preferences.save_view", "users.list_preferences.remove_view",
     "notifications.actions.set_own_email_preferences", "authentication.actions.email_password_link",
     "authentication.actions.authenticate_password", "authentication.actions.record_failed_sign_in",
     "authentication.actions.reset_password",

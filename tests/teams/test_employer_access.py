@@ -41,7 +41,7 @@ def test_marks_say_who_may_do_what(alice_client: Client, bob: User, office: Prov
     by_name = {row.user.username: row for row in page.context["rows"]}
     assert [team.name for team in by_name["bob"].teams] == ["Loon Noord"]
     assert str(by_name["eve"].short_reason) == "geblokkeerd"
-    assert page.text.count('class="mark manage inactive"') == 2 + 1  # and the legend
+    assert page.text.count('class="access-mark manage inactive"') == 2 + 1  # and the legend
     assert "Beheer, werkt nu niet" in page.text
     assert marks(alice_client, bakery, only="1").keys() == {"bob"}
     assert marks(alice_client, bakery, q="eve").keys() == {"eve"}

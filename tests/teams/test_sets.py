@@ -147,7 +147,8 @@ def test_what_a_team_gives_is_no_individual_right(
         "rights": [None, ["view_hrm"]], "given_by_team": [None, ["view_wages"]], "HR": [None, "applied"]
     }  # fmt: skip
     assert alice_client.get(SETS).context["rows"] == [(hr, 2, 1, 0)], "no deviation"
-    assert "Raadplegen beloningen" in alice_client.get(reverse("history:user_events", args=[bob.pk])).text
+    history = alice_client.get(reverse("history:user_events", args=[bob.pk]), {"view": "lines"})
+    assert "Raadplegen beloningen" in history.text
 
 
 def test_a_team_that_does_not_reach_every_employer_is_not_enough(

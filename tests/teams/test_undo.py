@@ -92,7 +92,7 @@ def test_the_message_leads_to_a_page_that_asks(alice_client: Client, team: Team,
     assert "teruggedraaid" in done.text
     assert get_team_rights(team) == frozenset()
     assert not alice_client.get(url(event)).context["confirmation"].is_possible
-    history = alice_client.get(reverse("history:team_events", args=[team.pk]))
+    history = alice_client.get(reverse("history:team_events", args=[team.pk]), {"view": "lines"})
     assert f'href="{url(event)}"' not in history.text
     assert f'href="{url(last())}"' in history.text
     assert str(event.pk) in history.text, "the event links to what it undid"

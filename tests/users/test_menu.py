@@ -13,7 +13,7 @@ from permissions.checks import Right
 from permissions.models import Employer, Team
 from tests.helpers.users import make_user, signed_in
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.menu_counts]
 PATH = "/profiel/"
 
 
@@ -48,7 +48,6 @@ def test_who_may_not_open_a_list_sees_no_number_of_it(office: Provider) -> None:
     assert set(counts(client)) == set()
 
 
-@pytest.mark.menu_counts
 def test_counts_cost_two_queries_a_minute(
     alice_client: Client, alice: User, office: Provider, django_assert_num_queries: Any
 ) -> None:
