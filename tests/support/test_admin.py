@@ -202,7 +202,7 @@ ELSEWHERE = ("admin:", "support:", "outbox:", "invitations:", "authentication:",
 
 @pytest.mark.slow
 def test_no_page_of_an_office_opens_for_support(dora_client: Client, alice: User, rows: dict[str, Any]) -> None:
-    own = {"home", "language", "users:profile", "users:confirm_email"}
+    own = {"home", "language", "users:profile", "users:confirm_email", "users:show_logo"}
     for name, kinds in EVERY:
         if name in own | FOR_PROGRAMS or name.startswith(ELSEWHERE):
             continue
