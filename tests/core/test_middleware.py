@@ -205,4 +205,5 @@ def test_static_files_are_compressed_and_pages_are_not(alice_client: Client) -> 
     assert gzip.decompress(b"".join(sheet.streaming_content)) == Path("static/loket.css").read_bytes()
     part = alice_client.get("/static/loket.css", headers={"Accept-Encoding": "gzip", "Range": "bytes=0-9"})
     assert not part.has_header("Content-Encoding")
+    part.close()
     assert not alice_client.get("/gebruikers/", **accepts).has_header("Content-Encoding")
