@@ -200,10 +200,10 @@ def test_the_address_of_a_button_explains_itself(alice_client: Client, bob: User
 
 def test_static_files_are_compressed_and_pages_are_not(alice_client: Client) -> None:
     accepts = {"headers": {"Accept-Encoding": "gzip"}}
+    assert not alice_client.get("/gebruikers/", **accepts).has_header("Content-Encoding")
     sheet = alice_client.get("/static/loket.css", **accepts)
     assert sheet["Content-Encoding"] == "gzip"
-    assert gzip.decompress(b"".join(sheet.streaming_content)) == Path("static/loket.css").read_bytes()
+    assert gzip.decompress(sheet.getvalue()) == Path("static/loket.css").read_bytes()
     part = alice_client.get("/static/loket.css", headers={"Accept-Encoding": "gzip", "Range": "bytes=0-9"})
     assert not part.has_header("Content-Encoding")
-    part.close()
-    assert not alice_client.get("/gebruikers/", **accepts).has_header("Content-Encoding")
+    assert len(part.getvalue()) == 10

@@ -316,7 +316,7 @@ def by_a_stolen_cookie(office_setup: OfficeSetup) -> None:
     assert thief.get("/profiel/").status_code == 200
     nothing_without_proof(thief, office_setup)
     question = f"{URL}?{urlencode(asked(office_setup.portal, scope='users:write teams:write', prompt='consent'))}"
-    assert thief.post(question)["Location"].startswith("/bevestigen/")
+    assert allow(thief, question)["Location"].startswith("/bevestigen/")
     code = factors.code_now(factors.secret_of(office_setup.boss.authenticator_apps.get()))
     lured = bosses.post(f"/bevestigen/?{urlencode({'next': question})}", {"code": code, "next": question})
     assert lured["Location"] == question
