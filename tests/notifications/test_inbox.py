@@ -198,6 +198,7 @@ def test_the_list_takes_as_many_queries_whatever_its_length(
             bob_client.get(INBOX)
 
 
+@pytest.mark.menu_counts
 def test_the_bell_and_the_menu_count_until_everything_is_read(bob_client: Client, bakery: Employer) -> None:
     notice = raised(bakery, text="een")
     assert bob_client.get(INBOX).text.count(">1 <span") + bob_client.get(INBOX).text.count('waiting">1<') == 2
