@@ -118,7 +118,8 @@ LOKET_SESSION_LIFETIME_MINUTES = env.int("LOKET_SESSION_LIFETIME_MINUTES", 720, 
 LOKET_SSO_SESSION_MINUTES = env.int("LOKET_SSO_SESSION_MINUTES", 60, validate=check.validate_session_minutes)
 SESSION_COOKIE_AGE = 12 * 3600  # for anonymous sessions; see authentication.session_store for the others
 LOKET_COOKIE_PREFIX = "__Host-" if _https else ""
-SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{LOKET_COOKIE_PREFIX}sessionid", f"{LOKET_COOKIE_PREFIX}csrftoken"
+SESSION_COOKIE_NAME = f"{LOKET_COOKIE_PREFIX}sessionid"
+CSRF_COOKIE_NAME = f"{LOKET_COOKIE_PREFIX}csrftoken"
 CSRF_FAILURE_VIEW = "loket.views.handle_csrf_failure"
 LANGUAGE_COOKIE_NAME = f"{LOKET_COOKIE_PREFIX}django_language"
 MESSAGE_STORAGE = "core.cookies.MessageStorage"
@@ -186,7 +187,7 @@ MIDDLEWARE = [
     "permissions.access.AccessMiddleware",
     "authentication.middleware.ReauthenticationMiddleware",
 ]
-ROOT_URLCONF, WSGI_APPLICATION = "loket.urls", "loket.wsgi.application"
+ROOT_URLCONF = "loket.urls"
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 TEMPLATES = [
     {
