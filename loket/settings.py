@@ -84,14 +84,13 @@ else:
             "HOST": get_socket_dir(LOKET_DATA_DIR / "postgresql"),
             "PORT": str(SERVER_PORT),
             "USER": APPLICATION_ROLE,
-            "PASSWORD": "",
             "NAME": "loket",
             "CONN_HEALTH_CHECKS": True,
             "OPTIONS": {**_prepared, "pool": _pool},
             "POOL_WAIT_SECONDS": 10,
         }
     }
-    _owner = {"USER": OWNER_ROLE, "PASSWORD": ""}
+    _owner = {"USER": OWNER_ROLE}
 DATABASE_ROUTERS = ["core.replica.ReplicaRouter"]
 LOKET_DATABASE_ROLES = {
     name: role and {key: role.get(key, "") for key in ("USER", "PASSWORD")}
