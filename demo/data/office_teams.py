@@ -40,7 +40,10 @@ EMPLOYERS = [
     (1033, "Zonnepanelen Midden-Nederland", _EXTENDED_PRODUCTS),
 ]
 _VIEW_RIGHTS = [Right.VIEW_EMPLOYMENTS, Right.VIEW_WAGES, Right.VIEW_PAYROLL_OUTPUT, Right.VIEW_TAX_RETURNS]
-_PAYROLL_RIGHTS = [*_VIEW_RIGHTS, Right.MANAGE_EMPLOYMENTS, Right.MANAGE_VARIABLE_DATA, Right.EXPORT_JOURNAL]
+_PAYROLL_RIGHTS = [
+    *_VIEW_RIGHTS, Right.MANAGE_EMPLOYMENTS, Right.MANAGE_WAGES, Right.MANAGE_VARIABLE_DATA,
+    Right.VIEW_ADMINISTRATION, Right.MANAGE_ADMINISTRATION, Right.EXPORT_JOURNAL,
+]  # fmt: skip
 AUTHORIZATION_SETS = [("Salarisverwerker", _PAYROLL_RIGHTS), ("Meekijken", _VIEW_RIGHTS)]
 # name, set, further rights, numbers of the employers
 TEAMS: list[tuple[str, str, list[Right], list[int]]] = [
