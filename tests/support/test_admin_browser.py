@@ -73,7 +73,7 @@ def test_every_page_of_support_is_in_order(browser: Browser, office: Office) -> 
     dora.open("/gebruikers/", 403)
     dora.follow("main a.primary")
     dora.at("/admin/")
-    dora.follow("#user-tools a[href='/profiel/twee-factor/']")
+    dora.follow(".account-menu a[href='/profiel/twee-factor/']")
     dora.follow("#menu a[href='/profiel/sessies/']")
     dora.send("form[action='/uitloggen/'] button >> visible=true")
     dora.at("/inloggen/")
