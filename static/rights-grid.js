@@ -55,7 +55,7 @@ function moveFocus(event, rows) {
   next()?.focus();
 }
 
-for (const form of document.querySelectorAll("form[data-preview-url]")) {
+for (const form of document.querySelectorAll("form[data-reach-url]")) {
   const summary = form.querySelector(".save-bar [role=status]");
   const asked = Object.assign(document.createElement("input"), { type: "hidden", name: "sure", value: "1" });
   let timer;
@@ -63,7 +63,7 @@ for (const form of document.querySelectorAll("form[data-preview-url]")) {
   const preview = async () => {
     request = new AbortController();
     const query = new URLSearchParams(new FormData(form).getAll("rights").map((code) => ["rights", code]));
-    const response = await fetch(`${form.dataset.previewUrl}?${query}`, { signal: request.signal });
+    const response = await fetch(`${form.dataset.reachUrl}?${query}`, { signal: request.signal });
     if (!response.ok || response.redirected) return;
     summary.innerHTML = await response.text();
     form.append(asked); // what the page would ask has been said

@@ -86,7 +86,7 @@ def test_bars_and_table_lead_to_the_day(alice_client: Client, office: Provider, 
     page = alice_client.get("/historie/").text
     link = f"/historie/?since={today}&amp;until={today}"
     assert page.count(f'href="{link}"') == 2
-    assert re.search(r'<svg[^>]*role="img"[^>]*aria-labelledby="day-chart-text"', page)
+    assert re.search(r'<svg[^>]*role="group"[^>]*aria-labelledby="day-chart-text"', page)
     assert "style=" not in page
     assert len(alice_client.get(link.replace("&amp;", "&")).context["rows"]) == 3
     assert "<svg viewBox" not in alice_client.get("/historie/?view=lines").text

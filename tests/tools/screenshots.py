@@ -181,6 +181,8 @@ def the_office(camera: Camera) -> str:
         "history": "/historie/",
         "history-filtered": "/historie/?person=vermeer&kind=user",
         "history-nothing": "/historie/?person=y",
+        "history-lines": "/historie/?view=lines",
+        "audit-package": "/historie/auditpakket/",
         "history-moment": "/historie/op/",
         "history-moment-error": "/historie/op/?day=2999-01-01",
         "keeping": "/kantoor/historie/",
@@ -372,6 +374,16 @@ def teams(camera: Camera) -> None:
     with camera.page.expect_navigation():
         camera.page.locator("main .filters button").click()
     camera.shoot("team-set-difference")
+    camera.go(f"{team}bewerken/")
+    camera.send(name="Loon Noord en West")
+    with camera.page.expect_navigation():
+        camera.page.locator("main a[href*='/terugdraaien/']").click()
+    camera.shoot("undo")
+    with camera.page.expect_navigation():
+        camera.page.locator("main button.primary").click()
+    camera.go("/werkgevers/")
+    camera.go(f"{camera.page.locator('tbody th a').first.get_attribute('href')}gegevens/")
+    camera.shoot("employer-details")
 
 
 def people(camera: Camera) -> None:
@@ -385,7 +397,7 @@ def people(camera: Camera) -> None:
         camera.shoot(f"user-{state}")
     for last_name, page in (
         ("Berg", "rechten"), ("Vermeer", "rechten"), ("Dubois", "rechten"), ("Berg", "bewerken"), ("Berg", "blokkeren"),
-        ("Dijk", "vertrek"),
+        ("Dijk", "vertrek"), ("Dijk", "acties"),
         ("Horst", "bewerken"), ("Horst", "opnieuw-versturen"), ("Horst", "intrekken"), ("Dijk", "teams"),
         ("Berg", "teams"), ("Berg", "teams/toevoegen"), ("Berg", "historie"), ("Berg", "wissen"),
     ):  # fmt: skip
@@ -446,6 +458,10 @@ def several(camera: Camera) -> None:
     with camera.page.expect_navigation():
         camera.page.locator("form[action$='terugdraaien/'] button").click()
     camera.shoot("several-undo")
+    camera.go("/historie/")
+    with camera.page.expect_navigation():
+        camera.page.locator("main a[href*='/handeling/']").first.click()
+    camera.shoot("history-act")
     camera.go("/gebruikers/meerdere/nummers/?all=1")
     camera.shoot("several-numbers")
     camera.go("/gebruikers/importeren/")
