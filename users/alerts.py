@@ -1,6 +1,6 @@
 """Alerts of the home page: which users need attention today, why, and what to do about it."""
 
-from collections.abc import Collection, Container
+from collections.abc import Callable, Collection, Container
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, NamedTuple, cast
@@ -13,7 +13,7 @@ from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from accounts.models import LoginMethod, Provider, User
 from authentication.mfa.status import TwoFactorStatus, filter_missing_factor, find_first_due
@@ -53,66 +53,66 @@ class _AlertTexts(NamedTuple):
     tone: str
     icon: str
     action: Promise
-    sentence: Any  # of ngettext_lazy, for which django-stubs has no type that takes values
+    sentence: Callable[[int], str]  # a plural of `ngettext_lazy` takes 34 kB
     advice: Promise
 
 
 _ALERT_TEXTS = {
     AlertReason.UNDELIVERED: _AlertTexts(
         "danger", "mail", pgettext_lazy("alert", "Correct"),
-        ngettext_lazy("%(count)s invitation was not delivered", "%(count)s invitations were not delivered", "number"),
+        lambda n: ngettext("%(count)s invitation was not delivered", "%(count)s invitations were not delivered", n),
         gettext_lazy("Check the address and resend the invitation."),
     ),
     AlertReason.LOCKED: _AlertTexts(
         "danger", "lock", pgettext_lazy("alert", "Resend"),
-        ngettext_lazy("%(count)s invitation is locked", "%(count)s invitations are locked", "number"),
+        lambda n: ngettext("%(count)s invitation is locked", "%(count)s invitations are locked", n),
         gettext_lazy("An incorrect code was entered too many times. Resend the invitation."),
     ),
     AlertReason.REFUSED: _AlertTexts(
         "danger", "mail", pgettext_lazy("alert", "Resend"),
-        ngettext_lazy(
-            "%(count)s invitation could not be accepted", "%(count)s invitations could not be accepted", "number"
+        lambda n: ngettext(
+            "%(count)s invitation could not be accepted", "%(count)s invitations could not be accepted", n
         ),
         gettext_lazy("The sender no longer has enough rights. An administrator must resend the invitation."),
     ),
     AlertReason.EXPIRED: _AlertTexts(
         "danger", "clock", pgettext_lazy("alert", "Resend"),
-        ngettext_lazy("%(count)s invitation has expired", "%(count)s invitations have expired", "number"),
+        lambda n: ngettext("%(count)s invitation has expired", "%(count)s invitations have expired", n),
         gettext_lazy("The link no longer works. Resend or revoke the invitation."),
     ),
     AlertReason.EXPIRING: _AlertTexts(
         "warning", "clock", pgettext_lazy("alert", "View"),
-        ngettext_lazy(
-            "%(count)s invitation expires within 2 days", "%(count)s invitations expire within 2 days", "number"
+        lambda n: ngettext(
+            "%(count)s invitation expires within 2 days", "%(count)s invitations expire within 2 days", n
         ),
         gettext_lazy("Remind your colleague or resend the invitation."),
     ),
     AlertReason.TWO_FACTOR: _AlertTexts(
         "warning", "shieldx", pgettext_lazy("alert", "View"),
-        ngettext_lazy(
+        lambda n: ngettext(
             "%(count)s colleague must still set up two-factor", "%(count)s colleagues must still set up two-factor",
-            "number",
+            n,
         ),
         gettext_lazy("Rights are inactive without two-factor. Ask your colleagues to set it up."),
     ),
     AlertReason.WITHOUT_RIGHTS: _AlertTexts(
         "warning", "team", pgettext_lazy("alert", "Choose teams"),
-        ngettext_lazy(
-            "%(count)s colleague has no team and no rights", "%(count)s colleagues have no team and no rights", "number"
+        lambda n: ngettext(
+            "%(count)s colleague has no team and no rights", "%(count)s colleagues have no team and no rights", n
         ),
         gettext_lazy("Users without a team cannot do anything. Choose a team."),
     ),
     AlertReason.ENDING: _AlertTexts(
         "warning", "clock", pgettext_lazy("alert", "View"),
-        ngettext_lazy("%(count)s account ends within 14 days", "%(count)s accounts end within 14 days", "number"),
+        lambda n: ngettext("%(count)s account ends within 14 days", "%(count)s accounts end within 14 days", n),
         gettext_lazy("Extend the end date for colleagues who are staying."),
     ),
     AlertReason.DORMANT: _AlertTexts(
         "", "clock", pgettext_lazy("alert", "Clean up"),
-        ngettext_lazy(
+        lambda n: ngettext(
             "%(count)s account has not been used for 90 days",
             "%(count)s accounts have not been used for 90 days",
-            "number",
+            n,
         ),
         gettext_lazy("Block accounts that are no longer needed."),
     ),
@@ -145,8 +145,7 @@ class Alert:
 
     @property
     def sentence(self) -> str:
-        values = {"number": self.count, "count": format_count(self.count)}
-        return capfirst(str(_ALERT_TEXTS[self.reason].sentence % values))
+        return capfirst(_ALERT_TEXTS[self.reason].sentence(self.count) % {"count": format_count(self.count)})
 
     @property
     def advice(self) -> str:
