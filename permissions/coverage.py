@@ -13,8 +13,8 @@ PAYROLL_RIGHTS = (Right.MANAGE_ADMINISTRATION, Right.MANAGE_VARIABLE_DATA)
 MAX_EMPLOYERS_NAMED = 3
 
 _HAS_RIGHTS_SQL = """bool_or("right" = %(administer)s) AS administers, bool_or("right" = %(enter)s) AS enters"""
-# A way to run payrolls is a team whose members have both rights there, or two teams that give one each. Of each way, the
-# first and the last of its users suffice, so that the rows to join with employers do not grow with the users.
+# A way to run payrolls is a team whose members have both rights there, or two teams that give one each. Of each way,
+# the first and the last of its users suffice, so that the rows to join with employers do not grow with the users.
 _SINGLE_PAYROLL_SQL = f"""
 WITH by_team AS MATERIALIZED (
     SELECT team_id, {_HAS_RIGHTS_SQL} FROM permissions_teamright

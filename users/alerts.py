@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, cast
 
 from django.db import models
 from django.db.models import Case, Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models.lookups import IsNull
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -16,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from accounts.models import LoginMethod, Provider, User
+from authentication.mfa import build_factor_due
 from authentication.mfa.status import TwoFactorStatus, filter_missing_factor, find_first_due
 from core.paging import MAX_COUNT, format_count
 from invitations.models import Invitation
@@ -168,7 +170,7 @@ def filter_by_any_alert(users: QuerySet[UserWithStatuses]) -> QuerySet[UserWithS
 
 
 def build_any_alert_condition() -> Q:
-    """Return the condition that one of the alerts applies to a user annotated with `factor_due`.
+    """Return the condition that one of the alerts applies to a user.
 
     It says of an invitation what its status would, without the status of each user.
     """
@@ -180,26 +182,33 @@ def build_any_alert_condition() -> Q:
         | Q(invitation__message__state__in=Message.UNDELIVERED_STATES)
     )
     is_dormant = Q(last_login__lt=dormant_since) | Q(last_login=None, accepted_at__lt=dormant_since)
-    lacks_factor = Q(login_method=LoginMethod.WEBSITE_SSO, second_factor_at=None, factor_due__isnull=False)
-    others = _build_conditions()
+    lacks_factor = Q(IsNull(build_factor_due(), False), login_method=LoginMethod.WEBSITE_SSO, second_factor_at=None)
     return build_open_filter() & (
         Q(Q(is_troubled), ~Q(invitation__state=state.REVOKED), accepted_at=None, invitation__isnull=False)
         | Q(is_dormant | lacks_factor, accepted_at__isnull=False)
-        | others[AlertReason.WITHOUT_RIGHTS]
-        | others[AlertReason.ENDING]
+        | _build_without_rights_condition()
+        | _build_ending_condition()
     )
 
 
 def _build_conditions() -> dict[AlertReason, Q]:
     """Return the conditions of the alerts that are no account status, except for DORMANT."""
-    in_team = Exists(TeamMember.objects.filter(provider=OuterRef("provider"), user=OuterRef("pk")))
-    has_right = Exists(IndividualRight.objects.filter(provider=OuterRef("provider"), user=OuterRef("pk")))
     return {
         AlertReason.EXPIRING: Q(accepted_at=None) & _build_expiring_condition(),
         AlertReason.TWO_FACTOR: Q(accepted_at__isnull=False, two_factor=TwoFactorStatus.MISSING),
-        AlertReason.WITHOUT_RIGHTS: ~in_team & ~has_right,
-        AlertReason.ENDING: Q(access_until__lte=timezone.localdate() + ENDING_WITHIN),
+        AlertReason.WITHOUT_RIGHTS: _build_without_rights_condition(),
+        AlertReason.ENDING: _build_ending_condition(),
     }
+
+
+def _build_without_rights_condition() -> Q:
+    in_team = Exists(TeamMember.objects.filter(provider=OuterRef("provider"), user=OuterRef("pk")))
+    has_right = Exists(IndividualRight.objects.filter(provider=OuterRef("provider"), user=OuterRef("pk")))
+    return ~in_team & ~has_right
+
+
+def _build_ending_condition() -> Q:
+    return Q(access_until__lte=timezone.localdate() + ENDING_WITHIN)
 
 
 def _build_expiring_condition() -> Q:
