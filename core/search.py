@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import groupby
 
 from django.db.models import Case, CharField, F, Q, Value, When
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Concat
-from django.utils.html import format_html, format_html_join
+from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from core.keys import compute_search_key
@@ -21,9 +22,11 @@ def split_search_words(q: str) -> list[str]:
 
 def mark_words(text: str, words: Sequence[str]) -> SafeString:
     """Return `text` with what matches `words` in a <mark>: where a word of the text begins, else anywhere."""
+    if not words:
+        return conditional_escape(text)
     folded, places = "", []
     for place, letter in enumerate(text):
-        key = compute_search_key(letter) or letter
+        key = _fold_letter(letter)
         folded += key
         places += [place] * len(key)
     spans = set[int]()
@@ -37,6 +40,11 @@ def mark_words(text: str, words: Sequence[str]) -> SafeString:
         for is_hit, group in groupby(range(len(text)), spans.__contains__)
     ]
     return format_html_join("", "{}", ((format_html("<mark>{}</mark>", part) if hit else part,) for hit, part in parts))
+
+
+@lru_cache(maxsize=1024)
+def _fold_letter(letter: str) -> str:
+    return compute_search_key(letter) or letter
 
 
 def sort_by_match(*, exact: Q, begins: Q) -> Mapping[str, Combinable]:

@@ -13,8 +13,8 @@ PAYROLL_RIGHTS = (Right.MANAGE_ADMINISTRATION, Right.MANAGE_VARIABLE_DATA)
 MAX_EMPLOYERS_NAMED = 3
 
 _HAS_RIGHTS_SQL = """bool_or("right" = %(administer)s) AS administers, bool_or("right" = %(enter)s) AS enters"""
-# A team with two active members who can run payrolls settles all its employers; the few others are looked at per user,
-# whose two rights may come from two teams.
+# A way to run payrolls is a team whose members have both rights there, or two teams that give one each. Of each way,
+# the first and the last of its users suffice, so that the rows to join with employers do not grow with the users.
 _SINGLE_PAYROLL_SQL = f"""
 WITH by_team AS MATERIALIZED (
     SELECT team_id, {_HAS_RIGHTS_SQL} FROM permissions_teamright
@@ -22,29 +22,36 @@ WITH by_team AS MATERIALIZED (
 ), individual AS MATERIALIZED (
     SELECT user_id, {_HAS_RIGHTS_SQL} FROM permissions_individualright
     WHERE provider_id = %(provider)s AND "right" IN (%(administer)s, %(enter)s) GROUP BY user_id
-), active AS MATERIALIZED (
+), member AS MATERIALIZED (
     SELECT m.team_id, m.user_id,
         coalesce(t.administers, false) OR coalesce(i.administers, false) AS administers,
         coalesce(t.enters, false) OR coalesce(i.enters, false) AS enters
     FROM permissions_teammember m
-    JOIN accounts_user ON accounts_user.provider_id = m.provider_id AND accounts_user.id = m.user_id
     LEFT JOIN by_team t ON t.team_id = m.team_id
     LEFT JOIN individual i ON i.user_id = m.user_id
     WHERE m.provider_id = %(provider)s AND (t.team_id IS NOT NULL OR i.user_id IS NOT NULL)
-    AND ({INACTIVE_REASON_SQL}) IS NULL
-), settled AS MATERIALIZED (
-    SELECT DISTINCT e.employer_id FROM permissions_teamemployer e
-    WHERE e.provider_id = %(provider)s AND e.team_id IN (
-        SELECT team_id FROM active WHERE administers AND enters GROUP BY team_id HAVING count(*) > 1
-    )
-), able AS (
-    SELECT e.employer_id, a.user_id FROM permissions_teamemployer e JOIN active a ON a.team_id = e.team_id
-    WHERE e.provider_id = %(provider)s AND NOT EXISTS (SELECT 1 FROM settled s WHERE s.employer_id = e.employer_id)
-    GROUP BY e.employer_id, a.user_id HAVING bool_or(a.administers) AND bool_or(a.enters)
+), active AS MATERIALIZED (
+    SELECT id AS user_id, id::text COLLATE "C" AS name FROM accounts_user
+    WHERE provider_id = %(provider)s AND id IN (
+        SELECT user_id FROM member GROUP BY user_id HAVING bool_or(administers) AND bool_or(enters)
+    ) AND ({INACTIVE_REASON_SQL}) IS NULL
+), way AS MATERIALIZED (
+    SELECT team_id AS administer_team, team_id AS enter_team, min(name) AS first_user, max(name) AS last_user
+    FROM member JOIN active USING (user_id) WHERE administers AND enters GROUP BY team_id
+    UNION ALL
+    SELECT a.team_id, e.team_id, min(name), max(name)
+    FROM active JOIN member a USING (user_id) JOIN member e USING (user_id)
+    WHERE a.administers AND NOT a.enters AND e.enters AND NOT e.administers GROUP BY a.team_id, e.team_id
+), place AS MATERIALIZED (
+    SELECT team_id, employer_id FROM permissions_teamemployer WHERE provider_id = %(provider)s
 )
 SELECT w.id, w.name, count(*) OVER () FROM permissions_employer w
-WHERE w.provider_id = %(provider)s
-AND w.id IN (SELECT employer_id FROM able GROUP BY employer_id HAVING count(*) = 1)
+WHERE w.provider_id = %(provider)s AND w.id IN (
+    SELECT a.employer_id FROM way
+    JOIN place a ON a.team_id = administer_team
+    JOIN place e ON e.team_id = enter_team AND e.employer_id = a.employer_id
+    GROUP BY a.employer_id HAVING min(first_user) = max(last_user)
+)
 ORDER BY w.sort_name, w.id LIMIT {MAX_EMPLOYERS_NAMED}"""  # noqa: S608
 
 

@@ -52,7 +52,7 @@ class SetPages:
     explanation: Promise
     change_hint: Promise
     delete_hint: Promise
-    use_hint: Any  # a lazy plural of `count`
+    use_hint: Callable[[int], str]
     prefetch: tuple[str, ...] = ()  # for `count_contents`
     report_saved: Callable[[Any, str], None] = messages.success
 
@@ -118,11 +118,12 @@ class SetPages:
             return redirect(f"{self.namespace}:set_list")
         url = reverse(f"{self.namespace}:edit_set", args=[office_set.pk])
         list_url = reverse(f"{self.namespace}:set_list")
+        uses = office_set.applications.count()
         confirmation = Confirmation(
             _("Delete %(name)s") % {"name": office_set.name},
             _("Delete"),
             url,
-            [str(self.delete_hint), self.use_hint % {"count": office_set.applications.count()}],
+            [str(self.delete_hint), self.use_hint(uses) % {"count": uses}],
             heading=_("Delete %(name)s?") % {"name": office_set.name},
             parents=[(_("Office settings"), ""), (str(self.title), list_url), (office_set.name, url)],
         )

@@ -1,21 +1,23 @@
 """Alerts of the home page: which users need attention today, why, and what to do about it."""
 
-from collections.abc import Collection, Container
+from collections.abc import Callable, Collection, Container
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, NamedTuple, cast
 
 from django.db import models
 from django.db.models import Case, Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models.lookups import IsNull
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from accounts.models import LoginMethod, Provider, User
+from authentication.mfa import build_factor_due
 from authentication.mfa.status import TwoFactorStatus, filter_missing_factor, find_first_due
 from core.paging import MAX_COUNT, format_count
 from invitations.models import Invitation
@@ -53,66 +55,66 @@ class _AlertTexts(NamedTuple):
     tone: str
     icon: str
     action: Promise
-    sentence: Any  # of ngettext_lazy, for which django-stubs has no type that takes values
+    sentence: Callable[[int], str]  # a plural of `ngettext_lazy` takes 34 kB
     advice: Promise
 
 
 _ALERT_TEXTS = {
     AlertReason.UNDELIVERED: _AlertTexts(
         "danger", "mail", pgettext_lazy("alert", "Correct"),
-        ngettext_lazy("%(count)s invitation was not delivered", "%(count)s invitations were not delivered", "number"),
+        lambda n: ngettext("%(count)s invitation was not delivered", "%(count)s invitations were not delivered", n),
         gettext_lazy("Check the address and resend the invitation."),
     ),
     AlertReason.LOCKED: _AlertTexts(
         "danger", "lock", pgettext_lazy("alert", "Resend"),
-        ngettext_lazy("%(count)s invitation is locked", "%(count)s invitations are locked", "number"),
+        lambda n: ngettext("%(count)s invitation is locked", "%(count)s invitations are locked", n),
         gettext_lazy("An incorrect code was entered too many times. Resend the invitation."),
     ),
     AlertReason.REFUSED: _AlertTexts(
         "danger", "mail", pgettext_lazy("alert", "Resend"),
-        ngettext_lazy(
-            "%(count)s invitation could not be accepted", "%(count)s invitations could not be accepted", "number"
+        lambda n: ngettext(
+            "%(count)s invitation could not be accepted", "%(count)s invitations could not be accepted", n
         ),
         gettext_lazy("The sender no longer has enough rights. An administrator must resend the invitation."),
     ),
     AlertReason.EXPIRED: _AlertTexts(
         "danger", "clock", pgettext_lazy("alert", "Resend"),
-        ngettext_lazy("%(count)s invitation has expired", "%(count)s invitations have expired", "number"),
+        lambda n: ngettext("%(count)s invitation has expired", "%(count)s invitations have expired", n),
         gettext_lazy("The link no longer works. Resend or revoke the invitation."),
     ),
     AlertReason.EXPIRING: _AlertTexts(
         "warning", "clock", pgettext_lazy("alert", "View"),
-        ngettext_lazy(
-            "%(count)s invitation expires within 2 days", "%(count)s invitations expire within 2 days", "number"
+        lambda n: ngettext(
+            "%(count)s invitation expires within 2 days", "%(count)s invitations expire within 2 days", n
         ),
         gettext_lazy("Remind your colleague or resend the invitation."),
     ),
     AlertReason.TWO_FACTOR: _AlertTexts(
         "warning", "shieldx", pgettext_lazy("alert", "View"),
-        ngettext_lazy(
+        lambda n: ngettext(
             "%(count)s colleague must still set up two-factor", "%(count)s colleagues must still set up two-factor",
-            "number",
+            n,
         ),
         gettext_lazy("Rights are inactive without two-factor. Ask your colleagues to set it up."),
     ),
     AlertReason.WITHOUT_RIGHTS: _AlertTexts(
         "warning", "team", pgettext_lazy("alert", "Choose teams"),
-        ngettext_lazy(
-            "%(count)s colleague has no team and no rights", "%(count)s colleagues have no team and no rights", "number"
+        lambda n: ngettext(
+            "%(count)s colleague has no team and no rights", "%(count)s colleagues have no team and no rights", n
         ),
         gettext_lazy("Users without a team cannot do anything. Choose a team."),
     ),
     AlertReason.ENDING: _AlertTexts(
         "warning", "clock", pgettext_lazy("alert", "View"),
-        ngettext_lazy("%(count)s account ends within 14 days", "%(count)s accounts end within 14 days", "number"),
+        lambda n: ngettext("%(count)s account ends within 14 days", "%(count)s accounts end within 14 days", n),
         gettext_lazy("Extend the end date for colleagues who are staying."),
     ),
     AlertReason.DORMANT: _AlertTexts(
         "", "clock", pgettext_lazy("alert", "Clean up"),
-        ngettext_lazy(
+        lambda n: ngettext(
             "%(count)s account has not been used for 90 days",
             "%(count)s accounts have not been used for 90 days",
-            "number",
+            n,
         ),
         gettext_lazy("Block accounts that are no longer needed."),
     ),
@@ -145,8 +147,7 @@ class Alert:
 
     @property
     def sentence(self) -> str:
-        values = {"number": self.count, "count": format_count(self.count)}
-        return capfirst(str(_ALERT_TEXTS[self.reason].sentence % values))
+        return capfirst(_ALERT_TEXTS[self.reason].sentence(self.count) % {"count": format_count(self.count)})
 
     @property
     def advice(self) -> str:
@@ -169,7 +170,7 @@ def filter_by_any_alert(users: QuerySet[UserWithStatuses]) -> QuerySet[UserWithS
 
 
 def build_any_alert_condition() -> Q:
-    """Return the condition that one of the alerts applies to a user annotated with `factor_due`.
+    """Return the condition that one of the alerts applies to a user.
 
     It says of an invitation what its status would, without the status of each user.
     """
@@ -181,26 +182,33 @@ def build_any_alert_condition() -> Q:
         | Q(invitation__message__state__in=Message.UNDELIVERED_STATES)
     )
     is_dormant = Q(last_login__lt=dormant_since) | Q(last_login=None, accepted_at__lt=dormant_since)
-    lacks_factor = Q(login_method=LoginMethod.WEBSITE_SSO, second_factor_at=None, factor_due__isnull=False)
-    others = _build_conditions()
+    lacks_factor = Q(IsNull(build_factor_due(), False), login_method=LoginMethod.WEBSITE_SSO, second_factor_at=None)
     return build_open_filter() & (
         Q(Q(is_troubled), ~Q(invitation__state=state.REVOKED), accepted_at=None, invitation__isnull=False)
         | Q(is_dormant | lacks_factor, accepted_at__isnull=False)
-        | others[AlertReason.WITHOUT_RIGHTS]
-        | others[AlertReason.ENDING]
+        | _build_without_rights_condition()
+        | _build_ending_condition()
     )
 
 
 def _build_conditions() -> dict[AlertReason, Q]:
     """Return the conditions of the alerts that are no account status, except for DORMANT."""
-    in_team = Exists(TeamMember.objects.filter(provider=OuterRef("provider"), user=OuterRef("pk")))
-    has_right = Exists(IndividualRight.objects.filter(provider=OuterRef("provider"), user=OuterRef("pk")))
     return {
         AlertReason.EXPIRING: Q(accepted_at=None) & _build_expiring_condition(),
         AlertReason.TWO_FACTOR: Q(accepted_at__isnull=False, two_factor=TwoFactorStatus.MISSING),
-        AlertReason.WITHOUT_RIGHTS: ~in_team & ~has_right,
-        AlertReason.ENDING: Q(access_until__lte=timezone.localdate() + ENDING_WITHIN),
+        AlertReason.WITHOUT_RIGHTS: _build_without_rights_condition(),
+        AlertReason.ENDING: _build_ending_condition(),
     }
+
+
+def _build_without_rights_condition() -> Q:
+    in_team = Exists(TeamMember.objects.filter(provider=OuterRef("provider"), user=OuterRef("pk")))
+    has_right = Exists(IndividualRight.objects.filter(provider=OuterRef("provider"), user=OuterRef("pk")))
+    return ~in_team & ~has_right
+
+
+def _build_ending_condition() -> Q:
+    return Q(access_until__lte=timezone.localdate() + ENDING_WITHIN)
 
 
 def _build_expiring_condition() -> Q:

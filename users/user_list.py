@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -18,7 +19,6 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from accounts.models import LoginMethod, User
 from accounts.search import filter_by_search, list_sort_name_prefixes
-from authentication.mfa import annotate_factor_due
 from core.dates import format_short_day, format_short_moment
 from core.paging import MAX_COUNT, build_query_string, format_count
 from core.search import mark_words, split_search_words
@@ -44,6 +44,7 @@ from users.status import (
     build_two_factor_chip,
 )
 
+_NOTHING = SafeString()
 _ICONS = {LoginMethod.AZURE_AD: "cloud", LoginMethod.SSO_WEBSERVICE: "plug"}
 _MAX_SUGGESTIONS = 3
 _SAME_LETTERS = 3
@@ -70,13 +71,13 @@ class ListRow(NamedTuple):
 
 
 def _render_cell(text: str | SafeString, css: str = "", title: str = "") -> SafeString:
-    return format_html("<td{}{}>{}</td>", _render_attribute("class", css), _render_attribute("title", title), text)
+    attributes = format_html(' class="{}"', css) if css else _NOTHING
+    if title:
+        attributes += format_html(' title="{}"', title)
+    return format_html("<td{}>{}</td>", attributes, text)
 
 
-def _render_attribute(name: str, value: str) -> str:
-    return format_html(' {}="{}"', name, value) if value else ""
-
-
+@lru_cache(maxsize=256)  # most rows have the same
 def _render_state(chip: Chip, css: str) -> SafeString:
     short = format_html(" <small>{}</small>", chip.short) if chip.short else ""
     return _render_cell(format_html("{}{}", chip.label, short), f"{css} mark {chip.shape}", chip.detail)
@@ -203,7 +204,7 @@ def build_views(users: QuerySet[User], total: int, filters: UserFilters) -> list
     """Return the tabs. `total` is the bounded number of `users`; an office of more is not counted further."""
     counts: dict[str, Any] = {"everyone": total}
     if total <= MAX_COUNT:
-        counts |= annotate_factor_due(users).aggregate(
+        counts |= users.aggregate(
             attention=Count("pk", filter=build_any_alert_condition()),
             pending=Count("pk", filter=build_pending_condition()),
             without_factor=Count("pk", filter=build_without_factor_condition()),

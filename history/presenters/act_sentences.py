@@ -1,11 +1,10 @@
 """Description of an act as a sentence with sums, such as “M. Vermeer imported 1,000 users: 990 created, 10 changed”."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, ngettext_lazy
+from django.utils.translation import ngettext
 
 from audit.models import Verb
 from history.act_search import ActPart
@@ -19,76 +18,73 @@ _LEADING_VERBS = (
 _CONSEQUENCES = frozenset({
     Verb.SNAPSHOT_RECORDED, Verb.SESSIONS_ENDED, Verb.SESSION_ENDED, Verb.CLIENTS_LOGGED_OUT, Verb.INVITATION_REVOKED,
 })  # fmt: skip
-_SENTENCES: Mapping[str, Any] = {
-    Verb.USER_CREATED: ngettext_lazy("%(who)s imported %(count)s user.", "%(who)s imported %(count)s users.", "number"),
-    Verb.USER_CHANGED: ngettext_lazy("%(who)s changed %(count)s user.", "%(who)s changed %(count)s users.", "number"),
-    Verb.USER_BLOCKED: ngettext_lazy("%(who)s blocked %(count)s user.", "%(who)s blocked %(count)s users.", "number"),
-    Verb.USER_UNBLOCKED: ngettext_lazy(
-        "%(who)s unblocked %(count)s user.", "%(who)s unblocked %(count)s users.", "number"
+# Functions, because a plural of `ngettext_lazy` is two classes and takes 34 kB.
+_SENTENCES: Mapping[str, Callable[[int], str]] = {
+    Verb.USER_CREATED: lambda n: ngettext("%(who)s imported %(count)s user.", "%(who)s imported %(count)s users.", n),
+    Verb.USER_CHANGED: lambda n: ngettext("%(who)s changed %(count)s user.", "%(who)s changed %(count)s users.", n),
+    Verb.USER_BLOCKED: lambda n: ngettext("%(who)s blocked %(count)s user.", "%(who)s blocked %(count)s users.", n),
+    Verb.USER_UNBLOCKED: lambda n: ngettext(
+        "%(who)s unblocked %(count)s user.", "%(who)s unblocked %(count)s users.", n
     ),
-    Verb.USER_ERASED: ngettext_lazy("%(who)s erased %(count)s user.", "%(who)s erased %(count)s users.", "number"),
-    Verb.TEAMS_CHANGED: ngettext_lazy(
-        "%(who)s changed the teams of %(count)s user.", "%(who)s changed the teams of %(count)s users.", "number"
+    Verb.USER_ERASED: lambda n: ngettext("%(who)s erased %(count)s user.", "%(who)s erased %(count)s users.", n),
+    Verb.TEAMS_CHANGED: lambda n: ngettext(
+        "%(who)s changed the teams of %(count)s user.", "%(who)s changed the teams of %(count)s users.", n
     ),
-    Verb.RIGHTS_CHANGED: ngettext_lazy(
-        "%(who)s changed the rights of %(count)s user.", "%(who)s changed the rights of %(count)s users.", "number"
+    Verb.RIGHTS_CHANGED: lambda n: ngettext(
+        "%(who)s changed the rights of %(count)s user.", "%(who)s changed the rights of %(count)s users.", n
     ),
-    Verb.LOGIN_METHOD_CHANGED: ngettext_lazy(
+    Verb.LOGIN_METHOD_CHANGED: lambda n: ngettext(
         "%(who)s changed the login method of %(count)s user.",
         "%(who)s changed the login method of %(count)s users.",
-        "number",
+        n,
     ),
-    Verb.INVITATION_SENT: ngettext_lazy(
-        "%(who)s invited %(count)s user.", "%(who)s invited %(count)s users.", "number"
-    ),
-    Verb.INVITATION_REVOKED: ngettext_lazy(
+    Verb.INVITATION_SENT: lambda n: ngettext("%(who)s invited %(count)s user.", "%(who)s invited %(count)s users.", n),
+    Verb.INVITATION_REVOKED: lambda n: ngettext(
         "%(who)s revoked the invitation of %(count)s user.",
         "%(who)s revoked the invitations of %(count)s users.",
-        "number",
+        n,
     ),
-    Verb.INVITATION_EXPIRED: ngettext_lazy(
-        "The invitation of %(count)s user expired.", "The invitations of %(count)s users expired.", "number"
+    Verb.INVITATION_EXPIRED: lambda n: ngettext(
+        "The invitation of %(count)s user expired.", "The invitations of %(count)s users expired.", n
     ),
-    Verb.FACTORS_RESET: ngettext_lazy(
-        "%(who)s reset two-factor for %(count)s user.", "%(who)s reset two-factor for %(count)s users.", "number"
+    Verb.FACTORS_RESET: lambda n: ngettext(
+        "%(who)s reset two-factor for %(count)s user.", "%(who)s reset two-factor for %(count)s users.", n
     ),
-    Verb.SESSIONS_ENDED: ngettext_lazy(
-        "%(who)s ended all sessions of %(count)s user.", "%(who)s ended all sessions of %(count)s users.", "number"
+    Verb.SESSIONS_ENDED: lambda n: ngettext(
+        "%(who)s ended all sessions of %(count)s user.", "%(who)s ended all sessions of %(count)s users.", n
     ),
-    Verb.SET_APPLIED: ngettext_lazy(
+    Verb.SET_APPLIED: lambda n: ngettext(
         "%(who)s applied an authorization set to %(count)s user.",
         "%(who)s applied an authorization set to %(count)s users.",
-        "number",
+        n,
     ),
-    Verb.TEAM_CREATED: ngettext_lazy("%(who)s created %(count)s team.", "%(who)s created %(count)s teams.", "number"),
-    Verb.TEAM_CHANGED: ngettext_lazy("%(who)s changed %(count)s team.", "%(who)s changed %(count)s teams.", "number"),
-    Verb.TEAM_DELETED: ngettext_lazy("%(who)s deleted %(count)s team.", "%(who)s deleted %(count)s teams.", "number"),
-    Verb.EMPLOYER_CREATED: ngettext_lazy(
-        "%(who)s added %(count)s employer.", "%(who)s added %(count)s employers.", "number"
+    Verb.TEAM_CREATED: lambda n: ngettext("%(who)s created %(count)s team.", "%(who)s created %(count)s teams.", n),
+    Verb.TEAM_CHANGED: lambda n: ngettext("%(who)s changed %(count)s team.", "%(who)s changed %(count)s teams.", n),
+    Verb.TEAM_DELETED: lambda n: ngettext("%(who)s deleted %(count)s team.", "%(who)s deleted %(count)s teams.", n),
+    Verb.EMPLOYER_CREATED: lambda n: ngettext(
+        "%(who)s added %(count)s employer.", "%(who)s added %(count)s employers.", n
     ),
-    Verb.EMPLOYER_CHANGED: ngettext_lazy(
-        "%(who)s changed %(count)s employer.", "%(who)s changed %(count)s employers.", "number"
+    Verb.EMPLOYER_CHANGED: lambda n: ngettext(
+        "%(who)s changed %(count)s employer.", "%(who)s changed %(count)s employers.", n
     ),
-    Verb.NOTIFICATION_RAISED: ngettext_lazy(
-        "%(who)s raised %(count)s notification.", "%(who)s raised %(count)s notifications.", "number"
+    Verb.NOTIFICATION_RAISED: lambda n: ngettext(
+        "%(who)s raised %(count)s notification.", "%(who)s raised %(count)s notifications.", n
     ),
 }
 # What else an act did.
-_SUMS: Mapping[str, Any] = {
-    Verb.USER_CREATED: ngettext_lazy("%(count)s user created", "%(count)s users created", "number"),
-    Verb.USER_CHANGED: ngettext_lazy("%(count)s user changed", "%(count)s users changed", "number"),
-    Verb.TEAMS_CHANGED: ngettext_lazy("teams of %(count)s user changed", "teams of %(count)s users changed", "number"),
-    Verb.RIGHTS_CHANGED: ngettext_lazy(
-        "rights of %(count)s user changed", "rights of %(count)s users changed", "number"
+_SUMS: Mapping[str, Callable[[int], str]] = {
+    Verb.USER_CREATED: lambda n: ngettext("%(count)s user created", "%(count)s users created", n),
+    Verb.USER_CHANGED: lambda n: ngettext("%(count)s user changed", "%(count)s users changed", n),
+    Verb.TEAMS_CHANGED: lambda n: ngettext("teams of %(count)s user changed", "teams of %(count)s users changed", n),
+    Verb.RIGHTS_CHANGED: lambda n: ngettext("rights of %(count)s user changed", "rights of %(count)s users changed", n),
+    Verb.NOTIFICATIONS_CHANGED: lambda n: ngettext(
+        "notifications of %(count)s user changed", "notifications of %(count)s users changed", n
     ),
-    Verb.NOTIFICATIONS_CHANGED: ngettext_lazy(
-        "notifications of %(count)s user changed", "notifications of %(count)s users changed", "number"
-    ),
-    Verb.INVITATION_SENT: ngettext_lazy("%(count)s user invited", "%(count)s users invited", "number"),
-    Verb.TEAM_CREATED: ngettext_lazy("%(count)s team created", "%(count)s teams created", "number"),
-    Verb.TEAM_CHANGED: ngettext_lazy("%(count)s team changed", "%(count)s teams changed", "number"),
-    Verb.EMPLOYER_CREATED: ngettext_lazy("%(count)s employer added", "%(count)s employers added", "number"),
-    Verb.EMPLOYER_CHANGED: ngettext_lazy("%(count)s employer changed", "%(count)s employers changed", "number"),
+    Verb.INVITATION_SENT: lambda n: ngettext("%(count)s user invited", "%(count)s users invited", n),
+    Verb.TEAM_CREATED: lambda n: ngettext("%(count)s team created", "%(count)s teams created", n),
+    Verb.TEAM_CHANGED: lambda n: ngettext("%(count)s team changed", "%(count)s teams changed", n),
+    Verb.EMPLOYER_CREATED: lambda n: ngettext("%(count)s employer added", "%(count)s employers added", n),
+    Verb.EMPLOYER_CHANGED: lambda n: ngettext("%(count)s employer changed", "%(count)s employers changed", n),
 }
 
 
@@ -142,5 +138,5 @@ def describe_part(part: ActPart) -> str:
     }
 
 
-def _fill(text: Any, count: int, **words: str) -> str:
-    return str(text % (words | {"number": count, "count": format_count(count)}))
+def _fill(text: Callable[[int], str], count: int, **words: str) -> str:
+    return text(count) % (words | {"count": format_count(count)})
