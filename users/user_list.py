@@ -2,19 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
-from django.forms import BoundField
 from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from accounts.models import LoginMethod, User
 from accounts.search import filter_by_search, list_sort_name_prefixes
@@ -33,7 +31,6 @@ from users.filters import (
     build_pending_condition,
     build_without_factor_condition,
 )
-from users.forms.users import UserFilterForm
 from users.list_preferences import ListColumn
 from users.status import (
     AccountStatus,
@@ -43,6 +40,9 @@ from users.status import (
     build_status_chip,
     build_two_factor_chip,
 )
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 _ICONS = {LoginMethod.AZURE_AD: "cloud", LoginMethod.SSO_WEBSERVICE: "plug"}
 _MAX_SUGGESTIONS = 3
@@ -147,17 +147,6 @@ class View(NamedTuple):
         return format_count(self.number or 0)
 
 
-@dataclass(frozen=True)
-class Pill:
-    """A filter of the toolbar, with several fields in the last one."""
-
-    key: str
-    label: str | Promise
-    fields: list[BoundField]
-    value: str  # what it filters on, '' for nothing
-    clear_query: str
-
-
 _VIEWS: dict[str, tuple[Promise, UserFilters]] = {
     "everyone": (gettext_lazy("Everyone"), {}),
     "attention": (pgettext_lazy("view", "Needs attention"), {"attention": ANY_ALERT}),
@@ -165,7 +154,7 @@ _VIEWS: dict[str, tuple[Promise, UserFilters]] = {
     "without_factor": (gettext_lazy("No two-factor"), {"two_factor": [WITHOUT_FACTOR]}),
     "blocked": (gettext_lazy("Blocked"), {"status": [AccountStatus.BLOCKED.value]}),
 }
-_PILLS: dict[str, tuple[str | Promise, Sequence[str]]] = {
+PILLS: dict[str, tuple["StrOrPromise", Sequence[str]]] = {
     "status": (gettext_lazy("Status"), ["status"]),
     "login_method": (gettext_lazy("Login method"), ["login_method"]),
     "two_factor": (gettext_lazy("Two-factor"), ["two_factor"]),
@@ -214,30 +203,6 @@ def build_views(users: QuerySet[User], total: int, filters: UserFilters) -> list
         View(title, build_query_string(**query), counts.get(key), active == query)
         for key, (title, query) in _VIEWS.items()
     ]
-
-
-def build_pills(form: UserFilterForm, filters: UserFilters) -> list[Pill]:
-    return [
-        Pill(
-            key,
-            label,
-            [form[name] for name in names],
-            _describe(form, names, filters),
-            build_query_string(**{name: value for name, value in filters.items() if name not in names}),
-        )
-        for key, (label, names) in _PILLS.items()
-    ]
-
-
-def _describe(form: UserFilterForm, names: Sequence[str], filters: UserFilters) -> str:
-    labels = []
-    for name in names:
-        choices: dict[str, str] = dict(form[name].field.choices)  # type: ignore[attr-defined]
-        values = filters[name]
-        labels += [str(choices[value]) for value in ([values] if isinstance(values, str) else values) if value]
-    if len(labels) <= 1:
-        return "".join(labels)
-    return ngettext("%(count)d chosen", "%(count)d chosen", len(labels)) % {"count": len(labels)}
 
 
 def suggest_users(users: QuerySet[User], q: str) -> tuple[str, list[ListRow]]:

@@ -1,6 +1,6 @@
 """Pages and exports of the audit log."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 from uuid import UUID
@@ -11,6 +11,7 @@ from django.http import FileResponse, Http404, HttpResponse, StreamingHttpRespon
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 import audit.export
 from accounts.models import User
@@ -20,7 +21,14 @@ from audit.models import Event, Verb, build_erased_name
 from core import sheets
 from core.access import SAFE, DuringImpersonation, page
 from core.export_files import attach
-from core.paging import KeysetPage, build_pager_context, build_query_string, paginate_newest_first
+from core.filter_pills import build_pills
+from core.paging import (
+    build_counted_pager_context,
+    build_page_range,
+    build_pager_context,
+    build_query_string,
+    paginate_newest_first,
+)
 from core.replica import allow_replica
 from history import point_in_time
 from history.act_search import ActSearch
@@ -34,9 +42,16 @@ from imports.models import ImportJob
 from permissions.access import OfficeRequest
 from permissions.checks import Right
 from permissions.models import Team
+from permissions.shortcuts import render_list
 from teams import undo
 
 _COLUMN_WIDTHS = (20, 28, 28, 18, 14, 34, 34, 60, 40)
+_RESULTS = "history/_results.html"
+_PILLS = {
+    "period": (gettext_lazy("Period"), ["since", "until"]),
+    "what": (pgettext_lazy("filter", "What"), ["kind", "verb"]),
+    "origin": (gettext_lazy("Origin"), ["origin"]),
+}
 _LINES_VIEW = "lines"  # value of the parameter that shows every event
 _SPOOL_BYTES = 1024 * 1024  # bytes of a workbook
 
@@ -86,7 +101,8 @@ def act_event_list(request: OfficeRequest, correlation_id: str) -> HttpResponse:
         raise Http404
     page = paginate_newest_first(search.fetch, cursor=request.GET.get("page", ""))
     (act,) = act_rows.present_acts(newest, acts, _list_revertible_jobs(request.user, newest))
-    context = {"act": act, "rows": event_rows.present_events(page.rows)} | build_pager_context(page)
+    span = build_page_range(page, total=act.events, at=request.GET.get("at", ""))
+    context = {"act": act, "rows": event_rows.present_events(page.rows), **build_counted_pager_context(page, span, {})}
     return render(request, "history/act.html", context)
 
 
@@ -97,25 +113,26 @@ def _render_events(request: OfficeRequest, template: str, subject: UUID | None =
     search = build_event_search(request.user, subject=subject, **values)
     is_folded = request.GET.get("view") != _LINES_VIEW and ActSearch(search).is_affordable
     view = {} if is_folded else {"view": _LINES_VIEW}
-    fill = _fold_events if is_folded else _list_events
-    page, found = fill(request, search)
-    context |= found | build_pager_context(page, **texts, **view)
+    context |= _fold_events(request, search, texts) if is_folded else _list_events(request, search, texts | view)
     context |= {"form": form, "filtered": any(texts.values()), "is_folded": is_folded}
     context |= {"export_query": build_query_string(**texts), "folded_query": build_query_string(**texts) or "?"}
-    context["lines_query"] = build_query_string(**texts, view=_LINES_VIEW)
-    return render(request, template, context)
+    context |= {"lines_query": build_query_string(**texts, view=_LINES_VIEW)}
+    context["results"] = _RESULTS
+    context["pills"] = build_pills(form, values, _PILLS, **view)
+    return render_list(request, template, context, texts | view, parts="history/_list_parts.html")
 
 
-def _list_events(request: OfficeRequest, search: EventSearch) -> tuple[KeysetPage[Event], dict[str, Any]]:
+def _list_events(request: OfficeRequest, search: EventSearch, query: Mapping[str, str]) -> dict[str, Any]:
     page = paginate_newest_first(search.fetch, cursor=request.GET.get("page", ""))
-    return page, {"rows": event_rows.present_events(page.rows)}
+    span = build_page_range(page, total=search.count(), at=request.GET.get("at", ""))
+    return {"rows": event_rows.present_events(page.rows)} | build_counted_pager_context(page, span, query)
 
 
-def _fold_events(request: OfficeRequest, search: EventSearch) -> tuple[KeysetPage[Event], dict[str, Any]]:
+def _fold_events(request: OfficeRequest, search: EventSearch, query: Mapping[str, str]) -> dict[str, Any]:
     acts = ActSearch(search)
     page = paginate_newest_first(acts.fetch, cursor=request.GET.get("page", ""))
     rows = act_rows.present_acts(page.rows, acts, _list_revertible_jobs(request.user, page.rows))
-    return page, {"rows": rows, "days": act_rows.group_by_day(rows)}
+    return {"rows": rows, "days": act_rows.group_by_day(rows)} | build_pager_context(page, **query)
 
 
 def _list_revertible_jobs(user: User, events: Iterable[Event]) -> list[ImportJob]:

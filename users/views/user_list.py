@@ -14,6 +14,7 @@ from accounts.models import User
 from accounts.search import sort_users_by_match
 from core.access import POST, SAFE, DuringImpersonation, page
 from core.export_files import FileFormat, send_export
+from core.filter_pills import build_pills
 from core.paging import (
     KeysetPage,
     build_counted_pager_context,
@@ -81,7 +82,7 @@ def _build_toolbar_context(
         "alone": may_begin and total == 1 and not any(filters.values()),
         "may_manage": Right.MANAGE_USERS in request.rights,
         "views": user_list.build_views(User.objects.visible_to(request.user), total, filters),
-        "pills": user_list.build_pills(form, filters),
+        "pills": build_pills(form, filters, user_list.PILLS),
         "single_filters": ("access_until", "last_login", "attention"),
         "teams_query": build_query_string(**filters, teams="1"),
         "export_query": build_query_string(**filters),
