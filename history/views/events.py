@@ -41,7 +41,7 @@ from history.presenters.day_chart import build_day_chart
 from imports.models import ImportJob
 from permissions.access import OfficeRequest
 from permissions.checks import Right
-from permissions.models import Team
+from permissions.models import Employer, Team
 from permissions.shortcuts import render_list
 from teams import undo
 
@@ -192,46 +192,47 @@ def download_public_key(request: OfficeRequest) -> HttpResponse:
 @page(Right.VIEW_AUDIT, methods=SAFE)
 @allow_replica
 def show_point_in_time(request: OfficeRequest) -> HttpResponse:
-    """Show who could do what at a point in time: a user, a team, or all users of the office."""
+    """Show who could do what at a point in time: a user, a team, at an employer, or all users of the office."""
     form = PointInTimeForm(request.GET or None)
     if not form.is_bound:
         form = PointInTimeForm(form.now())
     form.is_valid()
-    user_id, team_id = form.subject()
-    context: dict[str, Any] = {"form": form} | _get_subject_context(request, user_id, team_id)
+    subject, pk = form.subject()
+    context: dict[str, Any] = {"form": form, "subject": subject, "now": _find_subject(request, subject, pk)}
     if not form.errors:
-        users = [user_id] if user_id else None
+        users = [pk] if subject == "user" and pk else None
         try:
             office = point_in_time.rebuild_office(request.user.office.pk, form.moment(), users=users)
         except point_in_time.EventsTrimmed as error:
             context["kept_since"] = error.since
         else:
-            context |= {"office": office} | _build_answer_context(request, office, user_id, team_id)
+            context |= {"office": office} | _build_answer_context(request, office, subject, pk)
     return render(request, "history/point_in_time.html", context)
 
 
-def _get_subject_context(request: OfficeRequest, user_id: UUID | None, team_id: UUID | None) -> dict[str, Any]:
-    """Return user and team as they are today, or None if they no longer exist."""
-    user = User.objects.visible_to(request.user).filter(pk=user_id).first() if user_id else None
-    team = Team.objects.visible_to(request.user).filter(pk=team_id).first() if team_id else None
-    return {"colleague": user, "team": team, "subject": "user" if user_id else "team" if team_id else "office"}
+def _find_subject(request: OfficeRequest, subject: str, pk: UUID | None) -> User | Team | Employer | None:
+    """Return the user, team or employer as it is today, or None if it no longer exists."""
+    models: dict[str, type[User | Team | Employer]] = {"user": User, "team": Team, "employer": Employer}
+    return models[subject].objects.visible_to(request.user).filter(pk=pk).first() if pk else None
 
 
-def _build_answer_context(
-    request: OfficeRequest, office: PastOffice, user_id: UUID | None, team_id: UUID | None
-) -> dict[str, Any]:
+def _build_answer_context(request: OfficeRequest, office: PastOffice, subject: str, pk: UUID | None) -> dict[str, Any]:
     query = {name: str(value) for name, value in request.GET.items() if name in PointInTimeForm.base_fields}
     cursor, places_cursor = request.GET.get("page", ""), request.GET.get("places", "")
-    if user_id is not None:
-        user = office.users.get(user_id)
+    if pk is None:
+        context: dict[str, Any] = {"part": past_state.present_office(office, cursor)}
+    elif subject == "user":
+        user = office.users.get(pk)
         context = past_state.present_user(office, user, cursor) if user else {}
-        context |= {"past": user, "alias": build_erased_name(user_id) if user_id in office.unreadable else ""}
-    elif team_id is not None:
-        team = office.teams.get(team_id)
+        context |= {"past": user, "alias": build_erased_name(pk) if pk in office.unreadable else ""}
+    elif subject == "team":
+        team = office.teams.get(pk)
         context = past_state.present_team(office, team, cursor, places_cursor) if team else {}
         context["past"] = team
     else:
-        context = {"part": past_state.present_office(office, cursor)}
+        employer = office.employers.get(pk)
+        context = past_state.present_employer(office, employer, cursor) if employer else {}
+        context["past"] = employer
     if "places" in context:
         context["places_pager"] = build_pager_context(context["places"], parameter="places", **query)
     return context | (build_pager_context(context["part"], **query) if "part" in context else {})
