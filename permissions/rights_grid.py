@@ -201,7 +201,7 @@ class GridContents:
 
     `stored` are the rights that are saved, `held` those of a user with their sources, `covered` those that the teams of
     the user give wherever the individual right would count. Links lead to the explanation for `colleague`.
-    `differences` says of rights that one of two users has, which of them does.
+    `differences` says of rights that one of two users has, which of them does; it is for a grid that is only read.
     """
 
     stored: frozenset[Right] = frozenset()

@@ -44,6 +44,7 @@ from permissions.checks import Right
 from permissions.models import Employer, Team
 from permissions.shortcuts import render_list
 from teams import undo
+from teams.queries import annotate_counts
 
 _COLUMN_WIDTHS = (20, 28, 28, 18, 14, 34, 34, 60, 40)
 _RESULTS = "history/_results.html"
@@ -79,7 +80,7 @@ def user_event_list(request: OfficeRequest, pk: UUID) -> HttpResponse:
 @page(Right.VIEW_AUDIT, methods=SAFE)
 @allow_replica
 def team_event_list(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    team = get_object_or_404(Team.objects.visible_to(request.user), pk=pk)
+    team = get_object_or_404(annotate_counts(Team.objects.visible_to(request.user)), pk=pk)
     undoable = _list_undoable(request, team.pk)
     return _render_events(request, "history/team_history.html", team.pk, team=team, undoable=undoable)
 
