@@ -11,12 +11,13 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db import connections, router
 from django.utils import timezone
 
 from accounts.models import User
 from accounts.search import filter_by_search
 from audit.models import Event
-from core.paging import PageCursor
+from core.paging import MAX_COUNT, PageCursor
 
 _CHUNK_SIZE = 1000
 _MAX_RANGED_USERS = 1000  # with more users, so many events match that reading all events, newest first, is faster
@@ -45,6 +46,7 @@ _PAGE_SQL = """
 SELECT event.*, event.at AS sort_key FROM {found} found JOIN audit_event event USING (id)
 ORDER BY event.at {direction}, event.id {direction}
 """
+_COUNT_SQL = "{combinations} SELECT count(*) FROM {found} found"
 _ACT_SQL = "correlation_id = %(correlation)s AND correlation_id <> ''"
 _INVOLVED_SQL = "(actor_id IN (SELECT unnest(%(users)s::uuid[])) OR target_id IN (SELECT unnest(%(users)s::uuid[])))"
 
@@ -67,6 +69,14 @@ class EventSearch:
         found = self.build_lookup(conditions, falling=falling, limit=limit)
         shape = {"combinations": self.build_combinations(), "direction": _get_direction(falling)}
         return list(Event.objects.raw(_PAGE_SQL.format(found=found, **shape), self.build_values(start)))
+
+    def count(self) -> int:
+        """Return the number of events, at most MAX_COUNT + 1. One query."""
+        found = self.build_lookup([], falling=True, limit=MAX_COUNT + 1)
+        with connections[router.db_for_read(Event)].cursor() as cursor:
+            cursor.execute(_COUNT_SQL.format(combinations=self.build_combinations(), found=found), self.build_values())
+            (count,) = cursor.fetchone()
+        return int(count)
 
     def build_lookup(self, conditions: Sequence[str], *, falling: bool, limit: int, columns: str = "at, id") -> str:
         """Return the SQL of the first `limit` events that match and fulfil `conditions`.

@@ -94,12 +94,13 @@ def get_package_periods() -> list[tuple[StrOrPromise, date, date]]:
 
 
 class PointInTimeForm(FilterForm):
-    """A point in time, and its subject: a user, a team, or else the whole office."""
+    """A point in time, and its subject: a user, a team, an employer, or else the whole office."""
 
     day = _build_date_field(_("Day"))
     time = forms.TimeField(label=_("Time"), required=False, widget=forms.TimeInput({"type": "time"}, "%H:%M"))
     user = forms.UUIDField(required=False, widget=forms.HiddenInput)
     team = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    employer = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
     @staticmethod
     def now() -> dict[str, str]:
@@ -123,7 +124,9 @@ class PointInTimeForm(FilterForm):
             return now
         return begin + timedelta(seconds=59, microseconds=999999)
 
-    def subject(self) -> tuple[UUID | None, UUID | None]:
-        """Return the ids of user and team, at most one of which is given."""
-        user = self.cleaned_data.get("user")
-        return user, None if user else self.cleaned_data.get("team")
+    def subject(self) -> tuple[str, UUID | None]:
+        """Return "user", "team", "employer" or "office", and its id (None for the office)."""
+        for name in ("user", "team", "employer"):
+            if chosen := self.cleaned_data.get(name):
+                return name, chosen
+        return "office", None

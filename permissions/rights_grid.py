@@ -151,6 +151,7 @@ class RightCell:
     is_checked: bool
     is_stored: bool
     is_editable: bool
+    difference: str
 
     @property
     def is_on(self) -> bool:
@@ -200,6 +201,7 @@ class GridContents:
 
     `stored` are the rights that are saved, `held` those of a user with their sources, `covered` those that the teams of
     the user give wherever the individual right would count. Links lead to the explanation for `colleague`.
+    `differences` says of rights that one of two users has, which of them does; it is for a grid that is only read.
     """
 
     stored: frozenset[Right] = frozenset()
@@ -208,6 +210,7 @@ class GridContents:
     colleague: User | None = None
     may_see_teams: bool = False
     marks_changes: bool = False
+    differences: Mapping[Right, str] | None = None
     describe: Callable[[Right], Sequence[str]] = describe_products
 
     def build_groups(self, checked: Iterable[str], givable: Iterable[str]) -> list[GridGroup]:
@@ -225,6 +228,7 @@ class GridContents:
                 is_checked=right in chosen,
                 is_stored=is_stored,
                 is_editable=right in offered and (is_stored or not is_given),
+                difference=(self.differences or {}).get(right, ""),
             )
 
         def build_row(subject: Subject) -> SubjectRow:

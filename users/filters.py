@@ -134,3 +134,12 @@ def _build_last_login_condition(value: str) -> Q:
         LastLoginFilter.OVER_180: Q(last_login__lt=now - timedelta(days=180)),
     }
     return conditions[LastLoginFilter(value)] if value else Q()
+
+
+def list_countable_conditions() -> list[tuple[str, str, Q]]:
+    """Return the name and value of the filters that a list counts by their conditions alone."""
+    return [
+        ("team", WITHOUT_TEAM, _build_team_condition([WITHOUT_TEAM])),
+        *(("access_until", value, _build_end_date_condition(value)) for value in EndDateFilter.values),
+        *(("last_login", value, _build_last_login_condition(value)) for value in LastLoginFilter.values),
+    ]

@@ -100,20 +100,21 @@ class QuickSearch:
         return HitGroup(_("Teams"), hits, _count_all(rows), reverse("teams:team_list") + build_query_string(q=self.q))
 
     def _find_employers(self) -> HitGroup | None:
-        if not self._may(Right.MANAGE_EMPLOYERS):
+        may_view, may_edit = self._may(Right.VIEW_USERS), self._may(Right.MANAGE_EMPLOYERS)
+        if not may_view and not may_edit:
             return None
         found = filter_employers(annotate_team_count(Employer.objects.visible_to(self.request.user)), q=self.q)
         rows = _fetch_best(found, sort_employers_by_match(self.q))
         hits = [
             Hit(
                 self._mark(str(row)),
-                reverse("teams:edit_employer", args=[row.pk]),
+                reverse("teams:employer_detail" if may_view else "teams:edit_employer", args=[row.pk]),
                 "building",
                 ngettext("%(count)s team", "%(count)s teams", row.team_count) % {"count": row.team_count},
             )
             for row in rows
         ]
-        url = reverse("teams:employer_list") + build_query_string(q=self.q)
+        url = reverse("teams:employer_list") + build_query_string(q=self.q) if may_edit else ""
         return HitGroup(_("Employers"), hits, _count_all(rows), url)
 
     def _find_pages(self) -> HitGroup:

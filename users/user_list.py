@@ -1,21 +1,19 @@
 """What the list of users shows around its rows: views with counts, filter pills, and cells of the rows."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
-from django.forms import BoundField
 from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from accounts.models import LoginMethod, User
 from accounts.search import filter_by_search, list_sort_name_prefixes
@@ -32,8 +30,8 @@ from users.filters import (
     UserFilters,
     build_pending_condition,
     build_without_factor_condition,
+    list_countable_conditions,
 )
-from users.forms.users import UserFilterForm
 from users.list_preferences import ListColumn
 from users.status import (
     AccountStatus,
@@ -43,6 +41,9 @@ from users.status import (
     build_status_chip,
     build_two_factor_chip,
 )
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 _NOTHING = SafeString()
 _ICONS = {LoginMethod.AZURE_AD: "cloud", LoginMethod.SSO_WEBSERVICE: "plug"}
@@ -148,17 +149,6 @@ class View(NamedTuple):
         return format_count(self.number or 0)
 
 
-@dataclass(frozen=True)
-class Pill:
-    """A filter of the toolbar, with several fields in the last one."""
-
-    key: str
-    label: str | Promise
-    fields: list[BoundField]
-    value: str  # what it filters on, '' for nothing
-    clear_query: str
-
-
 _VIEWS: dict[str, tuple[Promise, UserFilters]] = {
     "everyone": (gettext_lazy("Everyone"), {}),
     "attention": (pgettext_lazy("view", "Needs attention"), {"attention": ANY_ALERT}),
@@ -166,7 +156,7 @@ _VIEWS: dict[str, tuple[Promise, UserFilters]] = {
     "without_factor": (gettext_lazy("No two-factor"), {"two_factor": [WITHOUT_FACTOR]}),
     "blocked": (gettext_lazy("Blocked"), {"status": [AccountStatus.BLOCKED.value]}),
 }
-_PILLS: dict[str, tuple[str | Promise, Sequence[str]]] = {
+PILLS: dict[str, tuple["StrOrPromise", Sequence[str]]] = {
     "status": (gettext_lazy("Status"), ["status"]),
     "login_method": (gettext_lazy("Login method"), ["login_method"]),
     "two_factor": (gettext_lazy("Two-factor"), ["two_factor"]),
@@ -200,16 +190,20 @@ def _list_team_names(user_ids: Iterable[UUID]) -> dict[UUID, list[str]]:
     return found
 
 
-def build_views(users: QuerySet[User], total: int, filters: UserFilters) -> list[View]:
-    """Return the tabs. `total` is the bounded number of `users`; an office of more is not counted further."""
-    counts: dict[str, Any] = {"everyone": total}
-    if total <= MAX_COUNT:
-        counts |= users.aggregate(
-            attention=Count("pk", filter=build_any_alert_condition()),
-            pending=Count("pk", filter=build_pending_condition()),
-            without_factor=Count("pk", filter=build_without_factor_condition()),
-            blocked=Count("pk", filter=Q(blocked_at__isnull=False)),
-        )
+def count_views(users: QuerySet[User], total: int) -> dict[str, int]:
+    """Return the numbers of the tabs. `total` is the bounded number of `users`; beyond that nothing else is counted."""
+    if total > MAX_COUNT:
+        return {"everyone": total}
+    found: dict[str, int] = users.aggregate(
+        attention=Count("pk", filter=build_any_alert_condition()),
+        pending=Count("pk", filter=build_pending_condition()),
+        without_factor=Count("pk", filter=build_without_factor_condition()),
+        blocked=Count("pk", filter=Q(blocked_at__isnull=False)),
+    )
+    return found | {"everyone": total}
+
+
+def build_views(counts: Mapping[str, int], filters: UserFilters) -> list[View]:
     active = {name: value for name, value in filters.items() if value and name not in ("q", "sort")}
     return [
         View(title, build_query_string(**query), counts.get(key), active == query)
@@ -217,28 +211,23 @@ def build_views(users: QuerySet[User], total: int, filters: UserFilters) -> list
     ]
 
 
-def build_pills(form: UserFilterForm, filters: UserFilters) -> list[Pill]:
-    return [
-        Pill(
-            key,
-            label,
-            [form[name] for name in names],
-            _describe(form, names, filters),
-            build_query_string(**{name: value for name, value in filters.items() if name not in names}),
-        )
-        for key, (label, names) in _PILLS.items()
-    ]
-
-
-def _describe(form: UserFilterForm, names: Sequence[str], filters: UserFilters) -> str:
-    labels = []
-    for name in names:
-        choices: dict[str, str] = dict(form[name].field.choices)  # type: ignore[attr-defined]
-        values = filters[name]
-        labels += [str(choices[value]) for value in ([values] if isinstance(values, str) else values) if value]
-    if len(labels) <= 1:
-        return "".join(labels)
-    return ngettext("%(count)d chosen", "%(count)d chosen", len(labels)) % {"count": len(labels)}
+def count_choices(users: QuerySet[User], counts: Mapping[str, int]) -> dict[str, Counter[str]]:
+    """Return by filter how many of `users` each value finds; `counts` are those of `count_views`. Three queries."""
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    names = ("status", "two_factor", "login_method")
+    for *values, number in annotate_statuses(users).order_by().values_list(*names).annotate(Count("pk")):
+        for name, value in zip(names, values, strict=True):
+            found[name][value or ""] += number
+    found["status"][PENDING], found["two_factor"][WITHOUT_FACTOR] = counts["pending"], counts["without_factor"]
+    conditions = {(name, value): condition for name, value, condition in list_countable_conditions()}
+    numbers = users.aggregate(
+        **{f"{name}__{value}": Count("pk", filter=condition) for (name, value), condition in conditions.items()}
+    )
+    for name, value in conditions:
+        found[name][value] = numbers[f"{name}__{value}"]
+    members = TeamMember.objects.filter(user__in=users).values_list("team").annotate(Count("pk"))
+    found["team"].update({f"{team_id}": number for team_id, number in members.order_by()})
+    return found
 
 
 def suggest_users(users: QuerySet[User], q: str) -> tuple[str, list[ListRow]]:

@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 
 import notifications.actions
 from core.access import POST, SAFE, Access, page
-from core.paging import build_pager_context
+from core.paging import MAX_COUNT, build_counted_pager_context, build_page_range, count_bounded, format_count
 from notifications import inbox as questions
 from notifications.forms import MarkAllReadForm
 from notifications.models import Notification
@@ -34,15 +34,17 @@ def get_home_context(request: OfficeRequest) -> dict[str, Any]:
 def notification_list(request: OfficeRequest) -> HttpResponse:
     only = "1" if request.GET.get("unread") == "1" else ""
     page = questions.get_inbox_page(request.user, cursor=request.GET.get("page", ""), unread=bool(only))
-    unread = questions.count_unread(request.user)
+    total = count_bounded(Notification.objects.visible_to(request.user))
+    unread = questions.count_unread(request.user, limit=MAX_COUNT + 1) if total else 0
+    span = build_page_range(page, total=unread if only else total, at=request.GET.get("at", ""))
     last = questions.get_last_unread(request.user) if unread else None
     context = {
         "notifications": questions.add_first_readers(page.rows),
-        "unread": unread,
-        "many": questions.MAX_UNREAD_COUNT,
+        "total": format_count(total) if total else "",
+        "unread": format_count(unread) if unread else "",
         "only": only,
         "until": last.pk if last else None,
-    } | build_pager_context(page, unread=only)
+    } | build_counted_pager_context(page, span, {"unread": only})
     return render(request, "notifications/inbox.html", context)
 
 

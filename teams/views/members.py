@@ -25,7 +25,7 @@ from permissions.models import Employer, Team
 from teams.forms.teams import ConfirmCountForm, EmployerSelectionForm, SearchForm, UserSelectionForm
 from teams.queries import filter_employers, sort_employers_by_match
 from teams.views.team_detail import redirect_deleted_team, render_employer_label, render_user_label
-from teams.views.teams import get_team_or_404, is_own_team
+from teams.views.teams import get_team_or_404, get_team_url, is_own_team
 from teams.views.undo import add_undo_message
 from users.status import annotate_statuses
 
@@ -49,10 +49,10 @@ def _build_add_all_context(found: "QuerySet[Any]", page: "KeysetPage[Any]", valu
     }
 
 
-def _redirect_after_adding(request: OfficeRequest, team: Team, count: int, text: str) -> HttpResponse:
+def _redirect_after_adding(request: OfficeRequest, team: Team, count: int, text: str, tab: str = "") -> HttpResponse:
     add_undo_message(request, text % {"count": count})
     add_resend_warnings(request, User.objects.filter(memberships__team=team))
-    return redirect("teams:team_detail", team.pk)
+    return redirect(get_team_url(team, tab))
 
 
 def _add_users(request: OfficeRequest, team: Team, users: list[User]) -> HttpResponse:
@@ -70,7 +70,7 @@ def _add_employers(request: OfficeRequest, team: Team, employers: list[Employer]
     except EditConflict:
         return redirect_deleted_team(request)
     text = ngettext("%(count)s employer has been added.", "%(count)s employers have been added.", len(employers))
-    return _redirect_after_adding(request, team, len(employers), text)
+    return _redirect_after_adding(request, team, len(employers), text, "employers")
 
 
 @page(Right.MANAGE_TEAMS)
@@ -82,7 +82,7 @@ def add_users(request: OfficeRequest, pk: UUID) -> HttpResponse:
     candidates = annotate_statuses(_filter_users_to_add(request, team, **values))
     sorts, size = sort_users_by_match(**values), get_page_size(request)
     page = paginate_queryset(candidates, cursor=request.GET.get("page", ""), sorts=sorts, size=size)
-    shown = [(user.pk, render_user_label(user, linked=False)) for user in page.rows]
+    shown = [(user.pk, render_user_label(user)) for user in page.rows]
     form = UserSelectionForm(request.POST or None, options=others, shown=shown)
     if wants_options(request):
         return render_options(form)

@@ -23,7 +23,7 @@ from permissions.models import Employer, Team
 from permissions.rights_grid import GridContents, describe_team_products
 from teams.forms.rights import TeamRightsForm
 from teams.rights_impact import RightsImpact, compute_rights_impact
-from teams.views.teams import get_team_or_404, is_own_team
+from teams.views.teams import get_team_or_404, get_team_url, is_own_team
 from teams.views.undo import add_undo_message
 
 
@@ -50,7 +50,7 @@ def change_team_rights(request: OfficeRequest, pk: UUID) -> HttpResponse:
         if impact is not None and impact.users and form.cleaned_data["version"] == team.version:
             return _confirm_rights(request, team, impact)
         if _save_rights(request, team, form):
-            return redirect("teams:team_detail", team.pk)
+            return redirect(get_team_url(team, "rights"))
     employers = Employer.objects.filter(teams__team=team, provider=team.provider_id).only("products")
     form.grid.describe = describe_team_products(employers)
     context = {"team": team, "form": form, "is_own": is_own_team(request, team)}

@@ -101,6 +101,10 @@ def get_team_or_404(request: OfficeRequest, pk: UUID) -> CountedTeam:
     return get_object_or_404(annotate_counts(Team.objects.visible_to(request.user).select_related("provider")), pk=pk)
 
 
+def get_team_url(team: Team, tab: str = "") -> str:
+    return reverse("teams:team_detail", args=[team.pk]) + (f"?tab={tab}" if tab else "")
+
+
 def is_own_team(request: OfficeRequest, team: Team) -> bool:
     """Return whether the signed-in user is in the team and so must not change what it gives (rule 5)."""
     return team.members.filter(user=request.user).exists()

@@ -187,3 +187,40 @@ def test_correlation_ids_of_programs_fit_the_route(alice_client: Client, bob: Us
         someone = replace(actor(alice), correlation_id=correlation_id)
         audit.actions.record_many(Verb.USER_CHANGED, [(bob, {}), (bob, {})], by=someone, provider_id=bob.provider_id)
         assert alice_client.get(f"/historie/handeling/{correlation_id}/").status_code == 200
+
+
+def test_every_line_is_counted_and_paged(alice_client: Client, alice: User, bob: User) -> None:
+    events = [(bob, {"prefix": [None, str(number)]}) for number in range(60)]
+    audit.actions.record_many(Verb.USER_CHANGED, events, by=actor(alice), provider_id=bob.provider_id)
+    query = {"view": "lines", "verb": "user_changed"}
+    first = alice_client.get("/historie/", query)
+    assert "1–50 van 60" in first.text
+    second = alice_client.get("/historie/" + first.context["next_url"])
+    assert "51–60 van 60" in second.text
+    assert "1–10 van 10" not in second.text
+    assert "0 gevonden" in alice_client.get("/historie/", query | {"origin": "api"}).text
+    assert "van 60" not in alice_client.get("/historie/", query | {"view": ""}).text  # acts are not counted
+
+
+def test_htmx_gets_the_parts_that_a_filter_changes(alice_client: Client, alice: User, bob: User) -> None:
+    audit.actions.record(Verb.USER_CHANGED, bob, by=actor(alice), provider_id=bob.provider_id)
+    query = {"view": "lines", "verb": "user_changed", "since": "2026-01-02", "until": "2026-01-02", "origin": "<b>"}
+    response = alice_client.get("/historie/", query, headers={"HX-Request": "true"})
+    assert "<html" not in response.text
+    assert response["HX-Push-Url"] == "/historie/?verb=user_changed&since=2026-01-02&until=2026-01-02&view=lines"
+    for part in ('id="view-switch"', 'id="list-count"', 'id="pill-period" class="is-active"', 'id="clear-what"'):
+        assert part in response.text
+    pills = {pill.key: (pill.value, pill.clear_query) for pill in response.context["pills"]}
+    assert pills["period"] == ("2 jan", "?verb=user_changed&view=lines")
+    assert pills["what"][1] == "?since=2026-01-02&until=2026-01-02&view=lines"
+    assert pills["origin"][0] == ""
+    assert 'value="lines"' in alice_client.get("/historie/", query).text  # for a form without JavaScript
+
+
+def test_a_line_unfolds_to_all_it_knows(alice_client: Client, alice: User, bob: User) -> None:
+    changes = {"prefix": [None, "van"], "last_name": ["Bos", "Bosch"]}
+    audit.actions.record(Verb.USER_CHANGED, bob, by=actor(alice), provider_id=bob.provider_id, changes=changes)
+    line = alice_client.get("/historie/", {"view": "lines"}).text.split("<details>")[1].split("</details>")[0]
+    summary, rest = line.split("</summary>")
+    assert ("Voorvoegsel: – → van" in summary, "Bos → Bosch" in summary) == (False, True)
+    assert ("Voorvoegsel: – → van" in rest, "Achternaam: Bos → Bosch" in rest) == (True, False)

@@ -172,7 +172,7 @@ def test_a_set_on_a_team_says_beforehand_what_it_adds(alice_client: Client, team
     before = alice_client.get(url("preview_team_set", team), {"set": hr.pk}).context["before"]
     alice_client.post(url("replace_team_rights_with_set", team), applying(team, hr, before))
     assert get_team_rights(team) == hr.rights
-    assert url("preview_team_set", team) in alice_client.get(url("team_detail", team)).text
+    assert url("preview_team_set", team) in alice_client.get(url("team_detail", team), {"tab": "rights"}).text
 
 
 def test_what_changed_since_it_was_shown_stops_it(alice_client: Client, team: Team, hr: AuthorizationSet) -> None:

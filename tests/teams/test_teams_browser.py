@@ -58,7 +58,7 @@ def make_team(admin: Visitor) -> str:
     admin.follow("a[href$='/rechten/']")
     tick(admin, *GIVEN)
     admin.send()
-    admin.sees(".columns-3 > .card:last-child li", 3)
+    admin.sees("main .rights-grid .subject :checked", 3)
     return team
 
 
@@ -167,6 +167,7 @@ def test_a_set_and_everybody_who_matches(browser: Browser, office: Office) -> No
     admin.open("/teams/nieuw/")
     admin.fill(name="Allemaal")
     admin.send()
+    admin.follow("nav.tabs a[href$='tab=rights']")
     admin.follow("a[href$='/set/']")
     admin.page.locator("main select").select_option(label="Meekijken")
     admin.send("main .filters button")
@@ -174,11 +175,13 @@ def test_a_set_and_everybody_who_matches(browser: Browser, office: Office) -> No
     admin.sees("section[aria-labelledby=make-equal]", 0)
     admin.send()
     admin.at("/teams/{id}/")
-    admin.sees(".columns-3 > .card:last-child li", 4)
+    admin.follow("nav.tabs a[href$='tab=rights']")
+    admin.sees("main .rights-grid .subject :checked", 4)
+    admin.follow("nav.tabs a:text('Leden')")
     admin.follow("a[href$='/gebruikers/']:text('Toevoegen')")
     admin.fill(q="van")
     admin.send("main form[role=search] button")
     count = admin.page.locator("main fieldset input[type=checkbox]").count()
     admin.send(f"button:text-is('Alle {count} die overeenkomen toevoegen')")
     admin.at("/teams/{id}/")
-    assert f"Leden ({count})" in admin.page.locator("#users-title").inner_text()
+    assert f"Leden {count}" in admin.page.locator("nav.tabs").inner_text()

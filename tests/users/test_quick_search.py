@@ -48,8 +48,22 @@ def test_it_finds_pages_and_settings(alice_client: Client) -> None:
 
 
 @pytest.mark.parametrize(
+    ("right", "page"),
+    [(Right.VIEW_USERS, "teams:employer_detail"), (Right.MANAGE_EMPLOYERS, "teams:edit_employer")],
+)
+def test_an_employer_leads_to_a_page_that_the_user_may_open(
+    office: Provider, client: Client, right: Right, page: str
+) -> None:
+    client.force_login(make_user(office, right, username="iemand", last_name="Anders"))
+    groups = client.get(URL, {"q": "volkoren"}).context["search"].groups
+    (hit,) = [hit for group in groups for hit in group.hits if "Volkoren" in hit.title]
+    assert hit.url == reverse(page, args=[Employer.objects.get(provider=office).pk])
+    assert client.get(hit.url).status_code == 200
+
+
+@pytest.mark.parametrize(
     ("right", "count"),
-    [(Right.VIEW_USERS, 1), (Right.VIEW_TEAMS, 1), (Right.MANAGE_EMPLOYERS, 1), (Right.VIEW_AUDIT, 0)],
+    [(Right.VIEW_USERS, 2), (Right.VIEW_TEAMS, 1), (Right.MANAGE_EMPLOYERS, 1), (Right.VIEW_AUDIT, 0)],
 )
 def test_each_kind_needs_its_right(office: Provider, client: Client, right: Right, count: int) -> None:
     client.force_login(make_user(office, right, username="iemand", last_name="Anders"))

@@ -9,6 +9,7 @@ from django.core import signing
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import strip_tags
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import LoginMethod, Provider, User
@@ -21,6 +22,7 @@ from tests.helpers.invited_users import invite
 from tests.helpers.users import make_user
 from users.alerts import AlertReason
 from users.forms.users import MAX_TEAMS_SHOWN
+from users.status import AccountStatus
 
 pytestmark = pytest.mark.django_db
 URL = reverse("users:user_list")
@@ -135,11 +137,35 @@ def test_it_filters_on_kind_and_status(alice_client: Client, office: Provider) -
 def test_it_costs_the_same_queries_for_one_as_for_many(
     alice_client: Client, office: Provider, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    with django_assert_num_queries(9):  # session, person, rights, teams, list, preference, teams of rows, two counts
+    with django_assert_num_queries(12):  # session, person, rights, teams, list, preference, teams of rows, five counts
         alice_client.get(URL)
     colleagues(office, *[f"Naam{number}" for number in range(PAGE_SIZE)])
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(12):
         alice_client.get(URL)
+    with django_assert_num_queries(9):  # the choices are not swapped
+        alice_client.get(URL, headers={"HX-Request": "true"})
+
+
+def test_each_choice_says_how_many_users_it_finds(
+    alice_client: Client, office: Provider, bob: User, charlie: User
+) -> None:
+    colleagues(office, "Een", "Twee", "Drie")
+    first, second = User.objects.filter(last_name__in=["Een", "Twee"]).order_by("last_name")
+    User.objects.filter(pk=first.pk).update(blocked_at=timezone.now(), second_factor_at=timezone.now())
+    User.objects.filter(pk=second.pk).update(access_until=timezone.localdate(), last_login=timezone.now())
+    team = Team.objects.create(provider=office, name="Loon")
+    TeamMember.objects.create(provider=office, team=team, user=first)
+    form = alice_client.get(URL).context["form"]
+    shown = 0
+    for name in ("status", "login_method", "two_factor", "team", "access_until", "last_login"):
+        for value, label in form.fields[name].choices:
+            total = alice_client.get(URL, {name: value}).context["span"].total if value else 0
+            text = strip_tags(str(label))
+            assert ("count" in str(label), text.endswith(f" {total}") or not total) == (total > 0, True), (value, text)
+            shown += bool(total)
+    assert shown > 9
+    pill = alice_client.get(URL, {"status": AccountStatus.BLOCKED}).context["pills"][0]
+    assert pill.value == AccountStatus.BLOCKED.label, "the pill itself has no count"
 
 
 def test_it_offers_to_add_only_to_who_may(bob_client: Client, bob: User, office: Provider) -> None:

@@ -1,11 +1,13 @@
 """Forms for the details of users, and for the filters of the user list."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.http import QueryDict
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import LoginMethod, User
@@ -16,6 +18,7 @@ from authentication.mfa.status import TwoFactorStatus
 from core.forms import PLAIN_TEXT_VALIDATORS, FilterForm, VersionedForm
 from core.ids import parse_uuid
 from core.keys import compute_email_key
+from core.paging import format_count
 from permissions.models import Team
 from users.alerts import AlertReason
 from users.filters import ANY_ALERT, PENDING, WITHOUT_FACTOR, WITHOUT_TEAM, EndDateFilter, LastLoginFilter, UserFilters
@@ -90,6 +93,17 @@ class UserFilterForm(FilterForm):
     def _set_teams(self, teams: list[Team]) -> None:
         field = cast(forms.MultipleChoiceField, self.fields["team"])
         field.choices = [(WITHOUT_TEAM, _("No team")), *((str(team.pk), team.name) for team in teams)]
+
+    def add_counts(self, counts: Mapping[str, Mapping[str, int]]) -> None:
+        """Say behind each choice how many users it finds."""
+        for name, numbers in counts.items():
+            field = cast(forms.ChoiceField, self.fields[name])
+            field.choices = [
+                (value, format_html('{} <span class="count">{}</span>', label, format_count(number)))
+                if (number := numbers.get(value, 0))
+                else (value, label)
+                for value, label in cast(Iterable[tuple[str, str]], field.choices)
+            ]
 
     def values(self) -> UserFilters:
         return super().values()

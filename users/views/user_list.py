@@ -14,6 +14,7 @@ from accounts.models import User
 from accounts.search import sort_users_by_match
 from core.access import POST, SAFE, DuringImpersonation, page
 from core.export_files import FileFormat, send_export
+from core.filter_pills import build_pills
 from core.paging import (
     KeysetPage,
     build_counted_pager_context,
@@ -73,6 +74,10 @@ def _build_toolbar_context(
     request: OfficeRequest, form: UserFilterForm, filters: UserFilters, total: int
 ) -> dict[str, Any]:
     form.offer_teams()
+    users = User.objects.visible_to(request.user)
+    counts, pills = user_list.count_views(users, total), build_pills(form, filters, user_list.PILLS)
+    if not request.htmx and "pending" in counts:
+        form.add_counts(user_list.count_choices(users, counts))
     may_begin = {Right.MANAGE_USERS, Right.MANAGE_TEAMS} <= request.rights
     return {
         "form": form,
@@ -80,8 +85,8 @@ def _build_toolbar_context(
         "office_count": format_count(total),
         "alone": may_begin and total == 1 and not any(filters.values()),
         "may_manage": Right.MANAGE_USERS in request.rights,
-        "views": user_list.build_views(User.objects.visible_to(request.user), total, filters),
-        "pills": user_list.build_pills(form, filters),
+        "views": user_list.build_views(counts, filters),
+        "pills": pills,
         "single_filters": ("access_until", "last_login", "attention"),
         "teams_query": build_query_string(**filters, teams="1"),
         "export_query": build_query_string(**filters),
