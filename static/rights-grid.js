@@ -55,7 +55,7 @@ function moveFocus(event, rows) {
   next()?.focus();
 }
 
-for (const form of document.querySelectorAll("form[data-preview-url]")) {
+for (const form of document.querySelectorAll("form[data-preview-url]:has(.save-bar)")) {
   const summary = form.querySelector(".save-bar [role=status]");
   const asked = Object.assign(document.createElement("input"), { type: "hidden", name: "sure", value: "1" });
   let timer;
