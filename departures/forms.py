@@ -62,7 +62,7 @@ class DepartureForm(forms.Form):
     )
     access_until = forms.DateField(
         label=_("Last day of access"),
-        required=False,
+        error_messages={"required": _("Enter the last day of access.")},
         widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
     )
     successor = forms.ModelChoiceField(
@@ -86,6 +86,8 @@ class DepartureForm(forms.Form):
     ) -> None:
         uncovered = {team.pk for team in situation.empty_teams}
         super().__init__(data, initial={"teams": uncovered, "access_until": user.access_until})
+        if self.is_bound:
+            self.fields["access_until"].required = self.data.get("moment") != "now"
         if Right.MANAGE_TEAMS in rights and situation.teams:
             self._offer_handover(user, by, q)
             self._offer_teams(list(list_grantable_teams(user, by)), uncovered)
@@ -120,12 +122,9 @@ class DepartureForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         until = cleaned.get("access_until")
-        if cleaned.get("moment") == "date" and "access_until" not in self.errors:
-            if until is None:
-                self.add_error("access_until", ValidationError(_("Enter the last day of access."), code="required"))
-            elif until < timezone.localdate():
-                text = _("This date is in the past. Choose today or a later date.")
-                self.add_error("access_until", ValidationError(text, code="past"))
+        if cleaned.get("moment") == "date" and until is not None and until < timezone.localdate():
+            text = _("This date is in the past. Choose today or a later date.")
+            self.add_error("access_until", ValidationError(text, code="past"))
         if cleaned.get("successor") and not cleaned.get("teams"):
             text = _("Choose at least one team that the successor joins.")
             self.add_error("teams", ValidationError(text, code="required"))

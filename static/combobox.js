@@ -51,7 +51,7 @@ export function attachCombobox(input, list, { onPick, onOpen = () => {}, keepsOp
       event.preventDefault(); // a browser empties a search field, or closes the dialog around it
       event.stopPropagation();
       close();
-    } else if (event.key === "Tab" && !keepsOpen) close();
+    }
   });
   list.addEventListener("mousedown", (event) => event.preventDefault()); // the focus stays in the field
   list.addEventListener("click", (event) => {

@@ -47,14 +47,27 @@ class Picker {
     this.parts = parts;
     this.input = input;
     this.findChoices = findChoices;
+    this.pick = pick;
     this.list = make("ul", { className: "picker-hits", ariaLabel: title });
     this.found = [];
     this.combobox = attachCombobox(input, this.list, {
-      onPick: (option) => pick(this.found[Number(option.dataset.place)]),
+      onPick: (option) => this.pick(this.found[Number(option.dataset.place)]),
       onOpen: () => this.search(this.shownText?.() === input.value ? "" : input.value),
     });
     searchWhileTyping(input, findChoices.wait ?? 0, (q, signal) => this.search(q, signal));
-    input.addEventListener("blur", () => this.combobox.close());
+    input.addEventListener("blur", () => {
+      if (this.combobox.isOpen()) this.pickTyped(input.value);
+      this.combobox.close();
+    });
+  }
+
+  // Picks the choice of which `text` is the name, or the only one found with it; hits of the server come too late.
+  // Returns whether `text` stands for a choice, which may have been chosen before.
+  pickTyped(text) {
+    const typed = fold(text).trim(), found = typed ? this.findChoices(text) : [];
+    const meant = Array.isArray(found) && (found.find(({ key }) => key === typed) ?? (found.length === 1 && found[0]));
+    if (meant && !meant.isChosen()) this.pick(meant);
+    return Boolean(meant);
   }
 
   async search(q, signal) {
@@ -121,14 +134,13 @@ function enhanceCheckboxes(list, parts, { input, source } = {}) {
   const title = list.closest("fieldset")?.querySelector("legend")?.textContent.trim() ?? "";
   const field = input ?? make("input", { type: "text", ariaLabel: title, placeholder: parts.dataset.placeholder });
   const readAll = () => [...list.querySelectorAll("label:has(input)")].map(readCheckbox);
-  const find = async (q, signal) => {
-    if (!source) return filterChoices(readAll(), q);
+  const fetchChoices = async (q, signal) => {
     const hits = q.trim() && (await fetchFragment(source + encodeURIComponent(q), { signal }));
     const page = new DOMParser().parseFromString(hits || "", "text/html");
     const known = new Map(readAll().map((choice) => [choice.input.value, choice]));
     return [...page.querySelectorAll("label:has(input)")].map(readCheckbox).map((it) => known.get(it.input.value) ?? it);
   };
-  find.wait = source ? 150 : 0;
+  const find = source ? Object.assign(fetchChoices, { wait: 150 }) : (q) => filterChoices(readAll(), q);
   const toggle = ({ input: box, label }) => {
     if (!label.isConnected || !list.contains(label)) list.append(label);
     box.checked = !box.checked;
@@ -149,6 +161,19 @@ function enhanceCheckboxes(list, parts, { input, source } = {}) {
     const chosen = readAll().filter(({ isChosen }) => isChosen());
     box.prepend(...chosen.map((choice) => picker.buildChip(choice, () => toggle(choice))));
   };
+  // A comma ends a name, as in a list of addresses, unless it is part of one.
+  field.addEventListener(
+    "input",
+    (event) => {
+      const [first, ...rest] = field.value.split(","), typed = fold(field.value).trim();
+      if (!rest.length || readAll().some(({ key }) => key.includes(typed)) || !picker.pickTyped(first)) return;
+      event.stopImmediatePropagation();
+      field.value = rest.join(",").trimStart();
+      picker.combobox.close();
+      if (field.value) field.dispatchEvent(new Event("input"));
+    },
+    { capture: true },
+  );
   field.addEventListener("keydown", (event) => {
     const last = readAll().findLast(({ isChosen }) => isChosen());
     if (event.key === "Backspace" && !field.value && last) toggle(last);

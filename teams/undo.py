@@ -75,12 +75,30 @@ class Reversal:
 
 def list_undoable_events(provider_id: UUID | None, target_id: UUID, rights: Iterable[Right]) -> list[Event]:
     """Return the changes of a target that a user with `rights` may try to undo, newest first."""
-    verbs = [verb for verb, right in NEEDED_RIGHTS.items() if right in set(rights)]
     since = timezone.now() - UNDO_PERIOD
-    events = Event.objects.filter(provider_id=provider_id, target_id=target_id, at__gte=since)
-    undone = {_get_undone_id(event) for event in events.filter(verb=Verb.CHANGE_UNDONE)}
-    found = events.filter(verb__in=verbs).order_by("-at", "-id")[:20]
-    return [event for event in found if str(event.pk) not in undone]
+    found = Event.objects.filter(provider_id=provider_id, target_id=target_id, at__gte=since)
+    found = found.filter(verb__in=_list_verbs(rights)).order_by("-at", "-id")[:20]
+    return filter_undoable_events(found, rights)
+
+
+def filter_undoable_events(events: Iterable[Event], rights: Iterable[Right]) -> list[Event]:
+    """Return those of `events`, all of one office, that a user with `rights` may try to undo. At most one query."""
+    verbs, since = _list_verbs(rights), timezone.now() - UNDO_PERIOD
+    found = [event for event in events if event.at >= since and event.verb in verbs]
+    if not found:
+        return []
+    undone = Event.objects.filter(
+        provider_id=found[0].provider_id, target_id__in={event.target_id for event in found}, verb=Verb.CHANGE_UNDONE,
+        at__gte=since,
+    )  # fmt: skip
+    undone_ids = set(map(_get_undone_id, undone))
+    return [event for event in found if str(event.pk) not in undone_ids]
+
+
+def _list_verbs(rights: Iterable[Right]) -> list[Verb]:
+    held = set(rights)  # the page that undoes a change of individual rights names the user
+    unseen = () if Right.VIEW_USERS in held else (Verb.RIGHTS_CHANGED,)
+    return [verb for verb, right in NEEDED_RIGHTS.items() if right in held and verb not in unseen]
 
 
 def find_undoable_event(provider_id: UUID | None, event_id: UUID) -> Event | None:

@@ -19,6 +19,7 @@ from permissions.coverage import SinglePayroll, find_single_payroll
 from permissions.inactive import build_open_filter
 from permissions.models import Employer, Team
 from users.alerts import RowCount
+from users.filters import build_pending_condition
 
 CACHE_FROM_USERS = 1_000  # in a larger office, what costs more than a list is computed once a minute
 CACHE_SECONDS = 60
@@ -82,7 +83,7 @@ def count_figures(user: User) -> Figures:
     rows: dict[str, QuerySet[Any, Any]] = {
         "users": users,
         "with_access": users.filter(build_open_filter(), accepted_at__isnull=False),
-        "invited": users.filter(build_open_filter(), accepted_at=None),
+        "invited": users.filter(build_pending_condition()),
         "teams": Team.objects.visible_to(user),
         "employers": Employer.objects.visible_to(user),
     }

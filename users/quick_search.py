@@ -1,6 +1,6 @@
 """Search of everything that a user may open: colleagues, teams, employers, pages and what can be done."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -105,10 +105,11 @@ class QuickSearch:
             return None
         found = filter_employers(annotate_team_count(Employer.objects.visible_to(self.request.user)), q=self.q)
         rows = _fetch_best(found, sort_employers_by_match(self.q))
+        page = "teams:employer_detail" if may_view else "teams:edit_employer"
         hits = [
             Hit(
                 self._mark(str(row)),
-                reverse("teams:employer_detail" if may_view else "teams:edit_employer", args=[row.pk]),
+                reverse(page, args=[row.pk]),
                 "building",
                 ngettext("%(count)s team", "%(count)s teams", row.team_count) % {"count": row.team_count},
             )
@@ -125,8 +126,8 @@ class QuickSearch:
         ]
         more = [
             (group, title, reverse(name))
-            for group, title, name, right in _list_more_pages()
-            if right is None or self._may(right)
+            for group, title, name, rights in _list_more_pages()
+            if all(map(self._may, rights))
         ]
         words = split_search_words(self.q)
         found = [
@@ -154,22 +155,26 @@ class QuickSearch:
         )
         may_block = self._may(Right.MANAGE_USERS) and self.colleague.pk != self.request.user.pk
         if may_block and self.colleague.blocked_at is None:
-            url = reverse("users:block_user", args=args)
-            yield Hit(_("Block %(name)s…") % values, url, "block", _("asks for confirmation"))
+            departure, block = (reverse(name, args=args) for name in ("departures:departure", "users:block_user"))
+            yield Hit(_("Departure of %(name)s…") % values, departure, "out", _("shows a plan first"))
+            yield Hit(_("Block %(name)s…") % values, block, "block", _("asks for confirmation"))
 
 
-def _list_more_pages() -> list[tuple[str, str, str, Right | None]]:
-    """Return the pages that the menu has no entry for: group, title, name of the URL, required right."""
+def _list_more_pages() -> list[tuple[str, str, str, Collection[Right]]]:
+    """Return the pages that the menu has no entry for: group, title, name of the URL, required rights."""
+    audits, manages = [Right.VIEW_AUDIT], [Right.MANAGE_USERS]
     return [
-        (_("Compliance"), _("Who has a right?"), "teams:right_holders", Right.VIEW_USERS),
-        (_("Users"), _("New user: via website and SSO"), "users:invite_user", Right.MANAGE_USERS),
-        (_("Users"), _("New user: SSO/Webservice only"), "users:create_webservice_user", Right.MANAGE_USERS),
-        (_("Users"), _("New user: Azure AD only"), "users:create_azure_user", Right.MANAGE_USERS),
-        (_("Teams"), _("New team"), "teams:create_team", Right.MANAGE_TEAMS),
-        (_("Employers"), _("New employer"), "teams:create_employer", Right.MANAGE_EMPLOYERS),
-        (_("Your account"), _("Profile"), "users:profile", None),
-        (_("Your account"), _("Sessions"), "authentication:own_sessions", None),
-        (_("Your account"), pgettext("told", "My notifications"), "notifications:own_preferences", None),
+        (_("Compliance"), _("Who has a right?"), "teams:right_holders", [Right.VIEW_USERS]),
+        (_("Compliance"), _("Who had which rights?"), "history:point_in_time", audits),
+        (_("Compliance"), _("Audit package"), "history:audit_package", [*audits, Right.VIEW_USERS]),
+        (_("Users"), _("New user: via website and SSO"), "users:invite_user", manages),
+        (_("Users"), _("New user: SSO/Webservice only"), "users:create_webservice_user", manages),
+        (_("Users"), _("New user: Azure AD only"), "users:create_azure_user", manages),
+        (_("Teams"), _("New team"), "teams:create_team", [Right.MANAGE_TEAMS]),
+        (_("Employers"), _("New employer"), "teams:create_employer", [Right.MANAGE_EMPLOYERS]),
+        (_("Your account"), _("Profile"), "users:profile", []),
+        (_("Your account"), _("Sessions"), "authentication:own_sessions", []),
+        (_("Your account"), pgettext("told", "My notifications"), "notifications:own_preferences", []),
     ]
 
 

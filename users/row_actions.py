@@ -42,5 +42,6 @@ def list_row_actions(user: UserWithStatuses, *, may_manage: bool, may_assign: bo
     if invitation is not None and invitation.state != Invitation.State.REVOKED:
         actions.append(build(_("Revoke the invitation…"), "users:revoke_invitation", "x", is_danger=True))
     elif may_manage and not is_blocked:
+        actions.append(build(_("Departure…"), "departures:departure", "out", is_danger=True))
         actions.append(build(_("Block…"), "users:block_user", "block", is_danger=True))
     return actions

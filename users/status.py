@@ -38,6 +38,12 @@ class AccountStatus(models.TextChoices):
     INVITED = "invited", gettext_lazy("Invited")
 
 
+# The invitation must be sent again.
+FAILED_STATUSES = (
+    AccountStatus.LOCKED, AccountStatus.EXPIRED, AccountStatus.REFUSED, AccountStatus.UNDELIVERED
+)  # fmt: skip
+
+
 class AccountStatusAnnotation(TypedDict):
     status: str
 

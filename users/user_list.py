@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
@@ -34,6 +35,7 @@ from users.filters import (
 )
 from users.list_preferences import ListColumn
 from users.status import (
+    FAILED_STATUSES,
     AccountStatus,
     Chip,
     UserWithStatuses,
@@ -60,6 +62,7 @@ class ListRow(NamedTuple):
     email: SafeString
     icon: str  # of a login method that deviates
     teams: list[str]
+    may_resend: bool  # the invitation, which has failed
 
     @property
     def login_method(self) -> str:
@@ -84,6 +87,19 @@ def _render_state(chip: Chip, css: str) -> SafeString:
     return _render_cell(format_html("{}{}", chip.label, short), f"{css} mark {chip.shape}", chip.detail)
 
 
+def _render_status(row: ListRow) -> SafeString:
+    """Return the cell; the status of an invitation that failed is a link to resend it."""
+    if not row.may_resend:
+        return _render_state(row.status, "status")
+    link = format_html(
+        '<a href="{}/opnieuw-versturen/">{}<span class="visually-hidden">: {}</span></a>',
+        row.user.pk,
+        row.status.label,
+        _("Resend…"),
+    )
+    return _render_state(replace(row.status, label=link), "status")
+
+
 def _render_teams(row: ListRow) -> SafeString:
     if not row.teams:
         return _render_cell(_("No team"), "teams")
@@ -103,7 +119,7 @@ _CELLS: dict[ListColumn, Callable[[ListRow], SafeString]] = {
     ListColumn.USERNAME: _render_username,
     ListColumn.LOGIN_METHOD: lambda row: _render_cell(row.login_method),
     ListColumn.TEAMS: _render_teams,
-    ListColumn.STATUS: lambda row: _render_state(row.status, "status"),
+    ListColumn.STATUS: _render_status,
     ListColumn.TWO_FACTOR: lambda row: _render_state(row.two_factor, "factor"),
     ListColumn.ACCESS_UNTIL: lambda row: _render_cell(format_short_day(row.user.access_until)),
     ListColumn.LAST_LOGIN: lambda row: (
@@ -165,7 +181,7 @@ PILLS: dict[str, tuple["StrOrPromise", Sequence[str]]] = {
 }
 
 
-def build_rows(users: Sequence[UserWithStatuses], q: str) -> list[ListRow]:
+def build_rows(users: Sequence[UserWithStatuses], q: str, *, may_manage: bool = False) -> list[ListRow]:
     """Return the rows of `users`; one query for their teams."""
     teams, words = _list_team_names(user.pk for user in users), split_search_words(q)
     return [
@@ -177,6 +193,7 @@ def build_rows(users: Sequence[UserWithStatuses], q: str) -> list[ListRow]:
             mark_words(user.email, words),
             _ICONS.get(LoginMethod(user.login_method), ""),
             teams[user.pk],
+            may_manage and user.status in FAILED_STATUSES,
         )
         for user in users
     ]

@@ -133,7 +133,9 @@ def _fold_events(request: OfficeRequest, search: EventSearch, query: Mapping[str
     acts = ActSearch(search)
     page = paginate_newest_first(acts.fetch, cursor=request.GET.get("page", ""))
     rows = act_rows.present_acts(page.rows, acts, _list_revertible_jobs(request.user, page.rows))
-    return {"rows": rows, "days": act_rows.group_by_day(rows)} | build_pager_context(page, **query)
+    undoable = undo.filter_undoable_events((row.event for row in rows if row.events == 1), request.rights)
+    found = {"rows": rows, "days": act_rows.group_by_day(rows), "undoable_ids": {event.pk for event in undoable}}
+    return found | build_pager_context(page, **query)
 
 
 def _list_revertible_jobs(user: User, events: Iterable[Event]) -> list[ImportJob]:

@@ -41,11 +41,14 @@ def test_figures_count_the_office_and_lead_to_the_lists(
     user(office, blocked_at=NOW())
     user(office, access_until=timezone.localdate() - timedelta(days=1))
     invite(alice)
+    revoked = invite(alice, email="revoked@devries.example").invitation
+    Invitation.objects.filter(pk=revoked.pk).update(state="revoked", encrypted_phone=None)
     put(office, "Loon", [], [employer(office, 1), employer(office, 2)])
     employer(charlie.provider, 3)
     assert figures(alice_client) == {
-        "gebruikers AK": 5, "hebben toegang": 2, "uitgenodigd": 1, "teams": 1, "werkgevers": 2,
+        "gebruikers AK": 6, "hebben toegang": 2, "uitgenodigd": 1, "teams": 1, "werkgevers": 2,
     }  # fmt: skip
+    assert alice_client.get("/gebruikers/?status=pending").text.count("<tr><td") == 1
     page = alice_client.get("/").text
     for url in ("/gebruikers/?status=active", "/teams/", "/werkgevers/"):
         assert f'<a href="{url}">' in page

@@ -60,6 +60,19 @@ def test_parts_are_counted_and_missing_ones_named(alice_client: Client, office: 
     assert names(alice_client, only="1") == ["Leeg"]
 
 
+def test_a_team_with_rights_at_the_office_only_needs_no_employers(
+    alice_client: Client, office: Provider, bob: User
+) -> None:
+    (team,) = make_teams(office, "Beheer")
+    teams.actions.change_members(team, add=[bob], by=actor())
+    teams.actions.set_team_rights(team, [Right.VIEW_USERS], by=actor())
+    assert dict(alice_client.get(URL).context["rows"])[team] == []
+    assert names(alice_client, only="1") == []
+    teams.actions.set_team_rights(team, [Right.VIEW_USERS, Right.VIEW_WAGES], by=actor())
+    assert dict(alice_client.get(URL).context["rows"])[team] == ["geen werkgevers"]
+    assert names(alice_client, only="1") == ["Beheer"]
+
+
 def test_list_is_searched_and_paged(alice_client: Client, office: Provider) -> None:
     make_teams(office, *[f"Loon {number:03}" for number in range(PAGE_SIZE + 5)], "Salaris Zuid")
     assert names(alice_client, q="SALARIS zuid") == ["Salaris Zuid"]

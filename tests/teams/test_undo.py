@@ -19,7 +19,7 @@ from permissions import checks
 from permissions.action_helpers import get_team_employer_ids, get_team_rights
 from permissions.checks import Right
 from permissions.models import AuthorizationSet, Employer, SetApplication, Team
-from teams.undo import UndoRefused, build_reversal, list_undoable_events, undo_change
+from teams.undo import UndoRefused, build_reversal, filter_undoable_events, list_undoable_events, undo_change
 from tests.helpers.users import actor, change_user, make_user
 
 pytestmark = pytest.mark.django_db
@@ -96,6 +96,27 @@ def test_the_message_leads_to_a_page_that_asks(alice_client: Client, team: Team,
     assert f'href="{url(event)}"' not in history.text
     assert f'href="{url(last())}"' in history.text
     assert str(event.pk) in history.text, "the event links to what it undid"
+
+
+def test_the_summary_of_the_history_leads_to_it_as_long_as_it_can_be_undone(
+    office: Provider, team: Team, bob: User, alice: User, alice_client: Client, client: Client
+) -> None:
+    teams.actions.change_members(team, add=[bob], by=actor())
+    event = last()
+    link = f'href="{url(event)}"'
+    assert link in alice_client.get("/historie/").text
+    assert link in alice_client.get(reverse("history:team_events", args=[team.pk])).text
+    client.force_login(make_user(office, Right.VIEW_AUDIT, username="lezer"))
+    assert link not in client.get("/historie/").text
+    undo_change(event, by=actor(alice))
+    assert link not in alice_client.get("/historie/").text
+
+
+def test_rights_of_a_user_are_undone_by_who_may_see_users(office: Provider, bob: User) -> None:
+    teams.actions.set_individual_rights(bob, [Right.VIEW_HRM], by=actor())
+    event = last(Verb.RIGHTS_CHANGED)
+    assert filter_undoable_events([event], [Right.GRANT_RIGHTS, Right.VIEW_USERS]) == [event]
+    assert filter_undoable_events([event], [Right.GRANT_RIGHTS]) == []
 
 
 def test_it_is_refused_with_words_once_things_changed(alice: User, bob: User, team: Team) -> None:

@@ -54,6 +54,37 @@ def test_the_picker_works_by_keyboard(browser: Browser, office: Office) -> None:
     assert field.get_attribute("aria-expanded") == "false"
 
 
+def test_names_that_are_typed_are_chosen(browser: Browser, office: Office) -> None:
+    admin = visitor(browser, office.demo.url)
+    sign_in(admin, office.username, office.password)
+    admin.open("/gebruikers/nieuw/website/")
+    page, field, chips = admin.page, admin.page.locator(COMBOBOX), admin.page.locator(".picker-chip")
+    field.press_sequentially("loon")
+    field.press(",")
+    assert chips.count() == 0, "two teams have this in their names"
+    field.fill("")
+    field.press_sequentially("loon noord, koppelingen, acc")
+    assert chips.all_inner_texts() == ["Koppelingen", "Loon Noord"]
+    field.press("Escape")
+    field.press("Tab")
+    assert chips.count() == 2, "Escape says that it is not meant"
+    field.press_sequentially("o")
+    field.press("Backspace")
+    field.press("Tab")
+    assert chips.all_inner_texts() == ["Accountants", "Koppelingen", "Loon Noord"]
+    admin.open("/rechten/wie/")
+    page.locator("#id_right").focus()
+    page.keyboard.type("beheer beloningen")
+    page.keyboard.press("Tab")
+    page.keyboard.type("bakk")
+    page.locator("h1").click()
+    assert page.locator("#id_employer").input_value() == "1001 Bakkerij Het Volkoren"
+    page.locator("#id_employer").fill("a")
+    page.locator("h1").click()
+    assert page.locator("#id_employer").input_value() == "1001 Bakkerij Het Volkoren", "many have an a"
+    admin.examine()
+
+
 def test_quick_search_opens_a_colleague_and_gives_the_focus_back(browser: Browser, office: Office) -> None:
     admin = visitor(browser, office.demo.url)
     sign_in(admin, office.username, office.password)

@@ -6,8 +6,8 @@ from django.urls import reverse
 
 from accounts.models import Provider, User
 from permissions.checks import Right
-from permissions.models import Employer, Team, TeamMember
-from tests.helpers.users import make_user
+from permissions.models import Employer, IndividualRight, Team, TeamMember
+from tests.helpers.users import make_user, signed_in
 
 pytestmark = pytest.mark.django_db
 URL = reverse("users:quick_search")
@@ -47,6 +47,28 @@ def test_it_finds_pages_and_settings(alice_client: Client) -> None:
     assert "Wie mag iets?" in str(find(alice_client, "wie"))
 
 
+def test_an_employer_opens_on_who_may_do_what(alice_client: Client, office: Provider, client: Client) -> None:
+    def get_url(browser: Client) -> str:
+        (group,) = [group for group in browser.get(URL, {"q": "volkoren"}).context["search"].groups if group.total]
+        url: str = group.hits[0].url
+        assert browser.get(url).status_code == 200
+        return url
+
+    employer = Employer.objects.get(provider=office)
+    assert get_url(alice_client) == reverse("teams:employer_detail", args=[employer.pk])
+    client.force_login(make_user(office, Right.MANAGE_EMPLOYERS, username="iemand", last_name="Anders"))
+    assert get_url(client) == reverse("teams:edit_employer", args=[employer.pk])
+
+
+def test_a_page_that_needs_two_rights_is_found_with_both(office: Provider) -> None:
+    auditor = make_user(office, Right.VIEW_AUDIT, username="auditor", last_name="Anders")
+    client = signed_in(auditor)
+    assert "Auditpakket" not in str(find(client, "auditpakket"))
+    IndividualRight.objects.create(provider=office, user=auditor, right=Right.VIEW_USERS)
+    assert "Auditpakket" in str(find(client, "auditpakket"))
+    assert client.get(reverse("history:audit_package")).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("right", "page"),
     [(Right.VIEW_USERS, "teams:employer_detail"), (Right.MANAGE_EMPLOYERS, "teams:edit_employer")],
@@ -84,10 +106,12 @@ def test_acts_lead_to_their_question(alice_client: Client, office: Provider) -> 
     assert urls == [
         reverse("users:invite_user") + "?naam=bakk",
         reverse("teams:explain_user_right", args=[user.pk]),
+        reverse("departures:departure", args=[user.pk]),
         reverse("users:block_user", args=[user.pk]),
     ]
     assert alice_client.get(urls[0]).context["form"]["last_name"].value() == "bakk"
-    assert "S. Bakker blokkeren?" in alice_client.get(urls[2]).text
+    assert "Vertrek van S. Bakker" in alice_client.get(urls[2]).text
+    assert "S. Bakker blokkeren?" in alice_client.get(urls[3]).text
     user.refresh_from_db()
     assert user.blocked_at is None
 

@@ -324,8 +324,30 @@ def test_actions_of_a_row_fit_the_status(alice_client: Client, alice: User, bob:
     active = labels(make_user(office, last_name="Actief", second_factor_at=timezone.now()))
     assert active[0] == "Rechten bekijken"
     assert "Two-factor resetten…" in active
-    assert active[-1] == "Blokkeren…"
+    assert active[-2:] == ["Vertrek…", "Blokkeren…"]
     assert labels(alice) == ["Rechten bekijken"]
+
+
+@pytest.mark.parametrize(
+    ("values", "is_link"),
+    [
+        ({}, False),
+        ({"state": "revoked", "encrypted_phone": None}, False),
+        ({"state": "locked", "encrypted_phone": None}, True),
+        ({"expires_at": timezone.now() - timedelta(days=1)}, True),
+        ({"refused_at": timezone.now()}, True),
+    ],
+)
+def test_the_status_of_an_invitation_that_failed_leads_to_sending_it_again(
+    alice_client: Client, alice: User, office: Provider, values: dict[str, Any], is_link: bool
+) -> None:
+    invited = invite(alice).invitation
+    Invitation.objects.filter(pk=invited.pk).update(**values)
+    link = f'<a href="{invited.user.pk}/opnieuw-versturen/">'
+    assert (link in alice_client.get(URL).text) == is_link
+    reader = Client()
+    reader.force_login(make_user(office, Right.VIEW_USERS, last_name="Lezer"))
+    assert link not in reader.get(URL).text
 
 
 def test_actions_of_a_row_need_rights_and_stay_in_the_office(

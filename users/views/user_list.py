@@ -99,7 +99,7 @@ def _build_table_context(
 ) -> dict[str, Any]:
     best_first = bool(filters["q"]) and not sort
     preference = list_preferences.get_list_preference(request.user)
-    rows = user_list.build_rows(page.rows, str(filters["q"]))
+    rows = user_list.build_rows(page.rows, str(filters["q"]), may_manage=Right.MANAGE_USERS in request.rights)
     return {
         "rows": rows,
         "cells": [(row, row.render_cells(preference.columns)) for row in rows],
