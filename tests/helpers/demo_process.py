@@ -22,7 +22,7 @@ from core.embedded_postgres import server
 from tests.helpers.servers import own_environment
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 60
+START_SECONDS = 150
 RUNNING: dict[str, "Demo"] = {}  # those of `fresh_demo`, by URL
 
 
