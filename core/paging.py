@@ -187,8 +187,13 @@ def build_query_string(**values: str | Sequence[str]) -> str:
     return "?" + urlencode({name: value for name, value in values.items() if value}, doseq=True)
 
 
-def count_bounded(rows: QuerySet[Any, Any]) -> int:
-    """Return the number of rows, or MAX_COUNT + 1 if there are more: counting stops there."""
+def count_bounded(rows: QuerySet[Any, Any], page: "KeysetPage[Any] | None" = None) -> int:
+    """Return the number of rows, or MAX_COUNT + 1 if there are more: counting stops there.
+
+    No query when `page` holds them all.
+    """
+    if page and page.rows and not page.previous and not page.next:
+        return len(page.rows)
     return rows.order_by().values("pk")[: MAX_COUNT + 1].count()
 
 

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 from accounts.models import LoginMethod, Provider, User
 from authentication.mfa import build_factor_due
 from authentication.mfa.status import TwoFactorStatus, filter_missing_factor, find_first_due
+from core.key_sets import has_key_among
 from core.paging import MAX_COUNT, format_count
 from invitations.models import Invitation
 from outbox.models import Message
@@ -286,5 +287,7 @@ def _count_invited_by_status(users: QuerySet[User], office: Provider) -> QuerySe
         Invitation.objects.filter(provider=office, message__in=undelivered).values("user_id"), all=True
     )
     expiring = When(_build_expiring_condition(), then=Value(AlertReason.EXPIRING.value))
-    invited = annotate_account_status(users.filter(build_open_filter()).filter(accepted_at=None, pk__in=found_users))
+    invited = annotate_account_status(
+        users.filter(build_open_filter()).filter(has_key_among(found_users), accepted_at=None)
+    )
     return invited.values(alert=Case(expiring, default=F("status"))).annotate(number=Count("pk"))

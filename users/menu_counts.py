@@ -13,15 +13,21 @@ from permissions.checks import Right
 from permissions.models import Employer, Team
 from users.alerts import AlertReason, RowCount, build_alert_counts, list_alert_reasons
 
-_CACHE_SECONDS = 60
+_CACHE_SECONDS, _KEPT_SECONDS = 60, 3600
 
 
 def get_menu_counts(user: User, held: Container[Right]) -> dict[str, int]:
-    """Return the counts for `user` by name, at most MAX_COUNT + 1; no query when cached, else two."""
+    """Return the counts for `user` by name, at most MAX_COUNT + 1; no query when cached, else two.
+
+    While one request counts an office again, the others of this process get the earlier counts, or none.
+    """
     if user.is_support:
         return {}
     key = f"menu-{user.provider_id}"
-    counts: dict[str, int] = cache.get_or_set(key, lambda: _count_office(user), _CACHE_SECONDS)  # type: ignore[assignment]
+    counts: dict[str, int] = cache.get(key, {})
+    if cache.add(f"{key}-counted", True, _CACHE_SECONDS):  # for one request only
+        counts = _count_office(user)
+        cache.set(key, counts, _KEPT_SECONDS)
     alerts = sum(bool(counts.get(reason)) for reason in list_alert_reasons(held))
     return counts | {"alerts": alerts, "unread": get_cached_unread_count(user)}
 

@@ -19,6 +19,7 @@ from users.overview import (
     DayChange,
     Figures,
     InvitationFunnel,
+    OfficeTrends,
     TwoFactorShares,
     count_figures,
     get_trends,
@@ -77,15 +78,16 @@ def build_overview_context(user: User, rights: frozenset[Right]) -> dict[str, An
     figures = count_figures(user)
     trends = get_trends(user, figures)
     came, left = (sum(getattr(day, name) for day in trends.week) for name in ("came", "left"))
+    leavers = list_leavers(user) if left else []
     return {
-        "figures": _build_figures(figures, rights),
+        "figures": _build_figures(figures, trends, rights),
         "two_factor": _draw_two_factor(trends.two_factor),
         "two_factor_total": trends.two_factor.total,
         "may_set_policy": Right.MANAGE_PROVIDER in rights,
         "week": _draw_week(trends.week, came, left),
         "came": came,
         "left": left,
-        "leavers": (leavers := list_leavers(user)),
+        "leavers": leavers,
         "other_leavers": left - len(leavers),
         "funnel": trends.funnel,
         "funnel_steps": _list_funnel_steps(trends.funnel) if trends.funnel else [],
@@ -93,12 +95,12 @@ def build_overview_context(user: User, rights: frozenset[Right]) -> dict[str, An
     }
 
 
-def _build_figures(figures: Figures, rights: frozenset[Right]) -> list[Figure]:
+def _build_figures(figures: Figures, trends: OfficeTrends, rights: frozenset[Right]) -> list[Figure]:
     users = reverse("users:user_list")
     found = [
         Figure(figures.users, _("users"), users),
-        Figure(figures.with_access, _("have access"), f"{users}?status={AccountStatus.ACTIVE}"),
-        Figure(figures.invited, pgettext("figure", "invited"), f"{users}?status=pending"),
+        Figure(trends.two_factor.total, _("have access"), f"{users}?status={AccountStatus.ACTIVE}"),
+        Figure(trends.invited, pgettext("figure", "invited"), f"{users}?status=pending"),
         Figure(figures.teams, _("teams"), reverse("teams:team_list") if Right.VIEW_TEAMS in rights else ""),
     ]
     url = reverse("teams:employer_list") if Right.MANAGE_EMPLOYERS in rights else ""

@@ -185,6 +185,7 @@ def test_home_page_takes_a_constant_number_of_queries(
     alice_client: Client, alice: User, office: Provider, django_assert_num_queries: Any
 ) -> None:
     working(office)
+    make_user(office, username="weg", blocked_at=NOW())
     for count in (0, 1, 20):
         for _number in range(count):
             invited(alice, expires_at=NOW() + timedelta(hours=1))

@@ -71,7 +71,7 @@ def taken_out(camera: "Camera") -> None:
     """Start removing the first member of the team on the page, and take the confirmation page."""
     form = camera.page.locator("form[action$='/gebruikers/verwijderen/']")
     form.locator("input[name=users]").first.check()
-    form.locator("button").click()
+    form.locator("button.danger").click()
     camera.shoot("team-take-out")
 
 

@@ -63,6 +63,23 @@ def test_counts_cost_two_queries_a_minute(
     assert get_menu_counts(alice, held)["users"] == first["users"] + 1
 
 
+def test_an_office_is_not_counted_twice_at_once(alice: User, office: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    from users import menu_counts
+
+    count, during = menu_counts._count_office, list[dict[str, int]]()
+
+    def count_slowly(user: User) -> dict[str, int]:
+        during.append(menu_counts.get_menu_counts(alice, frozenset(Right)))  # another request meanwhile
+        return count(user)
+
+    monkeypatch.setattr(menu_counts, "_count_office", count_slowly)
+    first = menu_counts.get_menu_counts(alice, frozenset(Right))
+    make_user(office, username="erbij")
+    cache.delete(f"menu-{office.pk}-counted")  # a minute later
+    assert menu_counts.get_menu_counts(alice, frozenset(Right))["users"] == first["users"] + 1
+    assert [counts.get("users") for counts in during] == [None, first["users"]]
+
+
 def test_alerts_wait_only_for_those_who_can_act(office: Provider, alice: User, alice_client: Client) -> None:
     make_user(office, username="zonder", accepted_at=timezone.now())  # no team and no rights
     assert counts(alice_client)["/"] == "1"

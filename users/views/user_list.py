@@ -55,8 +55,9 @@ def list_users(request: OfficeRequest) -> HttpResponse:
         cursor=request.GET.get("page", ""),
     )
     _mark_refused(page)
-    total, is_filtered = count_bounded(users), any(filters.values())
-    span = build_page_range(page, total=count_bounded(found) if is_filtered else total, at=request.GET.get("at", ""))
+    total = count_bounded(users)
+    found_count = count_bounded(found, page) if any(filters.values()) else total
+    span = build_page_range(page, total=found_count, at=request.GET.get("at", ""))
     context = {
         **_build_toolbar_context(request, form, filters, total),
         **_build_table_context(request, page, filters, sort),
