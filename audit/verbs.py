@@ -24,6 +24,7 @@ class Verb(models.TextChoices):
     USER_UNBLOCKED = "user_unblocked", _("unblocked")
     LOGIN_METHOD_CHANGED = "kind_changed", _("changed the login method")
     USERNAME_SENT = "username_sent", _("sent the username")
+    TWO_FACTOR_REMINDED = "factor_reminded", _("sent a reminder of two-factor")
     EMAIL_CHANGE_REQUESTED = "email_change_asked", _("requested an e-mail address change")
     EMAIL_CHANGED = "email_changed", _("changed the e-mail address")
     INVITATION_SENT = "invitation_sent", _("sent the invitation")

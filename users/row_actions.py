@@ -6,7 +6,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from invitations.models import Invitation
-from users.status import AccountStatus, UserWithStatuses
+from users.status import AccountStatus, UserWithStatuses, lacks_two_factor
 
 
 class RowAction(NamedTuple):
@@ -37,6 +37,9 @@ def list_row_actions(user: UserWithStatuses, *, may_manage: bool, may_assign: bo
         actions.append(build(_("Add to a team…"), "teams:user_teams", "team"))
     if may_manage and user.two_factor == "active" and not is_blocked:
         actions.append(build(_("Reset two-factor…"), "authentication:reset_mfa", "shieldx"))
+    if may_manage and user.status == AccountStatus.ACTIVE and lacks_two_factor(user):
+        remind = build(_("Remind of two-factor"), "users:remind_of_two_factor", "shield", is_post=True)
+        actions.append(remind)
     if may_manage:
         actions.append(build(_("Edit details"), "users:edit_user", "edit"))
     if invitation is not None and invitation.state != Invitation.State.REVOKED:

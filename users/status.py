@@ -128,6 +128,11 @@ def build_status_chip(user: UserWithAccountStatus) -> Chip:
     return Chip(_SHAPES[status], str(status.label), _get_chip_detail(status, user), _get_short_detail(status, user))
 
 
+def lacks_two_factor(user: User) -> bool:
+    """Return whether `user` logs in with a password only."""
+    return user.is_website_user and user.accepted_at is not None and user.second_factor_at is None
+
+
 def build_two_factor_chip(user: UserWithTwoFactor) -> Chip:
     state, due = user.two_factor, user.factor_due
     if state == TwoFactorStatus.ACTIVE:

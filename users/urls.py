@@ -36,6 +36,7 @@ urlpatterns = [
     path("gebruikers/<uuid:pk>/intrekken/", invitations.revoke_invitation, name="revoke_invitation"),
     path("gebruikers/<uuid:pk>/deblokkeren/", users.unblock_user, name="unblock_user"),
     path("gebruikers/<uuid:pk>/gebruikersnaam-versturen/", users.send_username, name="send_username"),
+    path("gebruikers/<uuid:pk>/two-factor-herinneren/", users.remind_of_two_factor, name="remind_of_two_factor"),
     path("gebruikers/<uuid:pk>/wachtwoord/", login_methods.set_password, name="set_password"),
     path(
         "gebruikers/<uuid:pk>/wachtwoord/vorige-beeindigen/",

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from authentication.mfa.status import TwoFactorStatus
 from core.dates import format_upcoming
 from invitations.models import Invitation, InvitationCode
-from users.status import AccountStatus, UserWithStatuses
+from users.status import AccountStatus, UserWithStatuses, lacks_two_factor
 
 _FOLD_AFTER = timedelta(days=7)
 _RESENDABLE = frozenset({
@@ -42,6 +42,8 @@ def find_next_step(
         return NextStep(_("Set a new password"), reverse("users:set_password", args=[user.pk]))
     if holds_nothing and may_manage_teams:
         return NextStep(_("Add to teams"), reverse("teams:add_teams", args=[user.pk]))
+    if lacks_two_factor(user):
+        return NextStep(_("Remind of two-factor"), reverse("users:remind_of_two_factor", args=[user.pk]), is_post=True)
     return None
 
 

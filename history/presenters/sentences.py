@@ -37,6 +37,7 @@ _SENTENCES: Mapping[str, "StrOrPromise"] = {
     Verb.USER_UNBLOCKED: gettext_lazy("%(who)s unblocked %(target)s."),
     Verb.LOGIN_METHOD_CHANGED: gettext_lazy("%(who)s changed the login method of %(target)s to “%(method)s”."),
     Verb.USERNAME_SENT: gettext_lazy("%(who)s sent the username to %(target)s."),
+    Verb.TWO_FACTOR_REMINDED: gettext_lazy("%(who)s reminded %(target)s of two-factor."),
     Verb.EMAIL_CHANGE_REQUESTED: gettext_lazy("%(who)s requested a change of the e-mail address of %(target)s."),
     Verb.EMAIL_CHANGED: gettext_lazy("%(who)s changed the e-mail address of %(target)s."),
     Verb.INVITATION_SENT: gettext_lazy("%(who)s sent %(target)s an invitation."),

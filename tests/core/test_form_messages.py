@@ -1,14 +1,21 @@
 """Messages of forms say what to do, in both languages."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from django import forms
+from django.apps import apps
+from django.conf import settings
+from django.db import models
 from django.urls import get_resolver
 from django.utils import translation
 
 from accounts.models import User
+from core.forms import OneTimeCodeField
 from users.forms.login_methods import NewWebserviceUserForm
+
+OURS = {config.name for config in apps.get_app_configs() if Path(config.path).parent == settings.BASE_DIR}
 
 
 class EverythingForm(forms.Form):
@@ -81,3 +88,20 @@ def test_no_form_of_ours_speaks_with_djangos_words() -> None:
 
 def test_a_new_username_cannot_be_typed_longer_than_allowed() -> None:
     assert NewWebserviceUserForm.base_fields["username"].widget.attrs["maxlength"] == 50
+
+
+def test_fields_take_no_more_characters_than_the_database() -> None:
+    assert get_resolver().url_patterns, "which imports every form"
+    fields = [field for model in apps.get_models() if model.__module__.partition(".")[0] in OURS
+              for field in model._meta.get_fields()]  # fmt: skip
+    limited = {field.name for field in fields if isinstance(field, models.CharField) and field.max_length}
+    found = [
+        (form.__name__, name, "maxlength" in field.widget.attrs)
+        for form in set(subclasses(forms.BaseForm))
+        if form.__module__.partition(".")[0] in OURS
+        for name, field in getattr(form, "base_fields", {}).items()
+        if isinstance(field, forms.CharField) and name in limited
+        if isinstance(field.widget, forms.TextInput) and not isinstance(field, OneTimeCodeField)
+    ]
+    assert len(found) > 20
+    assert {(form, name) for form, name, has_limit in found if not has_limit} <= {("LoginForm", "username")}

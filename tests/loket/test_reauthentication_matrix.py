@@ -67,6 +67,7 @@ HALF_HOUR = {  # what users may do, and the office
     "users.actions.block_user", "users.actions.change_retention", "users.actions.change_provider",
     "users.actions.set_logo",
     "users.actions.create_provider", "users.actions.edit_user", "users.actions.send_username",
+    "users.actions.remind_of_two_factor",
     "users.actions.unblock_user", "users.actions.block_users", "users.actions.unblock_users",
     "users.actions.edit_users", "users.suspension.suspend_office", "users.suspension.reactivate_office",
     "history.erasure.erase_user", "history.subject_access.export_personal_data", "users.exports.export_users",

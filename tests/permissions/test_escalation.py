@@ -198,6 +198,7 @@ def every_action(who: User, bob: User, office: Provider, other: Employer) -> lis
         lambda: users.actions.block_user(colleague, by=by),
         lambda: users.actions.unblock_user(colleague, by=by),
         lambda: users.actions.send_username(colleague, by=by),
+        lambda: users.actions.remind_of_two_factor(colleague, by=by),
         lambda: users.email_changes.request_email_change(colleague, "x@example.nl", by=by),
         lambda: users.actions.edit_user(
             colleague, details=UserDetails(initials="X."), email="y@x.nl", version=1, by=by

@@ -136,3 +136,16 @@ def send_username(request: OfficeRequest, pk: UUID) -> HttpResponse:
         text = _("The username is on its way to %(email)s.")
         messages.success(request, text % {"email": user.email})
     return redirect("users:user_detail", user.pk)
+
+
+@page(Right.MANAGE_USERS, methods=POST)
+def remind_of_two_factor(request: OfficeRequest, pk: UUID) -> HttpResponse:
+    user = _get_user(request, pk)
+    try:
+        users.actions.remind_of_two_factor(user, by=request.actor)
+    except ValidationError as error:
+        messages.error(request, error.message)
+    else:
+        text = _("The reminder is on its way to %(email)s.")
+        messages.success(request, text % {"email": user.email})
+    return redirect("users:user_detail", user.pk)
