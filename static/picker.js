@@ -55,8 +55,12 @@ class Picker {
       onOpen: () => this.search(this.shownText?.() === input.value ? "" : input.value),
     });
     searchWhileTyping(input, findChoices.wait ?? 0, (q, signal) => this.search(q, signal));
+    let isMeant = false;
+    input.addEventListener("input", () => (isMeant = true));
+    input.addEventListener("keydown", (event) => event.key === "Escape" && (isMeant = false));
     input.addEventListener("blur", () => {
-      if (this.combobox.isOpen()) this.pickTyped(input.value);
+      if (isMeant) this.pickTyped(input.value);
+      isMeant = false;
       this.combobox.close();
     });
   }
