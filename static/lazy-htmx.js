@@ -8,7 +8,7 @@ function fetchHtmx() {
     const script = document.createElement("script")
     script.src = address
     script.onload = () => {
-        for (const form of document.querySelectorAll("form[hx-get]")) {
+        for (const form of document.querySelectorAll("form[data-hx-get]")) {
             const search = form.querySelector("input[type=search]")
             if (search && search.value !== search.defaultValue) search.dispatchEvent(new Event("input", { bubbles: true }))
         }

@@ -110,8 +110,9 @@ function enhanceSelect(select, parts) {
   const input = make("input", { type: "text", required: select.required, className: select.className });
   const shown = () => select.selectedOptions[0]?.textContent.trim() ?? "";
   const choices = [...select.options].map(readOption);
+  const title = select.labels[0]?.textContent.trim() ?? "";
   const picker = new Picker(parts, input, {
-    title: select.labels[0]?.textContent.trim() ?? "",
+    title,
     findChoices: (q) => filterChoices(choices, q),
     pick: ({ option }) => {
       select.value = option.value;
@@ -125,6 +126,7 @@ function enhanceSelect(select, parts) {
     if (select.hasAttribute(name)) input.setAttribute(name, select.getAttribute(name));
   }
   [input.id, select.id, select.required, select.hidden] = [select.id, `${select.id}-choices`, false, true];
+  select.ariaLabel = title; // its label names the field
   input.value = input.defaultValue = shown();
   input.addEventListener("focus", () => input.select());
   input.addEventListener("click", () => picker.combobox.isOpen() || picker.search(""));

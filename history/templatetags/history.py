@@ -33,7 +33,7 @@ def line_moment(at: datetime) -> SafeString:
     local = timezone.localtime(at)
     text = f"{format_short_day(local)} {formats.date_format(local, 'H:i')}"
     exact = formats.date_format(local, "l j F Y H:i:s")
-    return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), exact, text)
+    return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(timespec="seconds"), exact, text)
 
 
 @register.filter

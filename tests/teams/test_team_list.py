@@ -163,6 +163,6 @@ def test_htmx_gets_the_rows_and_the_count(alice_client: Client, office: Provider
     response = alice_client.get(URL, {"q": "noord"}, headers={"HX-Request": "true"})
     assert "<html" not in response.text
     assert "1–1 van 1" in response.text
-    assert re.search('id="list-count" role="status" hx-swap-oob', response.text)
+    assert re.search('id="list-count" role="status" data-hx-swap-oob', response.text)
     assert response.headers["HX-Push-Url"] == f"{URL}?q=noord"
     assert "1–2 van 2" in alice_client.get(URL).text
