@@ -333,7 +333,7 @@ def test_a_list_asks_by_sender_and_not_by_invitation(
     teams.actions.give_individual_rights(people[:2] + people[8:], [Right.MANAGE_PROVIDER], by=actor(alice))
     if not noted:
         Invitation.objects.update(sent_by=None, sent_by_operator=None)
-    with django_assert_max_num_queries(18):
+    with django_assert_max_num_queries(21):
         rows = alice_client.get(reverse("users:user_list")).context["rows"]
     refused = {person.pk for person, *_chips in rows if person.status == AccountStatus.REFUSED}
     assert refused == {user.pk for user in people[:2]}
