@@ -44,7 +44,7 @@ def build_logo(file: IO[bytes]) -> OfficeLogo:
     image = _decode_image(file)
     image.thumbnail(_STORED_SIZE)
     target = io.BytesIO()
-    image.save(target, "PNG", optimize=True)
+    image.save(target, "PNG", optimize=True, icc_profile=None)
     png = target.getvalue()
     return OfficeLogo(digest=hashlib.sha256(png).hexdigest(), png=png, width=image.width, height=image.height)
 

@@ -14,7 +14,7 @@ from accounts.models import LoginMethod, User
 from accounts.search import filter_by_search
 from audit.actors import Actor
 from core.forms import FilterForm
-from departures.plans import MAX_NAMES, DepartureChoices, Situation
+from departures.plans import MAX_NAMES, MAX_REVOKED, DepartureChoices, Situation
 from permissions import checks
 from permissions.checks import Right
 from permissions.inactive import build_open_filter
@@ -94,7 +94,7 @@ class DepartureForm(forms.Form):
         else:
             del self.fields["successor"], self.fields["teams"]
         offered = {
-            "revokes_invitations": situation.sent_invitations,
+            "revokes_invitations": 0 < len(situation.sent_invitations) <= MAX_REVOKED,
             "ends_integrations": situation.consents,
             "clears_notifications": Right.MANAGE_SIGNALS in rights and situation.override_count,
         }

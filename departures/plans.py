@@ -22,6 +22,7 @@ from permissions.checks import LastAdministrator
 from permissions.models import Employer, Team, TeamEmployer, TeamMember
 
 MAX_NAMES = 20
+MAX_REVOKED = 100  # invitations in one departure: each is revoked by itself, while the office is locked
 
 
 @dataclass(frozen=True)

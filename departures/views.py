@@ -26,6 +26,8 @@ from permissions.shortcuts import get_managed_user
 @page(Right.MANAGE_USERS)
 def departure(request: OfficeRequest, pk: UUID) -> HttpResponse:
     user = get_managed_user(request, pk)
+    if Right.VIEW_USERS not in request.rights:
+        raise PermissionDenied  # the page names teams, employers and colleagues
     if user.blocked_at is not None:
         messages.info(request, _("%(name)s is blocked already. Nothing was done.") % {"name": user.full_name})
         return redirect("users:user_detail", user.pk)

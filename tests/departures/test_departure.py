@@ -177,6 +177,28 @@ def test_without_the_right_for_teams_nobody_takes_over(bob: User, bob_client: Cl
     assert "teams" not in fields
 
 
+def test_who_may_not_see_users_does_not_see_what_depends_on_one(
+    bob: User, bob_client: Client, leaver: User, team: Team
+) -> None:
+    IndividualRight.objects.create(provider=bob.office, user=bob, right=Right.MANAGE_USERS)
+    refused = bob_client.get(address(leaver))
+    assert refused.status_code == 403
+    assert team.name not in refused.text
+    IndividualRight.objects.create(provider=bob.office, user=bob, right=Right.VIEW_USERS)
+    assert team.name in bob_client.get(address(leaver)).text
+
+
+def test_no_more_invitations_are_revoked_than_a_request_can(
+    alice: User, alice_client: Client, leaver: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(2):
+        sent = invite(alice, email=f"u{number}@devries.example").invitation
+        type(sent).objects.filter(pk=sent.pk).update(sent_by=leaver)
+    assert "revokes_invitations" in alice_client.get(address(leaver)).context["form"].fields
+    monkeypatch.setattr("departures.forms.MAX_REVOKED", 1)
+    assert "revokes_invitations" not in alice_client.get(address(leaver)).context["form"].fields
+
+
 def test_others_are_refused(
     bob_client: Client, charlie_client: Client, alice_client: Client, alice: User, leaver: User
 ) -> None:

@@ -38,13 +38,14 @@ def test_an_image_is_stored_as_a_small_png(alice_client: Client, alice: User, ki
 def test_only_pixels_are_kept(alice_client: Client, alice: User) -> None:
     notes = PngImagePlugin.PngInfo()
     notes.add_text("Author", "Piet Geheim")
-    file = draw(pnginfo=notes)
+    file = draw(pnginfo=notes, icc_profile=b"profile" * 1000)
     assert b"Piet Geheim" in file.read()
     file.seek(0)
     alice_client.post(PAGE, {"logo": SimpleUploadedFile("logo.png", file.read() + b"<script>alert(1)</script>")})
     stored = bytes(OfficeLogo.objects.get(provider=alice.provider).png)
     assert b"Piet" not in stored
     assert b"script" not in stored
+    assert b"iCCP" not in stored
 
 
 @pytest.mark.parametrize(
