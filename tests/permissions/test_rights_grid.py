@@ -59,7 +59,7 @@ def test_boxes_that_cannot_be_changed_are_not_sent() -> None:
 def test_groups_without_rights_are_folded_unless_all_are() -> None:
     page = render(Right, GridContents(), ["view_hrm"])
     assert [" checked" in box for box in re.findall(r"<input[^>]*data-fold[^>]*>", page)] == [False, False, False, True]
-    assert render(Right, GridContents(), []).count('data-fold checked') == 4
+    assert render(Right, GridContents(), []).count("data-fold checked") == 4
 
 
 def make_team(office: Provider, user: User, number: int, *rights: Right) -> Team:

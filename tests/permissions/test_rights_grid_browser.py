@@ -20,7 +20,8 @@ def test_nothing_that_changes_is_hidden_and_saving_says_whom_it_reaches(
     page = admin.page
     admin.open("/teams/")
     admin.follow("tbody a:text-is('Loon Noord')")
-    admin.follow("a[href$='/rechten/']")
+    admin.follow("nav.tabs a[href$='tab=rights']")
+    admin.follow("main a[href$='/rechten/']")
     wages = page.locator("[name=rights][value=view_wages]")
     assert not page.locator(".save-bar").is_visible()
     wages.click()
