@@ -30,6 +30,7 @@ _EXTERNAL = ("external_tenant", "external_tid", "external_user_id")
 _NO_IDENTITY: dict[str, Any] = dict.fromkeys(_EXTERNAL)
 _IDENTITY: dict[str, Any] = {f"{name}__isnull": False for name in _EXTERNAL}
 _NO_FACTOR = Q(login_method="website_sso", second_factor_at=None, blocked_at=None, accepted_at__isnull=False)
+_ACCEPTED, _NOT_ACCEPTED = Q(accepted_at__isnull=False), Q(accepted_at=None, blocked_at=None)
 _SIGNS_IN: dict[str, Any] = {"username__isnull": False, "accepted_at__isnull": False}
 
 
@@ -253,11 +254,7 @@ class User(KeyedModel, PreviousPassword, AbstractBaseUser):
                 condition=Q(access_until__isnull=False, blocked_at=None),
                 name="user_by_end",
             ),
-            models.Index(
-                fields=["provider", "created_at", "id"],
-                condition=Q(accepted_at=None, blocked_at=None),
-                name="user_not_accepted",
-            ),
+            models.Index(fields=["provider", "created_at", "id"], condition=_NOT_ACCEPTED, name="user_not_accepted"),
             models.Index(
                 "provider",
                 Coalesce("password_changed_at", MIN_DATETIME),
@@ -265,6 +262,9 @@ class User(KeyedModel, PreviousPassword, AbstractBaseUser):
                 condition=Q(login_method="sso_webservice", blocked_at=None),
                 name="user_by_password_age",
             ),
+            # For who came and left, on the home page.
+            models.Index(fields=["provider", "accepted_at"], condition=_ACCEPTED, name="user_by_acceptance"),
+            models.Index(fields=["provider", "blocked_at"], condition=Q(blocked_at__isnull=False), name="user_blocked"),
         ]
 
     def __str__(self) -> str:

@@ -31,7 +31,6 @@ class EventOrigin(models.TextChoices):
 
     PAGE = "page", _("page")
     API = "api", _("web service")
-    SCIM = "scim", _("directory")
     COMMAND = "command", _("command")
     SUPPORT = "support", _("support")
     SCHEDULED = "scheduled", _("automatic")

@@ -100,7 +100,7 @@ class Event(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["provider_id", "at", "id"], name="audit_event_by_moment"),
+            models.Index(fields=["provider_id", "at", "id"], include=["correlation_id"], name="audit_event_by_moment"),
             # How `history.event_search` reads them; the included columns are filtered on without reading the table.
             models.Index(fields=["provider_id", *_FACETS, "at", "id"], name="audit_event_by_facets"),
             models.Index(
@@ -108,6 +108,13 @@ class Event(models.Model):
             ),
             models.Index(fields=["provider_id", "actor_id", "at", "id"], include=_FACETS, name="audit_event_by_actor"),
             models.Index(fields=["provider_id", "target_id", "-at"], condition=_IS_CHANGE, name="audit_event_changes"),
+            # All events of one request or job; the included columns are counted without reading the table.
+            models.Index(
+                fields=["provider_id", "correlation_id", "at", "id"],
+                include=["verb", "target_kind", "target_id"],
+                condition=~models.Q(correlation_id=""),
+                name="audit_event_by_act",
+            ),
         ]
 
     def __str__(self) -> str:

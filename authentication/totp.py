@@ -84,7 +84,7 @@ class TotpEnrollment:
         import segno  # 1.5 MB, for users who set up two-factor only
 
         code = segno.make(self.build_otpauth_uri(user), error="m", micro=False)
-        return mark_safe(code.svg_inline(scale=4, border=4, light="#fff", dark="#000", omitsize=False))  # noqa: S308
+        return mark_safe(code.svg_inline(border=4, light="#fff", dark="#000", omitsize=True))  # noqa: S308
 
 
 def _build_encryption_context(user: User) -> str:

@@ -37,12 +37,14 @@ USERS_PER_OFFICE = 200
 # Filters that match many and no events; an office of 5,000 has a full page of each but the absent ones.
 _PAGE_QUERIES = {
     "page": "/historie/",
+    "lines": "/historie/?view=lines",
+    "act": "/historie/handeling/import-0/",
     "verb": "/historie/?verb=user_changed",
     "absent_verb": "/historie/?verb=text_changed",
     "kind": "/historie/?kind=team",
     "absent_kind": "/historie/?kind=externaltenant",
     "origin": "/historie/?origin=scheduled",
-    "absent_origin": "/historie/?origin=scim",
+    "absent_origin": "/historie/?origin=support",
     "absent_pair": "/historie/?verb=signed_in&origin=command",
     "since": "/historie/?since={today}",
     "until": "/historie/?until=2020-01-01",
@@ -60,7 +62,8 @@ INSERT INTO audit_event (id, provider_id, at, actor_id, who, on_behalf_of_id, fo
     target_id, what, correlation_id)
 SELECT uuidv7(-n * interval '1 second'), %(office)s, now() - n * interval '1 second', users[1 + n / 7 %% %(count)s],
     %(who)s, NULL, NULL, CASE WHEN n %% 100 = 1 THEN 'scheduled' WHEN verb = 'signed_in' THEN 'api' ELSE 'page' END,
-    verb, split_part(verb, '_', 1), users[1 + abs(hashint4(n)) %% %(count)s], %(what)s, ''
+    verb, split_part(verb, '_', 1), users[1 + abs(hashint4(n)) %% %(count)s], %(what)s,
+    CASE WHEN n %% 5000 < 1000 THEN format('import-%%s', n / 5000) ELSE format('act-%%s', n / 3) END
 FROM generate_series(1, %(size)s) n, (SELECT %(users)s::uuid[] AS users) office, LATERAL (
     SELECT (array['signed_in', 'user_changed', 'signed_in', 'team_changed', 'rights_changed', 'employer_changed',
         'signed_in', 'user_blocked', 'signed_in', 'exported'])[1 + n %% 10] AS verb

@@ -28,6 +28,7 @@ class Confirmation:
     note: str = ""
     warning: str = ""
     error: str = ""  # why the action is not possible
+    is_harmless: bool = False  # the button does not warn
     is_possible: bool = True  # False: the page shows why not, without the form
 
 

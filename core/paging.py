@@ -4,6 +4,7 @@ Every page costs the same, however long the list is.
 """
 
 import json
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -14,11 +15,14 @@ from uuid import UUID
 from django.core import signing
 from django.db.models import F, Model, Q, QuerySet
 from django.db.models.expressions import Combinable
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
 
 PAGE_SIZE = 50
+MAX_COUNT = 10_000  # rows of a list are counted up to here
 NAME_SORT: Mapping[str, Combinable] = {"name": F("sort_name")}
 PagedModelT = TypeVar("PagedModelT", bound=Model)
 
@@ -178,15 +182,69 @@ def paginate_list(rows: Sequence[ListItemT], *, cursor: str) -> ListPage[ListIte
     )
 
 
-def build_query_string(**values: str) -> str:
-    return "?" + urlencode({name: value for name, value in values.items() if value})
+def build_query_string(**values: str | Sequence[str]) -> str:
+    """Return the query string without empty values; a list is written as often as it has members."""
+    return "?" + urlencode({name: value for name, value in values.items() if value}, doseq=True)
+
+
+def count_bounded(rows: QuerySet[Any, Any], page: "KeysetPage[Any] | None" = None) -> int:
+    """Return the number of rows, or MAX_COUNT + 1 if there are more: counting stops there.
+
+    No query when `page` holds them all.
+    """
+    if page and page.rows and not page.previous and not page.next:
+        return len(page.rows)
+    return rows.order_by().values("pk")[: MAX_COUNT + 1].count()
+
+
+def format_count(count: int) -> str:
+    """Return what `count_bounded` counted, with thousands grouped: "1,032", or "over 10,000"."""
+    text = number_format(min(count, MAX_COUNT), force_grouping=True)
+    return _("over %(count)s") % {"count": text} if count > MAX_COUNT else text
+
+
+def format_short_count(count: int, limit: int = MAX_COUNT) -> str:
+    """Return a count for a narrow place, with a plus beyond `limit`: "1,032", or "10,000+"."""
+    shown = number_format(min(count, limit), force_grouping=True)
+    return f"{shown}+" if count > limit else shown
+
+
+@dataclass(frozen=True)
+class PageRange:
+    """Where a page is in its list, as far as is known: "1–50 of 1,032"."""
+
+    first: int  # 0 when the page was opened at a cursor alone
+    last: int
+    total: int  # see `count_bounded`
+
+    def __str__(self) -> str:
+        total = format_count(self.total)
+        if not self.first or not self.total:
+            return total
+        span = f"{number_format(self.first, force_grouping=True)}–{number_format(self.last, force_grouping=True)}"
+        return _("%(span)s of %(total)s") % {"span": span, "total": total}
+
+
+def build_page_range(page: "KeysetPage[Any]", *, total: int, at: str) -> PageRange:
+    """Return the range of `page`, whose first row is number `at` of the list according to its URL."""
+    first = int(at) if re.fullmatch("[1-9][0-9]{0,8}", at) and page.previous else 0 if page.previous else 1
+    return PageRange(first, first + len(page.rows) - 1, total)
 
 
 def build_pager_context(
-    page: KeysetPage[Any] | ListPage[Any], *, parameter: str = "page", **values: str
+    page: KeysetPage[Any] | ListPage[Any], *, parameter: str = "page", **values: str | Sequence[str]
 ) -> dict[str, str]:
     """Return the context of `_pagination.html`: the URLs around `page`; `parameter` names the query parameter."""
     return {
         "previous_url": page.previous and build_query_string(**values, **{parameter: page.previous}),
         "next_url": page.next and build_query_string(**values, **{parameter: page.next}),
     }
+
+
+def build_counted_pager_context(page: KeysetPage[Any], span: PageRange, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the context of a list that counts its rows: the URLs around `page` say where the next one begins."""
+    context: dict[str, Any] = {"span": span, **build_pager_context(page, **values)}
+    for name, at in (("previous_url", max(span.first - PAGE_SIZE, 1)), ("next_url", span.last + 1)):
+        if span.first and context[name]:
+            context[name] += f"&at={at}"
+    return context

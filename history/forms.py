@@ -46,13 +46,61 @@ class EventFilterForm(FilterForm):
     until = _build_date_field(_("To date"))
 
 
+class AuditPackageForm(forms.Form):
+    """The period of an audit package; by default the last full quarter."""
+
+    since = forms.DateField(
+        label=_("From date"),
+        initial=lambda: get_last_quarter()[0],
+        widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"),
+    )
+    until = forms.DateField(
+        label=_("To date"), initial=lambda: get_last_quarter()[1], widget=forms.DateInput({"type": "date"}, "%Y-%m-%d")
+    )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        since, until, today = cleaned.get("since"), cleaned.get("until"), timezone.localdate()
+        if since and since.year < 2000:
+            self.add_error("since", _("Choose a day from 2000 on."))
+        if until and until > today:
+            self.add_error("until", _("This day is in the future. Choose an earlier one."))
+        if since and until and since > until:
+            self.add_error("until", _("The last day is before the first."))
+        return cleaned
+
+
+def get_last_quarter() -> tuple[date, date]:
+    today = timezone.localdate()
+    return get_previous_period(today.replace(month=(today.month - 1) // 3 * 3 + 1, day=1), months=3)
+
+
+def get_previous_period(following: date, *, months: int) -> tuple[date, date]:
+    """Return the first and last day of the `months` before `following`, the first day of a month."""
+    count = following.year * 12 + following.month - 1 - months
+    return date(count // 12, count % 12 + 1, 1), following - timedelta(days=1)
+
+
+def get_package_periods() -> list[tuple[StrOrPromise, date, date]]:
+    """Return the usual periods of audit packages, each with its name."""
+    today = timezone.localdate()
+    month, year = today.replace(day=1), today.replace(month=1, day=1)
+    return [
+        (_("Last quarter"), *get_last_quarter()),
+        (_("Last month"), *get_previous_period(month, months=1)),
+        (_("Last year"), *get_previous_period(year, months=12)),
+        (_("This year"), year, today),
+    ]
+
+
 class PointInTimeForm(FilterForm):
-    """A point in time, and its subject: a user, a team, or else the whole office."""
+    """A point in time, and its subject: a user, a team, an employer, or else the whole office."""
 
     day = _build_date_field(_("Day"))
     time = forms.TimeField(label=_("Time"), required=False, widget=forms.TimeInput({"type": "time"}, "%H:%M"))
     user = forms.UUIDField(required=False, widget=forms.HiddenInput)
     team = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    employer = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
     @staticmethod
     def now() -> dict[str, str]:
@@ -76,7 +124,9 @@ class PointInTimeForm(FilterForm):
             return now
         return begin + timedelta(seconds=59, microseconds=999999)
 
-    def subject(self) -> tuple[UUID | None, UUID | None]:
-        """Return the ids of user and team, at most one of which is given."""
-        user = self.cleaned_data.get("user")
-        return user, None if user else self.cleaned_data.get("team")
+    def subject(self) -> tuple[str, UUID | None]:
+        """Return "user", "team", "employer" or "office", and its id (None for the office)."""
+        for name in ("user", "team", "employer"):
+            if chosen := self.cleaned_data.get(name):
+                return name, chosen
+        return "office", None

@@ -28,16 +28,21 @@ def rebuild_office(provider_id: UUID, moment: datetime, *, users: Iterable[UUID]
     """
     condition = Q() if users is None else ~Q(target_kind="user") | Q(target_id__in=list(users))
     office = PastOffice(provider_id, moment)
-    if (trimmed := get_last_trim(provider_id)) is not None:
-        since = datetime.fromisoformat(trimmed.changes["before"][1])
-        if moment < since:
-            raise EventsTrimmed(since)
+    if (trimmed := require_kept(provider_id, moment)) is not None:
         replay_events(office, get_snapshot_events(trimmed).filter(condition))
     replay_events(
         office,
         filter_permission_events(Event.objects.filter(provider_id=provider_id)).filter(condition, at__lte=moment),
     )
     return office
+
+
+def require_kept(provider_id: UUID, moment: datetime) -> Event | None:
+    """Return the event of the last removal of old events, if any. Raises EventsTrimmed if it removed this moment."""
+    trimmed = get_last_trim(provider_id)
+    if trimmed is not None and moment < (since := datetime.fromisoformat(trimmed.changes["before"][1])):
+        raise EventsTrimmed(since)
+    return trimmed
 
 
 def get_last_trim(provider_id: UUID) -> Event | None:

@@ -2,11 +2,13 @@
 
 from django.urls import path
 
-from history.views import events, retention
+from history.views import audit_package, events, retention
 
 app_name = "history"
 urlpatterns = [
     path("historie/", events.event_list, name="event_list"),
+    path("historie/handeling/<slug:correlation_id>/", events.act_event_list, name="act_events"),
+    path("historie/auditpakket/", audit_package.audit_package, name="audit_package"),
     path("historie/op/", events.show_point_in_time, name="point_in_time"),
     path("historie/export.jsonl", events.export_jsonl, name="export_jsonl"),
     path("historie/export.csv", events.export_csv, name="export_csv"),

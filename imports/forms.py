@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from accounts.validators import validate_access_until
+from core.pickers import PickerSelect
 from imports.bulk_actions import TEAM_ACTIONS, BulkAction, BulkActionRequest
 from imports.files.budget import UPLOAD_LIMITS
 from invitations.forms.mobile_number import MobileNumberField
@@ -66,8 +67,14 @@ class TeamUploadForm(forms.Form):
         return files
 
 
+_ACTS_BY_FIELD = {"team": TEAM_ACTIONS, "access_until": (BulkAction.SET_END_DATE,)}
+
+
 class BulkActionForm(forms.Form):
-    """A bulk action; team actions are offered only to users who manage teams."""
+    """A bulk action; team actions are offered only to users who manage teams.
+
+    The style sheet hides the fields that the chosen action does not need.
+    """
 
     act = forms.ChoiceField(
         label=_("Action"),
@@ -77,15 +84,16 @@ class BulkActionForm(forms.Form):
     team = forms.ModelChoiceField(
         label=_("Team"),
         queryset=Team.objects.none(),
-        required=False,
         empty_label=_("Choose a team"),
-        help_text=_("For adding users to a team or removing them from it."),
+        widget=PickerSelect,
+        error_messages={"required": _("Choose a team.")},
     )
     access_until = forms.DateField(
         label=_("Access until"),
-        required=False,
         widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
-        help_text=_("For setting an end date: the last day the users have access."),
+        help_text=_("The last day the users have access."),
+        validators=[validate_access_until],
+        error_messages={"required": _("Enter the last day of access.")},
     )
 
     def __init__(self, *args: Any, user: User, rights: Collection[Right], **kwargs: Any) -> None:
@@ -98,22 +106,9 @@ class BulkActionForm(forms.Form):
             cast("forms.ModelChoiceField[Team]", self.fields["team"]).queryset = teams
         else:
             del self.fields["team"]
-
-    def clean(self) -> dict[str, Any]:
-        """Require a team or a future day for the actions that need one."""
-        values = self.cleaned_data
-        until = values.get("access_until")
-        if values.get("act") in TEAM_ACTIONS and not values.get("team") and not self.has_error("team"):
-            self.add_error("team", ValidationError(_("Choose a team."), code="required"))
-        if values.get("act") == BulkAction.SET_END_DATE and not self.has_error("access_until"):
-            if until is None:
-                self.add_error("access_until", ValidationError(_("Enter the last day of access."), code="required"))
-            else:
-                try:
-                    validate_access_until(until)
-                except ValidationError as error:
-                    self.add_error("access_until", error)
-        return values
+        for name, acts in _ACTS_BY_FIELD.items():
+            if self.is_bound and name in self.fields:
+                self.fields[name].required = self.data.get("act") in acts
 
     def build_request(self, ids: list[str]) -> BulkActionRequest:
         """Return the bulk action on the users with these ids."""

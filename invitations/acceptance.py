@@ -132,7 +132,7 @@ def send_code(invitation: Invitation, *, token: str, browser: str, by: Actor, af
     last = get_last_code(invitation, browser=browser)
     if after is not None and last is not None and after != str(last.pk):
         return
-    if (wait := invitation.get_code_wait()) is not None:
+    if (wait := invitation.get_code_quota().wait) is not None:
         raise CodeLimitReached(wait)
     _queue_code(invitation, _decrypt_phone(invitation, token), browser, by)
     if invitation.opened_at is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import NamedTuple
 
 from django.db import models
 from django.db.models import Q
@@ -20,6 +21,14 @@ MAX_TRIES_PER_CODE = 5
 MAX_TRIES_PER_INVITATION = 15
 MAX_CODES_PER_HOUR = 3
 MAX_CODES_PER_INVITATION = 10
+
+
+class CodeQuota(NamedTuple):
+    """How many codes were sent, and how many more can be sent now."""
+
+    sent: int
+    left: int
+    wait: timedelta | None  # for the next code: None if there is none, `timedelta.max` if no more are sent
 
 
 class Invitation(models.Model):
@@ -89,16 +98,17 @@ class Invitation(models.Model):
         """Return whether the link works and the user is not denied access in the meantime."""
         return self.is_open() and not self.user.is_denied_access
 
-    def get_code_wait(self) -> timedelta | None:
-        """Return how long to wait for the next code: None if not at all, `timedelta.max` if no more are sent."""
+    def get_code_quota(self) -> CodeQuota:
         now = timezone.now()
         sent = list(self.codes.order_by("-sent_at").values_list("sent_at", flat=True))
-        if len(sent) >= MAX_CODES_PER_INVITATION:
-            return timedelta.max
         lately = [at for at in sent if at > now - timedelta(hours=1) and not clock_skew.is_in_future(at)]
-        if len(lately) >= MAX_CODES_PER_HOUR:
-            return lately[MAX_CODES_PER_HOUR - 1] + timedelta(hours=1) - now
-        return None
+        left = max(0, min(MAX_CODES_PER_INVITATION - len(sent), MAX_CODES_PER_HOUR - len(lately)))
+        wait = None
+        if len(sent) >= MAX_CODES_PER_INVITATION:
+            wait = timedelta.max
+        elif not left:
+            wait = lately[MAX_CODES_PER_HOUR - 1] + timedelta(hours=1) - now
+        return CodeQuota(len(sent), left, wait)
 
     def wrong_tries(self) -> int:
         return self.codes.aggregate(sum=models.Sum("wrong_tries"))["sum"] or 0

@@ -84,14 +84,13 @@ else:
             "HOST": get_socket_dir(LOKET_DATA_DIR / "postgresql"),
             "PORT": str(SERVER_PORT),
             "USER": APPLICATION_ROLE,
-            "PASSWORD": "",
             "NAME": "loket",
             "CONN_HEALTH_CHECKS": True,
             "OPTIONS": {**_prepared, "pool": _pool},
             "POOL_WAIT_SECONDS": 10,
         }
     }
-    _owner = {"USER": OWNER_ROLE, "PASSWORD": ""}
+    _owner = {"USER": OWNER_ROLE}
 DATABASE_ROUTERS = ["core.replica.ReplicaRouter"]
 LOKET_DATABASE_ROLES = {
     name: role and {key: role.get(key, "") for key in ("USER", "PASSWORD")}
@@ -143,6 +142,7 @@ INSTALLED_APPS = [
     "accounts",
     "django_otp",
     "django_otp_webauthn",
+    "django_htmx",
     "permissions",
     "authentication",
     "invitations",
@@ -179,6 +179,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "authentication.middleware.MfaMiddleware",
     "support.middleware.ImpersonationMiddleware",
@@ -186,7 +187,6 @@ MIDDLEWARE = [
     "authentication.middleware.ReauthenticationMiddleware",
 ]
 ROOT_URLCONF = "loket.urls"
-WSGI_APPLICATION = "loket.wsgi.application"
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 TEMPLATES = [
     {
@@ -198,7 +198,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "permissions.context_processors.menu",
+                "users.context_processors.menu",
             ],
         },
     }

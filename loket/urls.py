@@ -11,6 +11,7 @@ class OnDemandResolver(URLResolver):
     """Import a namespaced URL configuration when one of its addresses is first asked for.
 
     The API takes 18 MB, in every web worker and in the background worker, which only builds the addresses in mail.
+    A prefix is never empty: Django asks such a resolver for its addresses without asking for its module.
     """
 
     def _populate(self) -> None:
@@ -19,6 +20,8 @@ class OnDemandResolver(URLResolver):
             super()._populate()
 
 
+handler403 = "loket.views.handle_permission_denied"
+handler404 = "loket.views.handle_page_not_found"
 handler500 = "loket.views.handle_server_error"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("oauth.urls")),  # first: API clients call most often
@@ -28,6 +31,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("authentication.urls")),
     path("", include("imports.urls")),
     path("", include("users.urls")),
+    path("", include("departures.urls")),
     path("", include("teams.urls")),
     path("", include("invitations.urls")),
     path("", include("notifications.urls")),
@@ -36,4 +40,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("support.urls")),
 ]
 if "demo" in settings.INSTALLED_APPS:
-    urlpatterns.append(path("", include("demo.urls")))
+    urlpatterns.append(OnDemandResolver(RoutePattern("demo/"), "demo.urls", app_name="demo", namespace="demo"))

@@ -1,15 +1,16 @@
 """Home page, language choice and error page."""
 
 import sys
-from collections.abc import Container
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.csrf import csrf_failure
@@ -18,44 +19,53 @@ from django.views.defaults import server_error
 from accounts.models import User
 from authentication import ended_sessions, pending_forms
 from authentication.mfa import actions as factors
+from authentication.middleware import redirect_to_second_factor
 from authentication.next_url import get_next_url
-from core.access import POST, SAFE, Access, DuringImpersonation, page
+from core.access import POST, SAFE, Access, DuringImpersonation, get_policy, page
 from core.db_errors import is_database_unavailable, was_never_connected
 from notifications.views.inbox import get_home_context
 from permissions.access import OfficeRequest
 from permissions.access_summary import summarize_access
-from permissions.checks import Right
+from permissions.checks import Right, effective_rights, list_active_administrators
 from teams.onboarding import get_onboarding_progress
-from users.alerts import AlertReason, count_alerts
+from users.alerts import count_alerts, list_alert_reasons
+from users.overview_charts import build_overview_context, sort_alerts
 
 _SIGN_IN_PAGES = ("login", "second_step", "enter_recovery_code")
 RETRY_AFTER_SECONDS = 5  # seconds
+MAX_HELPERS = 3  # administrators named on an error page
+MAX_TASKS = 6  # alerts shown in full
 LOW_RECOVERY_CODES = 3  # unused recovery codes at which users are asked to generate new ones
 
 
 @page(Access.OWN_ACCOUNT, methods=SAFE, impersonation=DuringImpersonation.READ_ONLY)
 def home(request: OfficeRequest) -> HttpResponse:
-    """Show the home page: alerts or available rights, the user's own tasks and the newest notifications."""
+    """Show the home page: figures and alerts, or available rights, and the newest notifications."""
     if request.user.is_support:
         return redirect("admin:index")
     held = request.rights
     manages = {Right.VIEW_USERS, Right.MANAGE_USERS} <= held
-    context = {
+    alerts = count_alerts(request.user, list_alert_reasons(held))
+    context: dict[str, Any] = {
         "manages": manages,
         "may_invite": Right.MANAGE_USERS in held,
-        "alerts": count_alerts(request.user, _list_alert_reasons(held)) if manages else [],
+        "alerts": alerts,
         "beginning": get_onboarding_progress(request.user) if manages and Right.MANAGE_TEAMS in held else None,
         "codes_left": _count_low_recovery_codes(request.user),
+        "greeting": _get_greeting(),
     }
+    if manages and not context["beginning"]:
+        context |= build_overview_context(request.user, held)
+        tasks = sort_alerts([*alerts, context["single_payroll"]])
+        context |= {"task_count": len(tasks), "tasks": tasks[:MAX_TASKS], "other_tasks": tasks[MAX_TASKS:]}
     if not manages:
         context |= {"access_groups": summarize_access(request.user), "may_see_teams": Right.VIEW_TEAMS in held}
     return render(request, "users/home.html", context | get_home_context(request))
 
 
-def _list_alert_reasons(held: Container[Right]) -> list[AlertReason]:
-    """Return the reasons for alerts that a user with these rights can act on."""
-    equips = Right.MANAGE_TEAMS in held or Right.GRANT_RIGHTS in held
-    return [reason for reason in AlertReason if equips or reason is not AlertReason.WITHOUT_RIGHTS]
+def _get_greeting() -> str:
+    hour = timezone.localtime().hour
+    return _("Good morning") if hour < 12 else _("Good afternoon") if hour < 18 else _("Good evening")
 
 
 def _count_low_recovery_codes(user: User) -> int | None:
@@ -100,6 +110,37 @@ def handle_csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     if request.path in (reverse(f"authentication:{name}") for name in _SIGN_IN_PAGES):
         return redirect(get_next_url(request))
     return ended_sessions.redirect_earlier_form(request, request.user) or csrf_failure(request, reason)
+
+
+def handle_permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _render_error(request, "403.html", 403, exception)
+
+
+def handle_page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _render_error(request, "404.html", 404, exception)
+
+
+def _render_error(request: HttpRequest, template: str, status: int, exception: Exception) -> HttpResponse:
+    """Render an error page: in the frame with the menu, naming administrators, for users who are fully signed in."""
+    context: dict[str, Any] = {}
+    user = getattr(request, "user", None)
+    if isinstance(user, User) and redirect_to_second_factor(request, user, get_policy(home)) is None:
+        if not hasattr(request, "rights"):  # no view was found, so that nothing asked who may open it
+            request.rights = effective_rights(user)  # type: ignore[attr-defined]
+        context["frame"] = "base.html"
+        if not user.is_support:
+            context["administrators"] = _list_helpers(user)
+    if isinstance(exception, PermissionDenied):
+        context["exception"] = str(exception)
+    return render(request, template, context, status=status)
+
+
+def _list_helpers(user: User) -> list[User]:
+    """Return other administrators of the office of `user` whose access has not ended, at most MAX_HELPERS."""
+    today = timezone.localdate()
+    administrators = list_active_administrators(user.office)
+    others = [one for one in administrators if one != user and not (one.access_until and one.access_until < today)]
+    return others[:MAX_HELPERS]
 
 
 def handle_server_error(request: HttpRequest) -> HttpResponse:

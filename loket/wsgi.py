@@ -8,7 +8,7 @@ import django
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
-from core.processes import return_large_blocks
+from core.processes import return_freed_memory, return_large_blocks
 from monitoring import metric_files
 
 return_large_blocks()
@@ -21,4 +21,5 @@ application = get_wsgi_application()
 import_module(settings.ROOT_URLCONF)  # otherwise at the first request
 # Loaded code stays in memory, so exclude it from garbage collection during requests.
 gc.collect()
+return_freed_memory()
 gc.freeze()

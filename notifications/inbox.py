@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
+from django.core.cache import cache
 from django.db.models import F, QuerySet
 
 from accounts.models import User
-from core.paging import KeysetPage, paginate_queryset
+from core.paging import MAX_COUNT, KeysetPage, paginate_queryset
 from notifications.models import Notification
 
 HOME_PAGE_LIMIT = 5
@@ -43,9 +44,22 @@ def _get_unread_newest_first(user: User) -> "QuerySet[Notification]":
     return Notification.objects.visible_to(user).unread().order_by("-shown_at", "-pk")
 
 
-def count_unread(user: User) -> int:
-    """Return the number of unread notifications of `user`, at most MAX_UNREAD_COUNT. One query."""
-    return Notification.objects.visible_to(user).unread()[:MAX_UNREAD_COUNT].count()
+def count_unread(user: User, limit: int = MAX_UNREAD_COUNT) -> int:
+    """Return the number of unread notifications of `user`, at most `limit`. One query."""
+    return Notification.objects.visible_to(user).unread()[:limit].count()
+
+
+def get_cached_unread_count(user: User) -> int:
+    """Return the number of unread notifications, at most a minute old and at most MAX_COUNT + 1."""
+    return cache.get_or_set(_get_unread_key(user), lambda: count_unread(user, limit=MAX_COUNT + 1), 60) or 0
+
+
+def forget_unread_count(user: User) -> None:
+    cache.delete(_get_unread_key(user))
+
+
+def _get_unread_key(user: User) -> str:
+    return f"unread-{user.pk}"
 
 
 def add_first_readers(notices: Sequence[Notification]) -> list[InboxItem]:

@@ -66,6 +66,7 @@ class ApplicationForm(forms.Form):
     )
     backchannel_logout_uri = forms.CharField(
         label=_("Address for logging out"),
+        max_length=MAX_URI_LENGTH,
         required=False,
         help_text=_(
             "Loket sends a message to this address when the session of a user ends, for example because the user is"

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.translation import gettext as _
+from django_htmx.middleware import HtmxDetails
 
 from accounts.models import User
 from audit.actors import Actor, build_page_actor
@@ -25,6 +26,7 @@ class OfficeRequest(HttpRequest):
     actor: Actor
     proof: ReauthenticationLevel
     correlation_id: str
+    htmx: HtmxDetails
 
 
 class AccessMiddleware(MiddlewareMixin):

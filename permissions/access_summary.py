@@ -8,7 +8,7 @@ from django.utils.translation import ngettext
 
 from accounts.models import User
 from permissions.catalog import Right, RightLevel
-from permissions.context_processors import get_page_by_right
+from permissions.menu import get_page_by_right
 from permissions.models import Employer
 from permissions.right_sources import HeldRight, list_held_rights
 

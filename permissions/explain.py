@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Count, Exists, OuterRef, Q
 from django.utils.translation import gettext as _
 
 from accounts.models import User
 from permissions import checks
+from permissions.access_ways import AccessWay, list_access_ways
 from permissions.catalog import Right, RightLevel
 from permissions.effective import InactiveReason, list_inactive_reasons
 from permissions.models import Employer, Team, TeamEmployer, TeamMember, TeamRight
@@ -33,6 +34,7 @@ class AccessChange(NamedTuple):
     right: Right | None = None
     product: Product | None = None
     inactive_reason: InactiveReason | None = None
+    other_member_count: int = 0
 
     @property
     def text(self) -> str:
@@ -93,24 +95,41 @@ class GrantPath:
 class AccessExplanation:
     """Whether the user may use the right now, by which paths, and what blocks all of them.
 
+    `ways` has what could become a path as well, with the missing links.
     `revocation` is the smallest change that removes the right, empty if the user does not have it. `grant` is the
     smallest change that gives it: empty if the user has it, None if it is impossible because there is no team or
-    because an SSO/Webservice user would manage the office.
+    because an SSO/Webservice user would manage the office. `team_grant` is the smallest one by which a team gives it,
+    where `grant` or the present path is an individual right; `affected_count` are the colleagues it reaches.
     """
 
     is_allowed: bool
     paths: list[GrantPath]
+    ways: list[AccessWay]
     inactive_reasons: list[InactiveReason]
     missing_products: tuple[Product, ...]
     revocation: list[AccessChange]
     grant: list[AccessChange] | None
+    team_grant: list[AccessChange]
+
+    @property
+    def team(self) -> Team | None:
+        """The team of `team_grant`."""
+        return next((change.team for change in self.team_grant), None)
+
+    @property
+    def affected_count(self) -> int:
+        """How many other users `team_grant` reaches: the members, unless the user only joins."""
+        if all(change.change_type is AccessChangeType.JOIN for change in self.team_grant):
+            return 0
+        return next((change.other_member_count for change in self.team_grant), 0)
 
 
-class _TeamContext(NamedTuple):
+class TeamContext(NamedTuple):
     team: Team
     has_user: bool
     gives: list[Right]
     has_employer: bool
+    other_member_count: int
 
 
 def explain_access(user: User, right: Right, employer: Employer | None = None) -> AccessExplanation:
@@ -133,27 +152,40 @@ def explain_access(user: User, right: Right, employer: Employer | None = None) -
         built = _find_smallest_grant(user, right, places, own, employer)
         grant = None if built is None else [*(grant or []), *built]
     revocation = _find_smallest_revocation(places, own, employer) if is_allowed else []
-    return AccessExplanation(is_allowed, paths, inactive_reasons, missing_products, revocation, grant)
+    is_by_team = any(path.is_open and not path.individual for path in paths)
+    team_grant = [] if is_by_team else _find_smallest_team_grant(user, right, places)
+    if grant and grant[-len(team_grant) :] == team_grant:
+        team_grant = []  # said already
+    ways = list_access_ways(places, own, right, employer)
+    return AccessExplanation(is_allowed, paths, ways, inactive_reasons, missing_products, revocation, grant, team_grant)
 
 
-def _load_team_contexts(user: User, right: Right, employer: Employer | None) -> list[_TeamContext]:
+def _load_team_contexts(user: User, right: Right, employer: Employer | None) -> list[TeamContext]:
     there = (
         TeamEmployer.objects.filter(team=OuterRef("pk"), employer=employer) if employer else TeamEmployer.objects.none()
     )
     teams = Team.objects.visible_to(user).annotate(
-        has_user=Exists(TeamMember.objects.filter(team=OuterRef("pk"), user=user)), has_employer=Exists(there)
+        has_user=Exists(TeamMember.objects.filter(team=OuterRef("pk"), user=user)),
+        has_employer=Exists(there),
+        other_member_count=Count("members", filter=~Q(members__user=user)),
     )
     gives: dict[object, list[Right]] = {}
     rows = TeamRight.objects.filter(provider=user.provider_id, right__in=right.granted_by)
     for team_id, code in rows.values_list("team_id", "right"):
         gives.setdefault(team_id, []).append(Right(code))
     return [
-        _TeamContext(team, team.has_user, sorted(gives.get(team.pk, [])), employer is None or team.has_employer)
+        TeamContext(
+            team,
+            team.has_user,
+            sorted(gives.get(team.pk, [])),
+            employer is None or team.has_employer,
+            team.other_member_count,
+        )
         for team in teams.order_by("sort_name", "pk")
     ]
 
 
-def _list_grant_paths(places: list[_TeamContext], own: list[Right], employer: Employer | None) -> list[GrantPath]:
+def _list_grant_paths(places: list[TeamContext], own: list[Right], employer: Employer | None) -> list[GrantPath]:
     mine = [place for place in places if place.has_user]
     paths = [GrantPath(by, False, place.team, place.has_employer) for place in mine for by in place.gives]
     if employer is None:
@@ -165,7 +197,7 @@ def _list_grant_paths(places: list[_TeamContext], own: list[Right], employer: Em
 
 
 def _find_smallest_revocation(
-    places: list[_TeamContext], own: list[Right], employer: Employer | None
+    places: list[TeamContext], own: list[Right], employer: Employer | None
 ) -> list[AccessChange]:
     """Return the fewest steps after which no path is open, preferring steps that affect only the user."""
     bringing = [place for place in places if place.has_user and place.has_employer]
@@ -177,31 +209,57 @@ def _find_smallest_revocation(
 
 
 def _find_smallest_grant(
-    user: User, right: Right, places: list[_TeamContext], own: list[Right], employer: Employer | None
+    user: User, right: Right, places: list[TeamContext], own: list[Right], employer: Employer | None
 ) -> list[AccessChange] | None:
     """Return the fewest steps that open a path, preferring an unchanged existing team, then an individual right."""
-    impossible = checks.get_impossible_rights(user.login_method)
-    if right in impossible:
+    if right in checks.get_impossible_rights(user.login_method):
         return None
     grant = [] if own else [AccessChange(AccessChangeType.GRANT_INDIVIDUAL, right=right)]
     options: list[list[AccessChange]] = [] if employer else [grant]
+    for place in _list_open_teams(user, places):
+        options.append(_list_team_steps(place, right))
+        if employer is not None:
+            options.append(_list_team_steps(place, None) + grant)
+    return min(options, key=_measure_steps, default=None)
+
+
+def _find_smallest_team_grant(user: User, right: Right, places: list[TeamContext]) -> list[AccessChange]:
+    """Return the fewest steps by which a team gives the right, reaching the fewest other users; empty for none."""
+    if right in checks.get_impossible_rights(user.login_method):
+        return []
+    options = [_list_team_steps(place, right) for place in _list_open_teams(user, places)]
+    return min(options, key=lambda steps: (*_measure_steps(steps), steps[0].other_member_count), default=[])
+
+
+def _list_open_teams(user: User, places: list[TeamContext]) -> list[TeamContext]:
+    """Return the teams that the user can be in: none that gives a right which the login method excludes."""
+    impossible = checks.get_impossible_rights(user.login_method)
     granting = TeamRight.objects.filter(provider=user.provider_id, right__in=impossible)
     excluded = set(granting.values_list("team_id", flat=True))
-    for place in places:
-        if place.team.pk in excluded:
-            continue
-        join = [] if place.has_user else [AccessChange(AccessChangeType.JOIN, place.team)]
-        add = [] if place.has_employer else [AccessChange(AccessChangeType.ADD_EMPLOYER, place.team)]
-        options.append(
-            [*join, *([] if place.gives else [AccessChange(AccessChangeType.GRANT_TO_TEAM, place.team, right)]), *add]
+    return [place for place in places if place.team.pk not in excluded]
+
+
+def _list_team_steps(place: TeamContext, right: Right | None) -> list[AccessChange]:
+    """Return the steps by which the team brings the user to the employer, with the right if there is one."""
+    needed = {
+        AccessChangeType.JOIN: not place.has_user,
+        AccessChangeType.GRANT_TO_TEAM: right is not None and not place.gives,
+        AccessChangeType.ADD_EMPLOYER: not place.has_employer,
+    }
+    return [
+        AccessChange(
+            change,
+            place.team,
+            right if change is AccessChangeType.GRANT_TO_TEAM else None,
+            other_member_count=place.other_member_count,
         )
-        if employer is not None:
-            options.append([*join, *grant, *add])
-    return min(
-        options,
-        key=lambda steps: (len(steps), sum(_CHANGE_IMPACT_ORDER[change.change_type] for change in steps)),
-        default=None,
-    )
+        for change, is_needed in needed.items()
+        if is_needed
+    ]
+
+
+def _measure_steps(steps: list[AccessChange]) -> tuple[int, int]:
+    return len(steps), sum(_CHANGE_IMPACT_ORDER[change.change_type] for change in steps)
 
 
 _CHANGE_IMPACT_ORDER = {

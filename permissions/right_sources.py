@@ -46,7 +46,18 @@ class HeldRight:
         return len(self.employers) - len(self.employers_without_product)
 
     @property
+    def other_teams(self) -> list[Team]:
+        return self.teams[1:]
+
+    @property
     def limitations(self) -> list[str]:
+        if self.inactive_reason is None:
+            return self.reach_limitations
+        return [*self.reach_limitations, _("inactive: %(reason)s") % {"reason": self.inactive_reason.label}]
+
+    @property
+    def reach_limitations(self) -> list[str]:
+        """Where the right has no effect, whether or not the user is active."""
         found = []
         if self.right.level is RightLevel.EMPLOYER and not self.employers:
             found.append(_("no effect: no team with this right gives the user access to an employer"))
@@ -57,8 +68,6 @@ class HeldRight:
         else:
             line = _("no effect at employer %(employer)s: product %(product)s is off")
             found += [line % {"employer": employer, "product": products} for employer in self.employers_without_product]
-        if self.inactive_reason is not None:
-            found.append(_("inactive: %(reason)s") % {"reason": self.inactive_reason.label})
         return found
 
 

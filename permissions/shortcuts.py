@@ -1,6 +1,6 @@
 """Shortcuts for views: find a colleague, show the errors of an action in its form, render the form."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from itertools import chain
@@ -14,16 +14,32 @@ from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
+from django_htmx.http import push_url
 
 from accounts.models import User, build_office_filter
 from core.errors import EditConflict
 from core.forms import ThrottledError, Versioned, VersionedForm
+from core.paging import build_query_string
 from core.throttle import Throttled
 from permissions import checks
 from permissions.access import OfficeRequest
 from permissions.checks import LastAdministrator
 
 HttpResponseT = TypeVar("HttpResponseT", bound=HttpResponse)
+
+
+def render_list(
+    request: OfficeRequest,
+    template: str,
+    context: dict[str, Any],
+    query: Mapping[str, str | Sequence[str]],
+    parts: str = "_list_parts.html",
+) -> HttpResponse:
+    """Render a list, or for htmx the `parts` that a search changes, with the address of `query`."""
+    if not request.htmx:
+        return render(request, template, context)
+    address = (request.path + build_query_string(**query)).rstrip("?")
+    return push_url(render(request, parts, context), address)
 
 
 def get_colleague_or_404(request: OfficeRequest, pk: UUID) -> User:

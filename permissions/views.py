@@ -52,8 +52,9 @@ class SetPages:
     explanation: Promise
     change_hint: Promise
     delete_hint: Promise
-    use_hint: Any  # a lazy plural of `count`
+    use_hint: Callable[[int], str]
     prefetch: tuple[str, ...] = ()  # for `count_contents`
+    report_saved: Callable[[Any, str], None] = messages.success
 
     def build_urls(self, prefix: str) -> list[URLPattern]:
         return [
@@ -102,7 +103,7 @@ class SetPages:
         except ValidationError as error:
             form.add_error(None, error)
         else:
-            messages.success(request, _("The set %(name)s has been saved.") % {"name": form.cleaned_data["name"]})
+            self.report_saved(request, _("The set %(name)s has been saved.") % {"name": form.cleaned_data["name"]})
             return True
         return False
 
@@ -117,11 +118,12 @@ class SetPages:
             return redirect(f"{self.namespace}:set_list")
         url = reverse(f"{self.namespace}:edit_set", args=[office_set.pk])
         list_url = reverse(f"{self.namespace}:set_list")
+        uses = office_set.applications.count()
         confirmation = Confirmation(
             _("Delete %(name)s") % {"name": office_set.name},
             _("Delete"),
             url,
-            [str(self.delete_hint), self.use_hint % {"count": office_set.applications.count()}],
+            [str(self.delete_hint), self.use_hint(uses) % {"count": uses}],
             heading=_("Delete %(name)s?") % {"name": office_set.name},
             parents=[(_("Office settings"), ""), (str(self.title), list_url), (office_set.name, url)],
         )

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.template.defaultfilters import yesno
 from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
@@ -112,9 +113,15 @@ def _messages(user: User) -> str:
     return format_html('<a href="{}?q={}">{}</a>', address, user.pk, _("Sent messages and their delivery"))
 
 
-@admin.display(description=_("Has an administrator"), boolean=True)
-def _has_administrator(provider: Provider) -> bool:
-    return has_administrator(provider)
+@admin.display(description=_("Users"))
+def _office_users(provider: Provider) -> str:
+    address = reverse("admin:accounts_user_changelist")
+    return format_html('<a href="{}?q={}">{}</a>', address, provider.pk, _("The users of this office"))
+
+
+@admin.display(description=_("Has an administrator"))
+def _has_administrator(provider: Provider) -> str:
+    return str(yesno(has_administrator(provider)))
 
 
 @admin.display(description=_("Office"))
@@ -122,9 +129,9 @@ def _owner(application: Application) -> Any:
     return _office(application) if application.provider_id else _("every office (partner)")
 
 
-@admin.display(description=_("Has a secret"), boolean=True)
-def _has_secret(application: Application) -> bool:
-    return bool(application.client_secret)
+@admin.display(description=_("Has a secret"))
+def _has_secret(application: Application) -> str:
+    return str(yesno(bool(application.client_secret)))
 
 
 @admin.register(User, site=site)
@@ -175,6 +182,7 @@ class ProviderAdmin(ReadOnlyAdmin):
     shown = (
         _id,
         *list_display,
+        _office_users,
         build_field_column("invitation_days", _("Invitation validity in days")),
         _has_administrator,
         build_field_column("support_may_look", _("Impersonation allowed"), boolean=True),

@@ -21,15 +21,16 @@ def search_offices(text: str) -> list[UUID]:
 
 
 def search_users(text: str) -> list[UUID]:
-    """Return the IDs of users by ID, username, e-mail or name ('boer', 'Boer, P. de' or 'P. de Boer').
+    """Return the IDs of users by ID, ID of the office, username, e-mail or name ('boer', 'Boer, P. de', 'P. de Boer').
 
-    An exact username or e-mail comes before prefix matches. Without text, the newest. At most six queries.
+    An exact username or e-mail comes before prefix matches. Without text, the newest. At most seven queries.
     """
     rows = User.objects.filter(is_support=False)
     key = compute_username_key(text)
     names = [Q(sort_name__startswith=name) for name in list_sort_name_prefixes(text)]
     exact = [Q(username_key=key), Q(email_key=compute_email_key(text))]
-    return _collect_ids(rows, text, [*exact, *names, Q(username_key__startswith=key)])
+    of_office = [Q(provider_id=id_)] if (id_ := _parse_uuid(text)) else []
+    return _collect_ids(rows, text, [*of_office, *exact, *names, Q(username_key__startswith=key)])
 
 
 def search_tenants(text: str) -> list[UUID]:

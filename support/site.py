@@ -20,7 +20,7 @@ class SupportAdminSite(AdminSite):
 
     site_title = site_header = _("Loket support")
     index_title = _("Search all offices")
-    index_template = "support/index.html"
+    index_template = app_index_template = "support/index.html"
     site_url = None
     empty_value_display = "–"
 

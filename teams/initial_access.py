@@ -7,6 +7,7 @@ from audit.actors import Actor, action
 from permissions import checks
 from permissions.checks import Right
 from permissions.models import AuthorizationSet, Team
+from permissions.team_reach import load_team_reach
 from teams import actions, sets
 
 
@@ -30,3 +31,11 @@ def assign_initial_access(
         sets.apply_set(authorization_set, user, by=by)
     if own := frozenset(individual):
         actions.set_individual_rights(user, own | checks.individual_rights(user), by=by)
+
+
+def preview_set(authorization_set: AuthorizationSet, teams: Iterable[Team]) -> sets.RightsDifference:
+    """Return what the set adds to the rights of a new user in `teams`. Two queries."""
+    ids = frozenset(team.pk for team in teams)
+    reach = load_team_reach(authorization_set.provider_id, ids)
+    covered = reach.find_covered_rights(ids, authorization_set.rights)
+    return sets.compare_with_set(authorization_set, frozenset(), covered)

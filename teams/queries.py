@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from core.keys import compute_search_key
 from core.paging import NAME_SORT
 from core.search import sort_by_match, split_search_words
+from permissions.catalog import EMPLOYER_LEVEL_RIGHTS
 from permissions.models import Employer, Team, TeamEmployer, TeamMember, TeamRight
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class TeamCounts(TypedDict):
     member_count: int
     employer_count: int
     right_count: int
+    needs_employers: bool
 
 
 CountedTeam: TypeAlias = "WithAnnotations[Team, TeamCounts]"
@@ -34,7 +36,14 @@ def annotate_counts(teams: QuerySet[Team]) -> QuerySet[CountedTeam]:
         member_count=_count_related(TeamMember, "team"),
         employer_count=_count_related(TeamEmployer, "team"),
         right_count=_count_related(TeamRight, "team"),
+        needs_employers=~_build_office_condition(),
     )
+
+
+def _build_office_condition() -> Q:
+    """Return the condition that all rights of a team are at the office, so that it needs no employers."""
+    rights = TeamRight.objects.filter(team=OuterRef("pk"), provider=OuterRef("provider"))
+    return Q(Exists(rights), ~Exists(rights.filter(right__in=EMPLOYER_LEVEL_RIGHTS)))
 
 
 def _count_related(model: type[Model], column: str) -> Coalesce:
@@ -48,18 +57,21 @@ def filter_teams(teams: TeamQuerySetT, *, q: str, only: str = "") -> TeamQuerySe
     for word in split_search_words(q):
         teams = teams.filter(sort_name__contains=word)
     if only:
-        gap: Combinable | Q = Q()
-        for model in _TEAM_PARTS:
-            gap |= ~Exists(model._default_manager.filter(team=OuterRef("pk"), provider=OuterRef("provider")))
-        teams = teams.filter(gap)
+        members, employers, rights = (
+            Q(Exists(model._default_manager.filter(team=OuterRef("pk"), provider=OuterRef("provider"))))
+            for model in _TEAM_PARTS
+        )
+        teams = teams.exclude(members & rights & (employers | _build_office_condition()))
     return teams
 
 
 def list_missing_parts(team: CountedTeam) -> list[str]:
-    counts = {
-        _("no members"): team.member_count, _("no employers"): team.employer_count, _("no rights"): team.right_count
-    }  # fmt: skip
-    return [text for text, count in counts.items() if not count]
+    parts = {
+        _("no members"): team.member_count,
+        _("no employers"): team.employer_count or not team.needs_employers,
+        _("no rights"): team.right_count,
+    }
+    return [text for text, is_there in parts.items() if not is_there]
 
 
 def filter_employers(employers: QuerySet[Employer], *, q: str, only: str = "") -> QuerySet[Employer]:

@@ -19,20 +19,44 @@ from permissions.catalog import rights_from_codes, sort_rights
 from permissions.checks import Right
 from permissions.models import AuthorizationSet, SetApplication, Team
 from permissions.sets import SetType
+from permissions.team_reach import UserReach
 
 
 class RightsDifference(NamedTuple):
-    """What a set adds to the rights of a target (`missing`), and what making them equal removes (`extra`)."""
+    """What a set adds to the rights of a target (`missing`), and what making them equal removes (`extra`).
+
+    `given` are rights of the set that a team of the user gives already; they do not become individual rights.
+    """
 
     missing: list[Right]
     extra: list[Right]
+    given: list[Right]
 
     def __bool__(self) -> bool:
         return bool(self.missing or self.extra)
 
 
-def compare_with_set(authorization_set: AuthorizationSet, held: frozenset[Right]) -> RightsDifference:
-    return RightsDifference(sort_rights(authorization_set.rights - held), sort_rights(held - authorization_set.rights))
+def compare_with_set(
+    authorization_set: AuthorizationSet, held: frozenset[Right], covered: frozenset[Right] = frozenset()
+) -> RightsDifference:
+    """Compare a set with the rights `held`; `covered` are those that the teams of a user give, see `TeamReach`."""
+    rights = authorization_set.rights
+    given = (covered & rights) - held
+    return RightsDifference(sort_rights(rights - held - given), sort_rights(held - rights), sort_rights(given))
+
+
+def compare_target_with_set(authorization_set: AuthorizationSet, target: Team | User) -> RightsDifference:
+    if isinstance(target, Team):
+        return compare_with_set(authorization_set, get_team_rights(target))
+    reach = UserReach(target.provider_id, [target.pk])
+    own = reach.get_individual(target.pk)
+    return compare_with_set(authorization_set, own, find_rights_besides(authorization_set, reach, target.pk))
+
+
+def find_rights_besides(authorization_set: AuthorizationSet, reach: UserReach, user_id: UUID) -> frozenset[Right]:
+    """Return the rights that the user has or gets without those of the set: manage_provider in it includes others."""
+    individual = reach.get_individual(user_id) | authorization_set.rights
+    return reach.reach.find_covered_rights(reach.get_teams(user_id), individual)
 
 
 def get_target_rights(target: Team | User) -> frozenset[Right]:
@@ -48,13 +72,16 @@ class SetDeviation(NamedTuple):
 def list_set_deviations(provider: Provider) -> dict[UUID, list[SetDeviation]]:
     rows = SetApplication.objects.filter(provider=provider).select_related("authorization_set", "team", "user")
     found: dict[UUID, list[SetDeviation]] = {}
-    for row in rows.prefetch_related("team__rights", "user__individual_rights").order_by(
-        "team__sort_name", "user__sort_name", "pk"
-    ):
-        granted = row.team.rights.all() if row.team else row.user.individual_rights.all() if row.user else []
-        held = rights_from_codes(grant.right for grant in granted)
-        deviation = SetDeviation(row, compare_with_set(row.authorization_set, held))
-        found.setdefault(row.authorization_set_id, []).append(deviation)
+    rows = rows.prefetch_related("team__rights").order_by("team__sort_name", "user__sort_name", "pk")
+    reach = UserReach(provider.pk, {row.user_id for row in rows if row.user_id})
+    for row in rows:
+        if row.user_id is not None:
+            covered = find_rights_besides(row.authorization_set, reach, row.user_id)
+            difference = compare_with_set(row.authorization_set, reach.get_individual(row.user_id), covered)
+        else:
+            held = rights_from_codes(grant.right for grant in row.team.rights.all()) if row.team else frozenset()
+            difference = compare_with_set(row.authorization_set, held)
+        found.setdefault(row.authorization_set_id, []).append(SetDeviation(row, difference))
     return found
 
 
@@ -100,7 +127,7 @@ class SetPreview(NamedTuple):
 def apply_set(
     authorization_set: AuthorizationSet, target: Team | User, *, by: Actor, shown: SetPreview | None = None
 ) -> None:
-    """Add the rights of the set to a team, or to a user as individual rights.
+    """Add the rights of the set to a team, or to a user as individual rights unless a team of the user gives them.
 
     Raises EditConflict if the set is deleted or differs from what was `shown`, otherwise as `set_team_rights` and
     `set_individual_rights`.
@@ -123,7 +150,8 @@ def _copy_set_rights(
     stored, held = _SETS.lock_for(target, authorization_set, needed, by), get_target_rights(target)
     if shown not in (None, SetPreview(stored.version, held)):
         raise EditConflict
-    rights = stored.rights | held if keep else stored.rights
+    difference = compare_target_with_set(stored, target)
+    rights = frozenset(difference.missing) | (held if keep else held & stored.rights)
     if isinstance(target, Team):
         checks.require_not_member(by, target)
         teams.actions.set_team_rights(target, rights, by=by)
@@ -137,7 +165,12 @@ def _copy_set_rights(
         user=target if isinstance(target, User) else None,
         defaults={"applied_at": timezone.now()},
     )
-    changes = {stored.name: [None, "applied" if keep else "made equal"]}
+    parts = {
+        "rights": [None if keep else difference.extra, difference.missing],
+        "given_by_team": [None, difference.given],
+    }
+    changes: Changes = {name: part for name, part in parts.items() if any(part)}
+    changes[stored.name] = [None, "applied" if keep else "made equal"]
     record(Verb.SET_APPLIED, target, by=by, provider_id=target.provider_id, changes=changes)
 
 

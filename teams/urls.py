@@ -7,6 +7,7 @@ from teams.sets import apply_set, replace_with_set
 from teams.views import (
     compare,
     deviations,
+    employer_access,
     employers,
     explain,
     matrix,
@@ -15,7 +16,9 @@ from teams.views import (
     set_application,
     sets,
     team_detail,
+    team_rights,
     teams,
+    undo,
     user_teams,
 )
 
@@ -71,9 +74,12 @@ urlpatterns = [
     path("teams/<uuid:pk>/werkgevers/", members.add_employers, name="add_employers"),
     path("teams/<uuid:pk>/werkgevers/alle/", members.add_all_employers, name="add_all_employers"),
     path("teams/<uuid:pk>/werkgevers/verwijderen/", team_detail.remove_employers, name="remove_employers"),
-    path("teams/<uuid:pk>/rechten/", team_detail.change_team_rights, name="change_team_rights"),
+    path("teams/<uuid:pk>/rechten/", team_rights.change_team_rights, name="change_team_rights"),
+    path("teams/<uuid:pk>/rechten/gevolgen/", team_rights.preview_team_rights, name="preview_team_rights"),
+    path("terugdraaien/<uuid:pk>/", undo.undo_change, name="undo_change"),
     path("werkgevers/", employers.list_employers, name="employer_list"),
     path("werkgevers/nieuw/", employers.create_employer, name="create_employer"),
-    path("werkgevers/<uuid:pk>/", employers.edit_employer, name="edit_employer"),
+    path("werkgevers/<uuid:pk>/", employer_access.employer_detail, name="employer_detail"),
+    path("werkgevers/<uuid:pk>/gegevens/", employers.edit_employer, name="edit_employer"),
     path("werkgevers/<uuid:pk>/teams/", employers.link_teams, name="link_teams"),
 ]

@@ -9,6 +9,7 @@ from unittest.mock import patch
 
 import pytest
 import pytest_django
+from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.utils import timezone, translation
@@ -214,3 +215,14 @@ def unavailable_database(transactional_db: None) -> Iterator[None]:
         connection.close_pool()
     connection.settings_dict.clear()
     connection.settings_dict.update(before)
+
+
+@pytest.fixture(autouse=True)
+def _menu_counts(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Count the rows of the menu only in tests of them: counts are cached, so that queries would vary."""
+    cache.clear()
+    if not request.node.get_closest_marker("menu_counts"):
+        with patch("users.context_processors.get_menu_counts", return_value={}):
+            yield
+    else:
+        yield

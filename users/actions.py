@@ -5,6 +5,7 @@ same transaction.
 """
 
 from collections.abc import Collection, Iterable, Sequence
+from datetime import timedelta
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -22,7 +23,8 @@ from accounts.user_details import UserDetails, get_changes
 from audit.actions import record, record_many
 from audit.actors import Actor, action
 from audit.changes import Changes
-from audit.models import Verb
+from audit.models import Event, Verb
+from authentication.mfa.reminders import EMAIL_KIND
 from core.access import ReauthenticationLevel
 from core.errors import EditConflict
 from core.keys import compute_email_key
@@ -30,7 +32,9 @@ from permissions import checks
 from permissions.action_helpers import lock_and_authorize
 from permissions.checks import Right, SupportAction
 from users import email_changes
+from users.filters import build_without_factor_condition
 
+_REMINDER_INTERVAL = timedelta(days=1)
 PROFILE_FIELDS = frozenset({"initials", "first_name", "prefix", "last_name", "phone_number", "place_of_employment"})
 
 
@@ -274,3 +278,22 @@ def send_username(user: User, *, by: Actor) -> None:
         raise ValidationError(_("There is no username yet. It is chosen when the invitation is accepted."))
     emails.send("username", user, kind="username", requester=by)
     record(Verb.USERNAME_SENT, user, by=by, provider_id=user.provider_id)
+
+
+@action()
+def remind_of_two_factor(user: User, *, by: Actor) -> None:
+    """E-mail a user who can set up two-factor and has not, at most once a day.
+
+    Raises PermissionDenied without the right or authority over the user, ValidationError if there is nothing to ask.
+    """
+    checks.require_office(by, user.provider_id)
+    checks.require_right(by, Right.MANAGE_USERS)
+    checks.require_authority_over(by, user)
+    user = lock_user(user.pk, actor=by.user)
+    if not User.objects.filter(build_without_factor_condition(), pk=user.pk).exists():
+        raise ValidationError(_("This user has two-factor already, or does not log in with a password on the website."))
+    reminded = Event.objects.filter(provider_id=user.provider_id, target_id=user.pk, verb=Verb.TWO_FACTOR_REMINDED)
+    if reminded.filter(at__gt=timezone.now() - _REMINDER_INTERVAL).exists():
+        raise ValidationError(_("A reminder was sent less than a day ago."))
+    emails.send("two_factor_request", user, kind=EMAIL_KIND, requester=by)
+    record(Verb.TWO_FACTOR_REMINDED, user, by=by, provider_id=user.provider_id)

@@ -1,29 +1,34 @@
 """Alerts of the home page: which users need attention today, why, and what to do about it."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Container
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, NamedTuple, cast
 
 from django.db import models
 from django.db.models import Case, Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models.lookups import IsNull
+from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format, number_format
+from django.utils.formats import date_format
 from django.utils.functional import Promise
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
-from accounts.models import Provider, User
+from accounts.models import LoginMethod, Provider, User
+from authentication.mfa import build_factor_due
 from authentication.mfa.status import TwoFactorStatus, filter_missing_factor, find_first_due
+from core.key_sets import has_key_among
+from core.paging import MAX_COUNT, format_count
 from invitations.models import Invitation
 from outbox.models import Message
+from permissions.checks import Right
 from permissions.inactive import build_open_filter
 from permissions.models import IndividualRight, TeamMember
 from users.dormant_accounts import ReviewReason, ReviewThresholds, filter_users_to_review
 from users.status import AccountStatus, UserWithStatuses, annotate_account_status
 
-_ALERT_ICONS = {"danger": "✕", "warning": "◔", "": "○"}
-MAX_ALERT_COUNT = 10_000  # counting stops here
 EXPIRING_WITHIN, ENDING_WITHIN = timedelta(days=2), timedelta(days=14)
 
 
@@ -49,66 +54,68 @@ _INVITATION_REASONS = (
 
 class _AlertTexts(NamedTuple):
     tone: str
-    sentence: Any  # of ngettext_lazy, for which django-stubs has no type that takes values
+    icon: str
+    action: Promise
+    sentence: Callable[[int], str]  # a plural of `ngettext_lazy` takes 34 kB
     advice: Promise
 
 
 _ALERT_TEXTS = {
     AlertReason.UNDELIVERED: _AlertTexts(
-        "danger",
-        ngettext_lazy("%(count)s invitation was not delivered", "%(count)s invitations were not delivered", "number"),
+        "danger", "mail", pgettext_lazy("alert", "Correct"),
+        lambda n: ngettext("%(count)s invitation was not delivered", "%(count)s invitations were not delivered", n),
         gettext_lazy("Check the address and resend the invitation."),
     ),
     AlertReason.LOCKED: _AlertTexts(
-        "danger",
-        ngettext_lazy("%(count)s invitation is locked", "%(count)s invitations are locked", "number"),
+        "danger", "lock", pgettext_lazy("alert", "Resend"),
+        lambda n: ngettext("%(count)s invitation is locked", "%(count)s invitations are locked", n),
         gettext_lazy("An incorrect code was entered too many times. Resend the invitation."),
     ),
     AlertReason.REFUSED: _AlertTexts(
-        "danger",
-        ngettext_lazy(
-            "%(count)s invitation could not be accepted", "%(count)s invitations could not be accepted", "number"
+        "danger", "mail", pgettext_lazy("alert", "Resend"),
+        lambda n: ngettext(
+            "%(count)s invitation could not be accepted", "%(count)s invitations could not be accepted", n
         ),
         gettext_lazy("The sender no longer has enough rights. An administrator must resend the invitation."),
     ),
     AlertReason.EXPIRED: _AlertTexts(
-        "danger",
-        ngettext_lazy("%(count)s invitation has expired", "%(count)s invitations have expired", "number"),
+        "danger", "clock", pgettext_lazy("alert", "Resend"),
+        lambda n: ngettext("%(count)s invitation has expired", "%(count)s invitations have expired", n),
         gettext_lazy("The link no longer works. Resend or revoke the invitation."),
     ),
     AlertReason.EXPIRING: _AlertTexts(
-        "warning",
-        ngettext_lazy(
-            "%(count)s invitation expires within 2 days", "%(count)s invitations expire within 2 days", "number"
+        "warning", "clock", pgettext_lazy("alert", "View"),
+        lambda n: ngettext(
+            "%(count)s invitation expires within 2 days", "%(count)s invitations expire within 2 days", n
         ),
         gettext_lazy("Remind your colleague or resend the invitation."),
     ),
     AlertReason.TWO_FACTOR: _AlertTexts(
-        "warning",
-        ngettext_lazy(
+        "warning", "shieldx", pgettext_lazy("alert", "View"),
+        lambda n: ngettext(
             "%(count)s colleague must still set up two-factor", "%(count)s colleagues must still set up two-factor",
-            "number",
+            n,
         ),
         gettext_lazy("Rights are inactive without two-factor. Ask your colleagues to set it up."),
     ),
     AlertReason.WITHOUT_RIGHTS: _AlertTexts(
-        "warning",
-        ngettext_lazy(
-            "%(count)s colleague has no team and no rights", "%(count)s colleagues have no team and no rights", "number"
+        "warning", "team", pgettext_lazy("alert", "Choose teams"),
+        lambda n: ngettext(
+            "%(count)s colleague has no team and no rights", "%(count)s colleagues have no team and no rights", n
         ),
         gettext_lazy("Users without a team cannot do anything. Choose a team."),
     ),
     AlertReason.ENDING: _AlertTexts(
-        "warning",
-        ngettext_lazy("%(count)s account ends within 14 days", "%(count)s accounts end within 14 days", "number"),
+        "warning", "clock", pgettext_lazy("alert", "View"),
+        lambda n: ngettext("%(count)s account ends within 14 days", "%(count)s accounts end within 14 days", n),
         gettext_lazy("Extend the end date for colleagues who are staying."),
     ),
     AlertReason.DORMANT: _AlertTexts(
-        "",
-        ngettext_lazy(
+        "", "clock", pgettext_lazy("alert", "Clean up"),
+        lambda n: ngettext(
             "%(count)s account has not been used for 90 days",
             "%(count)s accounts have not been used for 90 days",
-            "number",
+            n,
         ),
         gettext_lazy("Block accounts that are no longer needed."),
     ),
@@ -129,15 +136,19 @@ class Alert:
 
     @property
     def icon(self) -> str:
-        return _ALERT_ICONS[self.tone]
+        return _ALERT_TEXTS[self.reason].icon
+
+    @property
+    def action(self) -> Promise:
+        return _ALERT_TEXTS[self.reason].action
+
+    @property
+    def url(self) -> str:
+        return f"{reverse('users:user_list')}?attention={self.reason.value}"
 
     @property
     def sentence(self) -> str:
-        is_capped = self.count >= MAX_ALERT_COUNT
-        count = number_format(self.count, force_grouping=True)
-        if is_capped:
-            count = _("%(count)s or more") % {"count": count}
-        return str(_ALERT_TEXTS[self.reason].sentence % {"number": self.count, "count": count})
+        return capfirst(_ALERT_TEXTS[self.reason].sentence(self.count) % {"count": format_count(self.count)})
 
     @property
     def advice(self) -> str:
@@ -151,15 +162,54 @@ def filter_by_alert(users: QuerySet[UserWithStatuses], reason: AlertReason) -> Q
     if reason is AlertReason.DORMANT:
         dormant = filter_users_to_review(users, ReviewReason.DORMANT, ReviewThresholds())
         return cast("QuerySet[UserWithStatuses]", dormant)  # it keeps the annotations of `users`
-    in_team = Exists(TeamMember.objects.filter(provider=OuterRef("provider"), user=OuterRef("pk")))
-    has_right = Exists(IndividualRight.objects.filter(provider=OuterRef("provider"), user=OuterRef("pk")))
-    conditions = {
+    condition = _build_conditions().get(reason) or Q(accepted_at=None, status=reason.value)
+    return users.filter(build_open_filter()).filter(condition)
+
+
+def filter_by_any_alert(users: QuerySet[UserWithStatuses]) -> QuerySet[UserWithStatuses]:
+    return users.filter(build_any_alert_condition())
+
+
+def build_any_alert_condition() -> Q:
+    """Return the condition that one of the alerts applies to a user.
+
+    It says of an invitation what its status would, without the status of each user.
+    """
+    dormant_since, state = timezone.now() - timedelta(days=ReviewThresholds().days), Invitation.State
+    is_troubled = (
+        Q(invitation__state__in=[state.LOCKED, state.EXPIRED])
+        | Q(invitation__expires_at__lte=timezone.now() + EXPIRING_WITHIN)
+        | Q(invitation__refused_at__isnull=False)
+        | Q(invitation__message__state__in=Message.UNDELIVERED_STATES)
+    )
+    is_dormant = Q(last_login__lt=dormant_since) | Q(last_login=None, accepted_at__lt=dormant_since)
+    lacks_factor = Q(IsNull(build_factor_due(), False), login_method=LoginMethod.WEBSITE_SSO, second_factor_at=None)
+    return build_open_filter() & (
+        Q(Q(is_troubled), ~Q(invitation__state=state.REVOKED), accepted_at=None, invitation__isnull=False)
+        | Q(is_dormant | lacks_factor, accepted_at__isnull=False)
+        | _build_without_rights_condition()
+        | _build_ending_condition()
+    )
+
+
+def _build_conditions() -> dict[AlertReason, Q]:
+    """Return the conditions of the alerts that are no account status, except for DORMANT."""
+    return {
         AlertReason.EXPIRING: Q(accepted_at=None) & _build_expiring_condition(),
         AlertReason.TWO_FACTOR: Q(accepted_at__isnull=False, two_factor=TwoFactorStatus.MISSING),
-        AlertReason.WITHOUT_RIGHTS: ~in_team & ~has_right,
-        AlertReason.ENDING: Q(access_until__lte=timezone.localdate() + ENDING_WITHIN),
+        AlertReason.WITHOUT_RIGHTS: _build_without_rights_condition(),
+        AlertReason.ENDING: _build_ending_condition(),
     }
-    return users.filter(build_open_filter()).filter(conditions.get(reason) or Q(accepted_at=None, status=reason.value))
+
+
+def _build_without_rights_condition() -> Q:
+    in_team = Exists(TeamMember.objects.filter(provider=OuterRef("provider"), user=OuterRef("pk")))
+    has_right = Exists(IndividualRight.objects.filter(provider=OuterRef("provider"), user=OuterRef("pk")))
+    return ~in_team & ~has_right
+
+
+def _build_ending_condition() -> Q:
+    return Q(access_until__lte=timezone.localdate() + ENDING_WITHIN)
 
 
 def _build_expiring_condition() -> Q:
@@ -168,38 +218,56 @@ def _build_expiring_condition() -> Q:
     return Q(status__in=waiting, invitation__expires_at__lte=until)
 
 
-class _RowCount(Subquery):
+class RowCount(Subquery):
     """The number of rows of a queryset, which may be sliced."""
 
     template = "(SELECT count(*) FROM (%(subquery)s) counted)"
     output_field = IntegerField()
 
 
+def list_alert_reasons(held: Container[Right]) -> list[AlertReason]:
+    """Return the reasons for alerts that a user with these rights can act on."""
+    if not (Right.VIEW_USERS in held and Right.MANAGE_USERS in held):
+        return []
+    equips = Right.MANAGE_TEAMS in held or Right.GRANT_RIGHTS in held
+    return [reason for reason in AlertReason if equips or reason is not AlertReason.WITHOUT_RIGHTS]
+
+
 def count_alerts(user: User, reasons: Collection[AlertReason]) -> list[Alert]:
-    """Return the alerts of `reasons` in the office of `user`, each counted up to MAX_ALERT_COUNT.
+    """Return the alerts of `reasons` in the office of `user`, each counted up to MAX_COUNT + 1.
 
     One query, or two if the office requires two-factor of all its users.
     """
     if not reasons:
         return []
-    users, office = User.objects.visible_to(user), user.office
-    missing = filter_missing_factor(users.filter(build_open_filter()), office)
-    parts = [_count_invited_by_status(users, office)]
-    for reason in reasons:
-        if reason not in _INVITATION_REASONS:
-            found = missing if reason is AlertReason.TWO_FACTOR else filter_by_alert(cast(Any, users), reason)
-            row_count = _RowCount(found.order_by().values("pk")[:MAX_ALERT_COUNT])
-            parts.append(Provider.objects.filter(pk=office.pk).values(alert=Value(reason.value), number=row_count))
+    parts = build_alert_counts(user, reasons, limit=MAX_COUNT + 1)
     counts = dict(parts[0].union(*parts[1:], all=True).values_list("alert", "number"))
     return [
         Alert(
             reason,
-            min(number, MAX_ALERT_COUNT),
-            find_first_due(missing, office) if reason is AlertReason.TWO_FACTOR else None,
+            number,
+            find_first_due(_filter_missing(user), user.office) if reason is AlertReason.TWO_FACTOR else None,
         )
         for reason in AlertReason
         if reason in reasons and (number := counts.get(reason))
     ]
+
+
+def build_alert_counts(user: User, reasons: Collection[AlertReason], *, limit: int) -> list[QuerySet[Any, Any]]:
+    """Return querysets of `alert` and `number`, to join by UNION; but for invitations, counting stops at `limit`."""
+    users, office = User.objects.visible_to(user), user.office
+    parts = [_count_invited_by_status(users, office)]
+    for reason in reasons:
+        if reason not in _INVITATION_REASONS:
+            is_missing = reason is AlertReason.TWO_FACTOR
+            found = _filter_missing(user) if is_missing else filter_by_alert(cast(Any, users), reason)
+            row_count = RowCount(found.order_by().values("pk")[:limit])
+            parts.append(Provider.objects.filter(pk=office.pk).values(alert=Value(reason.value), number=row_count))
+    return parts
+
+
+def _filter_missing(user: User) -> QuerySet[User]:
+    return filter_missing_factor(User.objects.visible_to(user).filter(build_open_filter()), user.office)
 
 
 def _count_invited_by_status(users: QuerySet[User], office: Provider) -> QuerySet[Any, Any]:
@@ -219,5 +287,7 @@ def _count_invited_by_status(users: QuerySet[User], office: Provider) -> QuerySe
         Invitation.objects.filter(provider=office, message__in=undelivered).values("user_id"), all=True
     )
     expiring = When(_build_expiring_condition(), then=Value(AlertReason.EXPIRING.value))
-    invited = annotate_account_status(users.filter(build_open_filter()).filter(accepted_at=None, pk__in=found_users))
+    invited = annotate_account_status(
+        users.filter(build_open_filter()).filter(has_key_among(found_users), accepted_at=None)
+    )
     return invited.values(alert=Case(expiring, default=F("status"))).annotate(number=Count("pk"))

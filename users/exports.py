@@ -17,6 +17,7 @@ from permissions import checks
 from permissions.action_helpers import record_export
 from permissions.catalog import rights_from_codes, sort_rights
 from permissions.checks import Right
+from users.filters import UserFilters
 from users.status import AccountStatus, UserWithStatuses
 
 _FETCH_SIZE = 1000  # fetched at a time
@@ -57,7 +58,7 @@ USER_COLUMNS: ExportColumns = {
 
 @action()
 def export_users(
-    provider: Provider, users: QuerySet[UserWithStatuses], *, form: FileFormat, filters: dict[str, str], by: Actor
+    provider: Provider, users: QuerySet[UserWithStatuses], *, form: FileFormat, filters: UserFilters, by: Actor
 ) -> IO[bytes]:
     """Return a file, at its start, and record an event with `filters`. Raises PermissionDenied without view_users."""
     checks.require_office(by, provider.pk)
@@ -66,7 +67,8 @@ def export_users(
     users = users.prefetch_related("memberships__team", "individual_rights", "notification_settings")
     rows = map(_get_user_values, users.iterator(_FETCH_SIZE))
     file = write_export_file(rows, USER_COLUMNS, title=_("Users"), form=form)
-    record_export(provider, "users", {"form": form, **filters}, by=by)
+    texts = {name: value if isinstance(value, str) else ",".join(value) for name, value in filters.items()}
+    record_export(provider, "users", {"form": form, **texts}, by=by)
     return file
 
 

@@ -10,11 +10,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timeuntil
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 
 from accounts.models import User
 from authentication.mfa.status import TwoFactorAnnotations, TwoFactorStatus, UserWithTwoFactor, annotate_two_factor
-from core.dates import format_upcoming
+from core.dates import format_short_day, format_upcoming
 from invitations.models import Invitation
 from outbox.models import Message
 
@@ -36,6 +36,12 @@ class AccountStatus(models.TextChoices):
     OPENED = "opened", gettext_lazy("Opened")
     SENDING = "sending", gettext_lazy("Sending")
     INVITED = "invited", gettext_lazy("Invited")
+
+
+# The invitation must be sent again.
+FAILED_STATUSES = (
+    AccountStatus.LOCKED, AccountStatus.EXPIRED, AccountStatus.REFUSED, AccountStatus.UNDELIVERED
+)  # fmt: skip
 
 
 class AccountStatusAnnotation(TypedDict):
@@ -80,56 +86,76 @@ def build_status_case() -> Case:
 
 @dataclass(frozen=True)
 class Chip:
-    """A displayed state: mark and label, never color alone. Without a mark it is rendered as muted text."""
+    """A displayed state: a shape and a label, never color alone.
 
-    tone: str
-    mark: str
+    `shape` is good, attention, bad, none or blocked. `short` is what a row of a list has room for besides the label.
+    """
+
+    shape: str
     label: str
     detail: str = ""
+    short: str = ""
 
     def __str__(self) -> SafeString:
         """Return the HTML: lists render one per row, where including a template would double the time."""
-        if self.mark:
-            markup = '<span class="{}"><span aria-hidden="true">{}</span> {}</span>'
-            html = format_html(markup, f"chip {self.tone}".strip(), self.mark, self.label)
-        else:
-            html = format_html('<span class="muted">{}</span>', self.label)
+        html = format_html('<span class="mark {}">{}</span>', self.shape, self.label)
         return format_html('{}<span class="detail">{}</span>', html, self.detail) if self.detail else html
 
+    def as_cell(self) -> SafeString:
+        """Return the HTML on one line; the detail is in the title."""
+        short = format_html(" <small>{}</small>", self.short) if self.short else ""
+        title = format_html(' title="{}"', self.detail) if self.detail else ""
+        return format_html('<span class="mark {}"{}>{}</span>{}', self.shape, title, self.label, short)
 
-_CHIP_STYLES = {
-    AccountStatus.BLOCKED: ("danger", "⊘"),
-    AccountStatus.ENDED: ("", "○"),
-    AccountStatus.ACTIVE: ("success", "●"),
-    AccountStatus.REVOKED: ("", "○"),
-    AccountStatus.LOCKED: ("danger", "✕"),
-    AccountStatus.EXPIRED: ("", "○"),
-    AccountStatus.REFUSED: ("danger", "✕"),
-    AccountStatus.UNDELIVERED: ("danger", "✕"),
-    AccountStatus.OPENED: ("warning", "◑"),
-    AccountStatus.SENDING: ("warning", "◔"),
-    AccountStatus.INVITED: ("warning", "◔"),
+
+_SHAPES = {
+    AccountStatus.BLOCKED: "blocked",
+    AccountStatus.ENDED: "none",
+    AccountStatus.ACTIVE: "good",
+    AccountStatus.REVOKED: "none",
+    AccountStatus.LOCKED: "bad",
+    AccountStatus.EXPIRED: "bad",
+    AccountStatus.REFUSED: "bad",
+    AccountStatus.UNDELIVERED: "bad",
+    AccountStatus.OPENED: "attention",
+    AccountStatus.SENDING: "attention",
+    AccountStatus.INVITED: "attention",
 }
 
 
 def build_status_chip(user: UserWithAccountStatus) -> Chip:
     status = AccountStatus(user.status)
-    tone, mark = _CHIP_STYLES[status]
-    return Chip(tone, mark, str(status.label), _get_chip_detail(status, user))
+    return Chip(_SHAPES[status], str(status.label), _get_chip_detail(status, user), _get_short_detail(status, user))
+
+
+def lacks_two_factor(user: User) -> bool:
+    """Return whether `user` logs in with a password only."""
+    return user.is_website_user and user.accepted_at is not None and user.second_factor_at is None
 
 
 def build_two_factor_chip(user: UserWithTwoFactor) -> Chip:
     state, due = user.two_factor, user.factor_due
     if state == TwoFactorStatus.ACTIVE:
-        return Chip("success", "●", _("Active"))
+        return Chip("good", _("Active"))
+    if not state:
+        return Chip("none", pgettext("two-factor", "n/a"))
+    if user.accepted_at is None:
+        return Chip("none", _("On acceptance"), _("required") if state == TwoFactorStatus.MISSING else "")
     if state == TwoFactorStatus.MISSING:
-        detail = (
-            _("from %(day)s") % {"day": f"{due:%d-%m-%Y}"}
-            if due and due > timezone.localdate()
-            else _("not set up yet")
-        )
-        return Chip("warning", "◔", _("Required"), detail)
-    return Chip("", "", _("not required") if state else _("not applicable"))
+        is_later = due is not None and due > timezone.localdate()
+        detail = _("required from %(day)s") % {"day": f"{due:%d-%m-%Y}"} if is_later else _("required, not set up yet")
+        return Chip("attention", pgettext("two-factor", "Missing"), detail)
+    return Chip("none", _("Not set up"))
+
+
+def _get_short_detail(status: AccountStatus, user: User) -> str:
+    if status in (AccountStatus.OPENED, AccountStatus.INVITED):
+        left = user.invitation.expires_at - timezone.now()
+        if left.days:
+            return _("%(days)d d left") % {"days": left.days}
+        return _("%(hours)d h left") % {"hours": left.seconds // 3600}
+    at = {AccountStatus.BLOCKED: user.blocked_at, AccountStatus.ENDED: user.access_until}.get(status)
+    return format_short_day(at)
 
 
 def _get_chip_detail(status: AccountStatus, user: User) -> str:

@@ -3,18 +3,23 @@
 from django.urls import path
 
 from core.export_files import FileFormat
-from users.views import dormant_accounts, invitations, login_methods, profile, provider, users
+from users.views import dormant_accounts, invitations, login_methods, profile, provider, quick_search, user_list, users
 
 app_name = "users"
 urlpatterns = [
-    path("gebruikers/", users.user_list, name="user_list"),
-    path("gebruikers/export.csv", users.export_users, {"form": FileFormat.CSV}, name="export_csv"),
-    path("gebruikers/export.xlsx", users.export_users, {"form": FileFormat.XLSX}, name="export_xlsx"),
-    path("gebruikers/export.jsonl", users.export_users, {"form": FileFormat.JSONL}, name="export_jsonl"),
+    path("zoeken/", quick_search.quick_search, name="quick_search"),
+    path("gebruikers/", user_list.list_users, name="user_list"),
+    path("gebruikers/export.csv", user_list.export_users, {"form": FileFormat.CSV}, name="export_csv"),
+    path("gebruikers/export.xlsx", user_list.export_users, {"form": FileFormat.XLSX}, name="export_xlsx"),
+    path("gebruikers/export.jsonl", user_list.export_users, {"form": FileFormat.JSONL}, name="export_jsonl"),
+    path("gebruikers/weergave/kolommen/", user_list.save_columns, name="save_columns"),
+    path("gebruikers/weergave/bewaren/", user_list.save_view, name="save_view"),
+    path("gebruikers/weergave/verwijderen/", user_list.remove_view, name="remove_view"),
     path("gebruikers/opruimen/", dormant_accounts.dormant_accounts, name="dormant_accounts"),
     path("gebruikers/opruimen/mail/", dormant_accounts.subscribe, name="dormant_accounts_subscribe"),
     path("gebruikers/opruimen/mail/stoppen/", dormant_accounts.unsubscribe, name="dormant_accounts_unsubscribe"),
     path("gebruikers/nieuw/website/", invitations.invite_user, name="invite_user"),
+    path("gebruikers/nieuw/website/voorbeeld/", invitations.preview_invitation, name="preview_invitation"),
     path("gebruikers/nieuw/website/mobiel/", invitations.send_invitation, name="send_invitation"),
     path("gebruikers/nieuw/webservice/", login_methods.create_webservice_user, name="create_webservice_user"),
     path(
@@ -24,12 +29,14 @@ urlpatterns = [
     ),
     path("gebruikers/nieuw/azure/", login_methods.create_azure_user, name="create_azure_user"),
     path("gebruikers/<uuid:pk>/", users.user_detail, name="user_detail"),
+    path("gebruikers/<uuid:pk>/acties/", user_list.row_actions, name="row_actions"),
     path("gebruikers/<uuid:pk>/bewerken/", users.edit_user, name="edit_user"),
     path("gebruikers/<uuid:pk>/blokkeren/", users.block_user, name="block_user"),
     path("gebruikers/<uuid:pk>/opnieuw-versturen/", invitations.resend_invitation, name="resend_invitation"),
     path("gebruikers/<uuid:pk>/intrekken/", invitations.revoke_invitation, name="revoke_invitation"),
     path("gebruikers/<uuid:pk>/deblokkeren/", users.unblock_user, name="unblock_user"),
     path("gebruikers/<uuid:pk>/gebruikersnaam-versturen/", users.send_username, name="send_username"),
+    path("gebruikers/<uuid:pk>/two-factor-herinneren/", users.remind_of_two_factor, name="remind_of_two_factor"),
     path("gebruikers/<uuid:pk>/wachtwoord/", login_methods.set_password, name="set_password"),
     path(
         "gebruikers/<uuid:pk>/wachtwoord/vorige-beeindigen/",

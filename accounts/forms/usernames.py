@@ -7,7 +7,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.user_lookup import require_free_username
-from accounts.validators import validate_username
+from accounts.validators import MAX_USERNAME_LENGTH, validate_username
 
 
 def _validate_new_username(username: str) -> None:
@@ -21,7 +21,8 @@ class NewUsernameField(forms.CharField):
     def __init__(
         self, *, attrs: dict[str, Any], validators: Sequence[Callable[[str], None]] = (), **options: Any
     ) -> None:
-        widget = forms.TextInput(attrs={"autocapitalize": "none", "spellcheck": "false"} | attrs)
+        limits = {"autocapitalize": "none", "spellcheck": "false", "maxlength": MAX_USERNAME_LENGTH}
+        widget = forms.TextInput(attrs=limits | attrs)
         super().__init__(
             label=_("Username"), strip=False, validators=[*validators, _validate_new_username], widget=widget, **options
         )

@@ -199,6 +199,14 @@ class Migration(migrations.Migration):
             model_name='user',
             index=models.Index(models.F('provider'), django.db.models.functions.comparison.Coalesce('password_changed_at', models.Value(datetime.datetime(1, 1, 1, 0, 0, tzinfo=datetime.timezone.utc), output_field=models.DateTimeField())), models.F('id'), condition=models.Q(('blocked_at', None), ('login_method', 'sso_webservice')), name='user_by_password_age'),
         ),
+        migrations.AddIndex(
+            model_name='user',
+            index=models.Index(condition=models.Q(('accepted_at__isnull', False)), fields=['provider', 'accepted_at'], name='user_by_acceptance'),
+        ),
+        migrations.AddIndex(
+            model_name='user',
+            index=models.Index(condition=models.Q(('blocked_at__isnull', False)), fields=['provider', 'blocked_at'], name='user_blocked'),
+        ),
         migrations.AddConstraint(
             model_name='user',
             constraint=models.UniqueConstraint(fields=('id', 'provider'), name='user_id_provider'),

@@ -90,7 +90,7 @@ class Migration(migrations.Migration):
                 ('who', models.JSONField()),
                 ('on_behalf_of_id', models.UUIDField(null=True)),
                 ('for_whom', models.JSONField(null=True)),
-                ('origin', models.CharField(choices=[('page', 'page'), ('api', 'web service'), ('scim', 'directory'), ('command', 'command'), ('support', 'support'), ('scheduled', 'automatic')], max_length=10)),
+                ('origin', models.CharField(choices=[('page', 'page'), ('api', 'web service'), ('command', 'command'), ('support', 'support'), ('scheduled', 'automatic')], max_length=10)),
                 ('verb', models.CharField(choices=audit.models.get_verb_choices, max_length=30)),
                 ('target_kind', models.CharField(max_length=30)),
                 ('target_id', models.UUIDField(null=True)),
@@ -98,7 +98,7 @@ class Migration(migrations.Migration):
                 ('correlation_id', models.CharField(default='', max_length=36)),
             ],
             options={
-                'indexes': [models.Index(fields=['provider_id', 'at', 'id'], name='audit_event_by_moment'), models.Index(fields=['provider_id', 'verb', 'target_kind', 'origin', 'at', 'id'], name='audit_event_by_facets'), models.Index(fields=['provider_id', 'target_id', 'at', 'id'], include=('verb', 'target_kind', 'origin'), name='audit_event_by_target'), models.Index(fields=['provider_id', 'actor_id', 'at', 'id'], include=('verb', 'target_kind', 'origin'), name='audit_event_by_actor'), models.Index(condition=models.Q(('verb', 'signed_in'), _negated=True), fields=['provider_id', 'target_id', '-at'], name='audit_event_changes')],
+                'indexes': [models.Index(fields=['provider_id', 'at', 'id'], include=('correlation_id',), name='audit_event_by_moment'), models.Index(fields=['provider_id', 'verb', 'target_kind', 'origin', 'at', 'id'], name='audit_event_by_facets'), models.Index(fields=['provider_id', 'target_id', 'at', 'id'], include=('verb', 'target_kind', 'origin'), name='audit_event_by_target'), models.Index(fields=['provider_id', 'actor_id', 'at', 'id'], include=('verb', 'target_kind', 'origin'), name='audit_event_by_actor'), models.Index(condition=models.Q(('verb', 'signed_in'), _negated=True), fields=['provider_id', 'target_id', '-at'], name='audit_event_changes'), models.Index(condition=models.Q(('correlation_id', ''), _negated=True), fields=['provider_id', 'correlation_id', 'at', 'id'], include=('verb', 'target_kind', 'target_id'), name='audit_event_by_act')],
             },
         ),
         migrations.CreateModel(

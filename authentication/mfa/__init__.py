@@ -26,7 +26,12 @@ UserWithFactorDue: TypeAlias = "WithAnnotations[User, FactorDueAnnotation]"
 
 def annotate_factor_due(users: QuerySet[User]) -> QuerySet[UserWithFactorDue]:
     """Annotate `users` with `factor_due`, by the rules in `permissions.inactive`."""
-    return users.annotate(factor_due=_build_date_expression(inactive.build_two_factor_due_sql()))
+    return users.annotate(factor_due=build_factor_due())
+
+
+def build_factor_due() -> RawSQL:
+    """Return `factor_due` of `annotate_factor_due`, for a condition on users without it."""
+    return _build_date_expression(inactive.build_two_factor_due_sql())
 
 
 def factor_due_under_policy(policies: Sequence[object]) -> RawSQL:

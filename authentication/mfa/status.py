@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.models import LoginMethod, Provider, User
 from authentication.mfa import FactorDueAnnotation, annotate_factor_due, get_enrollment_deadline
+from core.key_sets import has_key_among
 from permissions.catalog import Right
 from permissions.inactive import build_open_filter
 from permissions.models import Grant, TeamMember
@@ -45,12 +46,12 @@ def filter_missing_factor(users: QuerySet[User], office: Provider) -> QuerySet[U
     lacking = users.filter(login_method=LoginMethod.WEBSITE_SSO, accepted_at__isnull=False, second_factor_at=None)
     if _requires_of_all(office):
         return lacking
-    return lacking.filter(pk__in=_list_individually_due(lacking, office))
+    return lacking.filter(has_key_among(_list_individually_due(lacking, office)))
 
 
 def find_first_due(missing: QuerySet[User], office: Provider) -> date | None:
     """Return the day from which the first of `missing` needs a second factor, None if any of them needs one now."""
-    if not _requires_of_all(office) or missing.filter(pk__in=_list_individually_due(missing, office)).exists():
+    if not _requires_of_all(office) or missing.filter(has_key_among(_list_individually_due(missing, office))).exists():
         return None
     # A rule for all users applies first to the user who accepted first.
     first = annotate_factor_due(missing.filter(two_factor_required=False)).order_by("accepted_at").first()

@@ -76,7 +76,11 @@ def add_app(request: OfficeRequest) -> HttpResponse:
         except TooManyDevices as error:
             form.add_error(None, ValidationError(str(error), code="too_many"))
     context = build_context(
-        request, form=form, qr_code=form.enrollment.render_qr_code(user), secret=form.enrollment.grouped_secret
+        request,
+        form=form,
+        otpauth_uri=form.enrollment.build_otpauth_uri(user),
+        qr_code=form.enrollment.render_qr_code(user),
+        secret=form.enrollment.grouped_secret,
     )
     return render(request, "authentication/mfa/add_authenticator.html", context)
 

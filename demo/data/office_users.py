@@ -5,7 +5,6 @@ from enum import Enum, auto
 
 from accounts.user_details import UserDetails
 from core.keys import compute_search_key
-from permissions.checks import Right
 
 
 class ExampleStatus(Enum):
@@ -18,13 +17,11 @@ class ExampleStatus(Enum):
     BOUNCED = auto()
     FAILED = auto()
     REFUSED = auto()
-    BLOCKED = auto()
-    ENDED = auto()
 
 
 @dataclass(frozen=True)
 class ExampleUser:
-    """A fictional user: `days` since creation, `seen` in days since the last login (None: never).
+    """A fictional user: `days` since they came, `seen` in days since the last login (None: never).
 
     `two_factor` requires a second factor, `device` sets one up.
     """
@@ -32,9 +29,10 @@ class ExampleUser:
     initials: str
     prefix: str
     last_name: str
+    teams: tuple[str, ...] = ()
     place: str = "Utrecht"
     first_name: str = ""
-    days: int = 400
+    days: int = 300
     seen: int | None = None
     two_factor: bool = False
     device: bool = False
@@ -73,51 +71,87 @@ class ExampleUser:
         return details
 
 
-_MANAGER_RIGHTS = [Right.VIEW_USERS, Right.MANAGE_USERS, Right.GRANT_RIGHTS, Right.VIEW_TEAMS]
-ACCEPTED_USERS: list[tuple[ExampleUser, list[Right]]] = [
-    (
-        ExampleUser("J.P.", "van den", "Berg", first_name="Jan Peter", seen=0, test_years=True, device=True),
-        _MANAGER_RIGHTS,
+_BEHEER, _NOORD, _ZUID, _ACCOUNTANTS = (
+    (name,) for name in ("Beheer", "Loon Noord", "Loon Zuid", "Accountants")
+)  # fmt: skip
+ADMINISTRATOR = ExampleUser("M.", "", "Vermeer", _BEHEER, first_name="Maria", days=366, seen=0, device=True)
+ACCEPTED_USERS = [
+    ExampleUser(
+        "J.P.", "van den", "Berg", _BEHEER, first_name="Jan Peter", days=361, seen=0, test_years=True, device=True
     ),
-    (ExampleUser("S.", "", "Bakker", "Amersfoort", "Sanne", seen=0), [Right.VIEW_USERS, Right.MANAGE_USERS]),
-    (ExampleUser("F.", "el", "Amrani", first_name="Fatima", seen=1), [Right.VIEW_USERS]),
-    (ExampleUser("T.", "de", "Jong", "Amersfoort", seen=1), [Right.VIEW_USERS, Right.VIEW_AUDIT]),
-    (ExampleUser("É.", "", "Dubois", first_name="Émile", seen=2, two_factor=True, device=True), []),
-    (ExampleUser("R.M.", "", "Hendriks", seen=3), []),
-    (ExampleUser("K.", "van", "Dijk", "Hilversum", "Karin", days=820, seen=5), []),
-    (ExampleUser("A.", "", "Yılmaz", "Utrecht", "Aylin", days=95, seen=6), []),
-    (ExampleUser("W.", "", "Mulder", "Hilversum", days=1300, seen=14, two_factor=True), [Right.VIEW_TEAMS]),
-    (ExampleUser("L.", "van der", "Meer", first_name="Lotte", days=60, seen=21), []),
-    (ExampleUser("H.J.", "", "Smits", "Amersfoort", days=2100, seen=190), []),
-    (ExampleUser("B.", "", "Özdemir", days=12), []),
+    ExampleUser("S.", "", "Bakker", _BEHEER, "Amersfoort", "Sanne", days=358, seen=0, device=True),
+    ExampleUser("F.", "el", "Amrani", _ACCOUNTANTS, first_name="Fatima", days=352, seen=1),
+    ExampleUser("T.", "de", "Jong", _ACCOUNTANTS, "Amersfoort", days=347, seen=1),
+    ExampleUser("É.", "", "Dubois", _NOORD, first_name="Émile", days=333, seen=2, two_factor=True, device=True),
+    ExampleUser("R.M.", "", "Hendriks", _NOORD, days=326, seen=3, device=True),
+    ExampleUser("K.", "van", "Dijk", ("Loon Noord", "Loon Zuid"), "Hilversum", "Karin", days=319, seen=5, device=True),
+    ExampleUser("W.", "", "Mulder", _ACCOUNTANTS, "Hilversum", days=291, seen=14, two_factor=True, device=True),
+    ExampleUser("H.J.", "", "Smits", _ZUID, "Amersfoort", days=284, seen=190),
+    ExampleUser("A.", "", "Yılmaz", _NOORD, "Utrecht", "Aylin", days=95, seen=6, device=True),
+    ExampleUser("L.", "van der", "Meer", _ZUID, first_name="Lotte", days=60, seen=21),
+    ExampleUser("B.", "", "Özdemir", _ZUID, days=12, seen=4),
+]
+IMPORTED_USERS = [  # in one file
+    ExampleUser("C.", "", "Aalbers", _ACCOUNTANTS, "Hilversum", "Carlijn", seen=1),
+    ExampleUser("P.", "", "Adriaanse", _ZUID, first_name="Peter", seen=2),
+    ExampleUser("M.", "", "Benali", _NOORD, first_name="Mohamed", seen=0, device=True),
+    ExampleUser("I.", "van den", "Brink", _ZUID, "Amersfoort", "Ilse", seen=8),
+    ExampleUser("D.", "", "Claassen", _ACCOUNTANTS, first_name="Dirk", seen=3),
+    ExampleUser("E.", "", "Dijkstra", _NOORD, "Hilversum", "Els", seen=5, device=True),
+    ExampleUser("N.", "van", "Es", _ZUID, first_name="Noor", seen=11),
+    ExampleUser("G.", "", "Faber", _ACCOUNTANTS, "Amersfoort", "Gijs", seen=2, device=True),
+    ExampleUser("J.", "de", "Graaf", _ZUID, first_name="Joris", seen=1),
+    ExampleUser("S.", "de", "Haan", _NOORD, "Hilversum", "Sofie", seen=6, device=True),
+    ExampleUser("B.", "", "Ibrahim", _ZUID, first_name="Bilal", seen=4),
+    ExampleUser("L.", "", "Jacobs", _ACCOUNTANTS, first_name="Laura", seen=13),
+    ExampleUser("A.C.", "van", "Kampen", _ZUID, "Amersfoort", seen=7),
+    ExampleUser("R.", "", "Lammers", _NOORD, first_name="Ruben", seen=0, device=True),
+    ExampleUser("T.", "", "Meijer", _ACCOUNTANTS, "Hilversum", "Thomas", seen=9),
+    ExampleUser("F.", "", "Nijhuis", _ZUID, first_name="Femke", seen=3, device=True),
+    ExampleUser("O.", "", "Okafor", _ACCOUNTANTS, first_name="Oluchi", seen=2),
+    ExampleUser("K.", "", "Postma", _ZUID, "Hilversum", "Klaas", seen=16),
+    ExampleUser("W.", "", "Ruiter", _NOORD, first_name="Wouter", seen=1, device=True),
+    ExampleUser("H.", "", "Sanders", _ACCOUNTANTS, "Amersfoort", "Hanneke", seen=5),
+    ExampleUser("V.", "", "Timmer", _ZUID, first_name="Vera", seen=10),
+    ExampleUser("Y.", "", "Wolters", _NOORD, "Hilversum", "Yara", seen=4, device=True),
+]
+FORMER_USERS = [  # three who were blocked, one whose end date has passed
+    ExampleUser("V.", "", "Scholten", _BEHEER, days=330, seen=1, device=True),
+    ExampleUser("B.", "", "Hofman", _ZUID, first_name="Bart", days=341, seen=120),
+    ExampleUser("J.", "van", "Loon", _ACCOUNTANTS, "Amersfoort", "Jet", days=339, seen=60),
+    ExampleUser("Q.", "", "Verhoeven", _ACCOUNTANTS, days=290, seen=3),
 ]
 INVITED_USERS: list[tuple[ExampleUser, ExampleStatus]] = [
-    (ExampleUser("P.", "de", "Boer", first_name="Pieter"), ExampleStatus.INVITED),
-    (ExampleUser("I.", "", "Willems", "Amersfoort", "Iris", two_factor=True), ExampleStatus.INVITED),
-    (ExampleUser("N.", "", "Kaya", first_name="Nadia"), ExampleStatus.INVITED),
-    (ExampleUser("G.", "ter", "Horst", "Hilversum"), ExampleStatus.OPENED),
-    (ExampleUser("D.", "", "Visser", first_name="Daan"), ExampleStatus.CODE_SENT),
-    (ExampleUser("M.A.", "", "Peters"), ExampleStatus.LOCKED),
-    (ExampleUser("C.", "van", "Leeuwen", "Amersfoort"), ExampleStatus.EXPIRED),
-    (ExampleUser("Y.", "", "Jansen", first_name="Yvonne"), ExampleStatus.REVOKED),
-    (ExampleUser("O.", "", "Koster"), ExampleStatus.BOUNCED),
-    (ExampleUser("E.", "", "Maas", "Hilversum", "Eva"), ExampleStatus.FAILED),
-    (ExampleUser("U.", "", "Veenstra", first_name="Ulrike"), ExampleStatus.REFUSED),
-    (ExampleUser("V.", "", "Scholten", days=700, seen=40), ExampleStatus.BLOCKED),
-    (ExampleUser("Q.", "", "Verhoeven", days=900, seen=33), ExampleStatus.ENDED),
-]
-# last name, address, username
-WEBSERVICE_USERS = [
-    ("Exact koppeling", "ict@devries.example", "exact koppeling #2"),
-    ("Portaal medewerkers", "ict@devries.example", "portaal.devries"),
+    (ExampleUser("P.", "de", "Boer", _ACCOUNTANTS, first_name="Pieter"), ExampleStatus.INVITED),
+    (ExampleUser("I.", "", "Willems", _ZUID, "Amersfoort", "Iris", two_factor=True), ExampleStatus.INVITED),
+    (ExampleUser("N.", "", "Kaya", _NOORD, first_name="Nadia"), ExampleStatus.INVITED),
+    (ExampleUser("G.", "ter", "Horst", _ZUID, "Hilversum"), ExampleStatus.OPENED),
+    (ExampleUser("D.", "", "Visser", _ACCOUNTANTS, first_name="Daan"), ExampleStatus.CODE_SENT),
+    (ExampleUser("M.A.", "", "Peters", _ZUID), ExampleStatus.LOCKED),
+    (ExampleUser("C.", "van", "Leeuwen", _NOORD, "Amersfoort"), ExampleStatus.EXPIRED),
+    (ExampleUser("Y.", "", "Jansen", _ZUID, first_name="Yvonne"), ExampleStatus.REVOKED),
+    (ExampleUser("O.", "", "Koster", _ACCOUNTANTS), ExampleStatus.BOUNCED),
+    (ExampleUser("E.", "", "Maas", _ZUID, "Hilversum", "Eva"), ExampleStatus.FAILED),
+    (ExampleUser("U.", "", "Veenstra", _ACCOUNTANTS, first_name="Ulrike"), ExampleStatus.REFUSED),
 ]
 AZURE_USERS = [
-    ExampleUser("N.", "", "Groen", first_name="Niels", seen=0),
-    ExampleUser("R.", "van", "Rijn", "Amersfoort", "Roos", seen=4),
-    ExampleUser("Z.", "", "Bouzid", "Hilversum", "Zakaria"),
+    ExampleUser("N.", "", "Groen", _ACCOUNTANTS, first_name="Niels", days=311, seen=0),
+    ExampleUser("R.", "van", "Rijn", _ACCOUNTANTS, "Amersfoort", "Roos", days=311, seen=4),
+    ExampleUser("J.", "", "Evers", _ZUID, "Hilversum", "Jasper", days=245, seen=1),
+    ExampleUser("M.", "", "Fokkema", _ACCOUNTANTS, first_name="Marit", days=210, seen=2),
+    ExampleUser("S.", "", "Tahiri", _ZUID, "Amersfoort", "Samira", days=142, seen=1),
+    ExampleUser("L.", "", "Zwart", _ACCOUNTANTS, first_name="Lucas", days=77, seen=6),
+    ExampleUser("Z.", "", "Bouzid", (), "Hilversum", "Zakaria", days=9, seen=5),
+]
+# last name, address, username, teams
+WEBSERVICE_USERS = [
+    ("Exact koppeling", "ict@devries.example", "exact koppeling #2", ("Loon Noord", "Loon Zuid")),
+    ("Portaal medewerkers", "ict@devries.example", "portaal.devries", ("Accountants",)),
+    ("Webservice", "webservice@devries.example", "webservice-de-vries", ("Koppelingen",)),
 ]
 OTHER_OFFICE_USERS = [
-    ExampleUser("C.", "", "Smit", "Zwolle", first_name="Carla", seen=2),
-    ExampleUser("A.", "", "Prins", "Zwolle", seen=8),
-    ExampleUser("T.", "", "Dekker", "Kampen", seen=11),
+    ExampleUser("C.", "", "Smit", place="Zwolle", first_name="Carla", days=400, seen=2),
+    ExampleUser("A.", "", "Prins", place="Zwolle", days=380, seen=8, device=True),
+    ExampleUser("T.", "", "Dekker", place="Kampen", days=360, seen=11),
 ]
+SUPPORT_USERNAME = "support"

@@ -10,7 +10,8 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from audit.models import Event, UserEncryptionKey, build_erased_name
+from audit.actors import EventOrigin
+from audit.models import Event, UserEncryptionKey, Verb, build_erased_name
 from history.event_search import EventSearch
 from history.presenters import labels, sentences
 from permissions.catalog import rights_from_codes, sort_rights
@@ -84,5 +85,5 @@ def _build_table_row(row: EventRow) -> list[str]:
     event = row.event
     changes = "; ".join(f"{change.label}: {change.old} → {change.new}" for change in row.changes)
     moment = date_format(timezone.localtime(event.at), "Y-m-d H:i:s")
-    who = [event.actor_name, event.on_behalf_of_name, event.address or "", event.get_origin_display()]
-    return [moment, *who, event.get_verb_display(), event.target_name, changes, row.reason]
+    who = [event.actor_name, event.on_behalf_of_name, event.address or "", str(EventOrigin(event.origin).label)]
+    return [moment, *who, str(Verb(event.verb).label), event.target_name, changes, row.reason]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
@@ -11,7 +12,7 @@ from django.utils.translation import pgettext_lazy
 
 from accounts.models import ExternalTenant, LoginMethod, Provider, User
 from audit.actors import EventOrigin
-from audit.models import Verb
+from audit.models import Event, Verb
 from authentication.mfa.status import TwoFactorStatus
 from notifications.catalog import NotificationType
 from permissions.catalog import Right
@@ -26,10 +27,13 @@ _FIELD_LABELS: Mapping[str, "StrOrPromise"] = {
     "members": _("Members"),
     "employers": _("Employers"),
     "rights": _("Rights"),
+    "given_by_team": _("Already given by a team"),
+    "undone": _("Undone event"),
     "name": _("Name"),
     "number": _("Number"),
     "products": _("Products"),
     "history": _("History"),
+    "audit_package": _("Audit package"),
     "hygiene_mail": _("Monthly e-mail about dormant accounts: days without a login, maximum password age"),
     "support_may_look": _("Loket support may impersonate users (read-only)"),
     "logo": _("Logo"),
@@ -102,12 +106,14 @@ _VALUE_LABELS: Mapping[Any, "StrOrPromise"] = {
     True: _("yes"),
     False: _("no"),
 }
+_RIGHT_LABELS = {right.value: right.label for right in Right}
 # Fields that hold codes; all others hold user input.
 _CHOICE_LABELS: Mapping[str, Mapping[Any, Any]] = {
     "login_method": dict(LoginMethod.choices),
     "confirmation_method": dict(ExternalTenant.ConfirmationMethod.choices),
     "products": dict(Product.choices),
-    "rights": {right.value: right.label for right in Right},
+    "rights": _RIGHT_LABELS,
+    "given_by_team": _RIGHT_LABELS,
     "type": {type_.value: type_.label for type_ in NotificationType},
     "status": dict(AccountStatus.choices),
     "two_factor": dict(TwoFactorStatus.choices),
@@ -118,6 +124,7 @@ _CHOICE_LABELS: Mapping[str, Mapping[Any, Any]] = {
     "authorization_matrix": {"provider": _("The office itself")},
     "only": {"1": _("yes")},
 }
+_RIGHT_CODES = frozenset(right.value for right in Right)
 _DATE_FIELDS = frozenset({"access_until", "two_factor_from", "two_factor_days_since", "event_date", "since", "until"})
 _DATETIME_FIELDS = frozenset({"accepted_at", "before", "previous_password_until", "send_at"})
 # Codes of why a sign-in succeeded or failed; every other reason is free text.
@@ -138,6 +145,25 @@ _REASON_LABELS: Mapping[str, "StrOrPromise"] = {
 }
 
 
+# How a change came about, beside who made it; what is done on a page needs no words.
+_ORIGIN_LABELS: Mapping[str, "StrOrPromise"] = {
+    EventOrigin.API: _("via web service"),
+    EventOrigin.COMMAND: _("via command line"),
+    EventOrigin.SUPPORT: _("via support"),
+    EventOrigin.SCHEDULED: _("automatic"),
+}
+
+
+def get_actor_name(event: Event) -> str:
+    """Return who acted; commands and periodic jobs that no user ran are called by the product's name, not their own."""
+    is_program = event.actor_id is None and event.origin in (EventOrigin.COMMAND, EventOrigin.SCHEDULED)
+    return "Loket" if is_program else event.actor_name
+
+
+def format_origin(origin: str) -> str:
+    return str(_ORIGIN_LABELS.get(origin, ""))
+
+
 def get_field_label(field: str) -> str:
     """Return the label of a field, or the field itself when it is a name given by a user."""
     type_, dot, part = field.partition(".")
@@ -145,10 +171,14 @@ def get_field_label(field: str) -> str:
         return f"{NotificationType(type_).label}, {_PREFERENCE_LABELS[part]}"
     if field in _FIELD_LABELS:
         return str(_FIELD_LABELS[field])
-    if field in set(Right):
+    if field in _RIGHT_CODES:
         return str(Right(field).label)
-    columns = {column.name: column for model in (Provider, User) for column in model._meta.concrete_fields}
-    return str(columns[field].verbose_name) if field in columns else field
+    return str(_get_column_labels().get(field, field))
+
+
+@cache
+def _get_column_labels() -> Mapping[str, "StrOrPromise"]:
+    return {column.name: column.verbose_name for model in (Provider, User) for column in model._meta.concrete_fields}
 
 
 def format_value(field: str, value: Any) -> str:

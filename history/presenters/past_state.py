@@ -43,7 +43,10 @@ def present_office(office: PastOffice, cursor: str) -> ListPage[PastUserRow]:
     return part.replace_rows(_build_user_rows(office, part.rows))
 
 
-def _build_user_rows(office: PastOffice, users: list[PastUser]) -> list[PastUserRow]:
+def _build_user_rows(
+    office: PastOffice, users: list[PastUser], employer: PastEmployer | None = None
+) -> list[PastUserRow]:
+    """Return the rows of `users` with their rights at `employer`, or else at the office."""
     access = compute_past_access(office, [user.id for user in users])
     return [
         PastUserRow(
@@ -51,7 +54,9 @@ def _build_user_rows(office: PastOffice, users: list[PastUser]) -> list[PastUser
             user=user,
             kind=str(LoginMethod(user.login_method).label),
             inactive_reason=access[user.id].inactive_reason,
-            rights=sort_rights(access[user.id].office),
+            rights=sort_rights(
+                access[user.id].at_employers.get(employer.id, frozenset()) if employer else access[user.id].office
+            ),
             employers=len(access[user.id].at_employers),
         )
         for user in users
@@ -101,3 +106,15 @@ def present_team(office: PastOffice, team: PastTeam, members: str, employers: st
         "members_count": len(users),
         "places_count": len(places),
     }
+
+
+def present_employer(office: PastOffice, employer: PastEmployer, cursor: str) -> dict[str, Any]:
+    """Return the teams of an employer, and a page of their members with their rights there."""
+    teams = sorted(
+        (team for team in office.teams.values() if employer.id in team.employers), key=lambda team: team.sort_key
+    )
+    members = set[UUID]().union(*(team.members for team in teams)) & office.users.keys()
+    users = sorted((office.users[user_id] for user_id in members), key=lambda user: user.sort_key)
+    part = paginate_list(users, cursor=cursor)
+    rows = _build_user_rows(office, part.rows, employer)
+    return {"part": part.replace_rows(rows), "teams": teams, "members_count": len(users)}

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from accounts.models import LoginMethod
 from audit.changes import Changes
 from audit.models import Event, Verb, build_erased_name
+from history.presenters import labels
 from permissions.catalog import rights_from_codes, sort_rights
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ _SENTENCES: Mapping[str, "StrOrPromise"] = {
     Verb.USER_UNBLOCKED: gettext_lazy("%(who)s unblocked %(target)s."),
     Verb.LOGIN_METHOD_CHANGED: gettext_lazy("%(who)s changed the login method of %(target)s to “%(method)s”."),
     Verb.USERNAME_SENT: gettext_lazy("%(who)s sent the username to %(target)s."),
+    Verb.TWO_FACTOR_REMINDED: gettext_lazy("%(who)s reminded %(target)s of two-factor."),
     Verb.EMAIL_CHANGE_REQUESTED: gettext_lazy("%(who)s requested a change of the e-mail address of %(target)s."),
     Verb.EMAIL_CHANGED: gettext_lazy("%(who)s changed the e-mail address of %(target)s."),
     Verb.INVITATION_SENT: gettext_lazy("%(who)s sent %(target)s an invitation."),
@@ -59,6 +61,7 @@ _SENTENCES: Mapping[str, "StrOrPromise"] = {
     Verb.SET_DELETED: gettext_lazy("%(who)s deleted the authorization set %(target)s."),
     Verb.SET_APPLIED: gettext_lazy("%(who)s applied the authorization set %(first)s to %(target)s."),
     Verb.NOTIFICATIONS_CHANGED: gettext_lazy("%(who)s changed the notifications of %(target)s."),
+    Verb.CHANGE_UNDONE: gettext_lazy("%(who)s undid an earlier change of %(target)s."),
     Verb.NOTIFICATION_SET_CREATED: gettext_lazy("%(who)s created the notification set %(target)s."),
     Verb.NOTIFICATION_SET_CHANGED: gettext_lazy("%(who)s changed the notification set %(target)s."),
     Verb.NOTIFICATION_SET_DELETED: gettext_lazy("%(who)s deleted the notification set %(target)s."),
@@ -117,7 +120,7 @@ _OWN_SENTENCES: Mapping[str, "StrOrPromise"] = {
 def describe_event(event: Event, names: Mapping[str, str], label: Mapping[str, str]) -> str:
     """Return the event as text; `names` maps ids to names of users, `label` fields to their labels."""
     by_change = _SENTENCE_BUILDERS.get(Verb(event.verb))
-    words = {"who": event.actor_name, "target": event.target_name}
+    words = {"who": labels.get_actor_name(event), "target": event.target_name}
     if event.is_readable and by_change is not None and (sentences := by_change(event, words, names)):
         return " ".join(sentences)
     changes = event.changes
@@ -129,6 +132,11 @@ def describe_event(event: Event, names: Mapping[str, str], label: Mapping[str, s
     own = _OWN_SENTENCES.get(event.verb) if event.actor_id and event.actor_id == event.target_id else None
     scheduled = _("%(who)s invited %(target)s, with the e-mail scheduled for %(time)s.") if words["time"] else None
     return str(own or scheduled or _SENTENCES.get(event.verb) or _("%(who)s changed %(target)s.")) % words
+
+
+def says_every_change(event: Event) -> bool:
+    """Return whether the sentence of `event` names each change with its old and new value."""
+    return event.verb in _SENTENCE_BUILDERS
 
 
 def _get_applied_set_name(changes: Changes) -> str:

@@ -1,12 +1,12 @@
 """What reading a file guessed, skipped or could not place, as sentences of the plan."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext_lazy
+from django.utils.translation import ngettext
 
 from imports.files.cells import FileRow, is_blank
 from imports.files.wording import format_row_numbers
@@ -26,6 +26,7 @@ class RowNote(Enum):
     NO_ACCESS = auto()
     NO_INVITATION = auto()
     SAME_EMAIL = auto()
+    GIVEN_BY_TEAM = auto()
 
 
 @dataclass
@@ -79,59 +80,66 @@ def build_headless_fault() -> str:
     )
 
 
-_ROW_TEXTS = {
-    RowNote.HEADLESS_CELL: ngettext_lazy(
-        "%(count)d cell without a heading: row %(rows)s.", "%(count)d cells without a heading: rows %(rows)s.", "count"
+_ROW_TEXTS: Mapping[RowNote, Callable[[int], str]] = {  # a plural of `ngettext_lazy` takes 34 kB
+    RowNote.HEADLESS_CELL: lambda n: ngettext(
+        "%(count)d cell without a heading: row %(rows)s.", "%(count)d cells without a heading: rows %(rows)s.", n
     ),
-    RowNote.BLANK: ngettext_lazy(
+    RowNote.BLANK: lambda n: ngettext(
         "%(count)d row without visible content is skipped: row %(rows)s.",
         "%(count)d rows without visible content are skipped: rows %(rows)s.",
-        "count",
+        n,
     ),
-    RowNote.DEFAULTS_ONLY: ngettext_lazy(
+    RowNote.DEFAULTS_ONLY: lambda n: ngettext(
         "%(count)d row with only default values is skipped: row %(rows)s.",
         "%(count)d rows with only default values are skipped: rows %(rows)s.",
-        "count",
+        n,
     ),
-    RowNote.HIDDEN: ngettext_lazy(
+    RowNote.HIDDEN: lambda n: ngettext(
         "%(count)d hidden or filtered row is read as well: row %(rows)s.",
         "%(count)d hidden or filtered rows are read as well: rows %(rows)s.",
-        "count",
+        n,
     ),
-    RowNote.UNKNOWN_MOBILE_NUMBER: ngettext_lazy(
+    RowNote.UNKNOWN_MOBILE_NUMBER: lambda n: ngettext(
         "We do not know %(count)d number as a mobile number. Check row %(rows)s.",
         "We do not know %(count)d numbers as mobile numbers. Check rows %(rows)s.",
-        "count",
+        n,
     ),
-    RowNote.EXAMPLE: ngettext_lazy(
+    RowNote.EXAMPLE: lambda n: ngettext(
         "%(count)d example row of the template is skipped: row %(rows)s.",
         "%(count)d example rows of the template are skipped: rows %(rows)s.",
-        "count",
+        n,
     ),
-    RowNote.NO_ACCESS: ngettext_lazy(
+    RowNote.NO_ACCESS: lambda n: ngettext(
         "%(count)d user is blocked or past the last day of access, and stays so: row %(rows)s. To give access again,"
         " select the user in the list and choose “Unblock” or “Set end date”.",
         "%(count)d users are blocked or past the last day of access, and stay so: rows %(rows)s. To give access again,"
         " select the users in the list and choose “Unblock” or “Set end date”.",
-        "count",
+        n,
     ),
-    RowNote.NO_INVITATION: ngettext_lazy(
+    RowNote.NO_INVITATION: lambda n: ngettext(
         "%(count)d invited user has no open invitation, and is not invited again: row %(rows)s. To do so, select the"
         " user in the list and choose “Resend invitation”.",
         "%(count)d invited users have no open invitation, and are not invited again: rows %(rows)s. To do so, select"
         " the users in the list and choose “Resend invitation”.",
-        "count",
+        n,
     ),
-    RowNote.SAME_EMAIL: ngettext_lazy(
+    RowNote.GIVEN_BY_TEAM: lambda n: ngettext(
+        "%(count)d user gets rights of the authorization set from a team already, so these do not become individual"
+        " rights: row %(rows)s.",
+        "%(count)d users get rights of the authorization set from a team already, so these do not become individual"
+        " rights: rows %(rows)s.",
+        n,
+    ),
+    RowNote.SAME_EMAIL: lambda n: ngettext(
         "%(count)d new user has the e-mail address of another user: row %(rows)s. Check that the same colleague is"
         " not added twice.",
         "%(count)d new users have the e-mail address of another user: rows %(rows)s. Check that the same colleague is"
         " not added twice.",
-        "count",
+        n,
     ),
 }
 
 
 def _render_rows(note: RowNote, rows: list[int]) -> str:
-    text = str(_ROW_TEXTS[note] % {"count": len(rows), "rows": format_row_numbers(rows)})
+    text = _ROW_TEXTS[note](len(rows)) % {"count": len(rows), "rows": format_row_numbers(rows)}
     return text.replace("….", "…")  # more rows than are listed

@@ -6,7 +6,7 @@ The sample names stand for the letters outside ASCII, and their neighbors, that 
 import re
 from collections import Counter
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from math import log
 
 _SAMPLE_NAMES = """
@@ -43,11 +43,12 @@ def _iterate_grams(word: str, length: int) -> Iterator[str]:
     return (gram for gram in grams if not gram.isascii())
 
 
-_WORDS = [word for word in _SAMPLE_NAMES.split() if not word.isascii()]
-_LETTER_SCORES = {
-    char: log(n + 1) for char, n in Counter(gram for w in _WORDS for gram in _iterate_grams(w, 1)).items()
-}
-_PAIRS, _TRIPLES = ({gram for word in _WORDS for gram in _iterate_grams(word, length)} for length in (2, 3))
+@cache
+def _get_samples() -> tuple[dict[str, float], set[str], set[str]]:
+    """Return the scores of letters, and the pairs and triples that occur."""
+    words = [word for word in _SAMPLE_NAMES.split() if not word.isascii()]
+    letters, pairs, triples = (Counter(g for word in words for g in _iterate_grams(word, size)) for size in (1, 2, 3))
+    return {char: log(n + 1) for char, n in letters.items()}, set(pairs), set(triples)
 
 
 @lru_cache(maxsize=16384)
@@ -61,15 +62,16 @@ def score_word(word: str) -> float:
 
 
 def _score_letters(word: str) -> float:
+    letter_scores, pairs, triples = _get_samples()
     padded, score = f"^{word}$", -4.0 * sum(map(len, _FOREIGN_RUN.findall(word)))
     for at, char in enumerate(padded):
         if char.isascii():
             continue
         before, after = padded[at - 1], padded[at + 1]
-        score += _LETTER_SCORES.get(char, -2 if char in _LATIN_LETTERS else -8 if char.isprintable() else -18)
-        score += 1.5 * ((before + char in _PAIRS) + (char + after in _PAIRS))
-        score += before + char + after in _TRIPLES
-        score += 0.7 * ((padded[max(at - 2, 0) : at + 1] in _TRIPLES) + (padded[at : at + 3] in _TRIPLES))
+        score += letter_scores.get(char, -2 if char in _LATIN_LETTERS else -8 if char.isprintable() else -18)
+        score += 1.5 * ((before + char in pairs) + (char + after in pairs))
+        score += before + char + after in triples
+        score += 0.7 * ((padded[max(at - 2, 0) : at + 1] in triples) + (padded[at : at + 3] in triples))
         score -= 6 * (char.isupper() and before.islower()) + (char.islower() and before == "^")
         score -= 4 * (char.islower() and after.isupper())
         score -= 4 * (not char.isalpha() and before.isalpha() and after.islower())

@@ -9,7 +9,9 @@ from core.keys import compute_name_key
 from imports.files.user_rows import UserRow
 from imports.files.wording import suggest_name
 from notifications.models import NotificationSet
+from permissions.catalog import rights_from_codes
 from permissions.models import AuthorizationSet, Employer, Team
+from permissions.team_reach import TeamReach
 
 
 class OfficeLookup:
@@ -22,6 +24,14 @@ class OfficeLookup:
     def teams(self) -> dict[str, Team]:
         teams = Team.objects.filter(provider=self.provider).prefetch_related("rights", "employers__employer")
         return {compute_name_key(team.name): team for team in teams}
+
+    @cached_property
+    def team_reach(self) -> TeamReach:
+        teams = self.teams.values()
+        return TeamReach(
+            {team.pk: rights_from_codes(row.right for row in team.rights.all()) for team in teams},
+            {team.pk: {row.employer_id for row in team.employers.all()} for team in teams},
+        )
 
     @cached_property
     def employers(self) -> dict[int, Employer]:

@@ -1,5 +1,6 @@
 """Compare one row of a user import with the stored user, giving the item of the plan."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.utils import timezone
@@ -8,15 +9,17 @@ from django.utils.translation import gettext as _
 from accounts import passwords, validators
 from accounts.models import ExternalTenant, LoginMethod, Provider, User
 from audit.changes import Changes
-from core.keys import compute_email_key, compute_username_key, is_same_value
+from core.keys import compute_email_key, compute_name_key, compute_username_key, is_same_value
+from imports.files.file_notes import RowNote
 from imports.files.user_rows import IDENTITY_COLUMNS, UserRow, UserWithAccess
+from imports.plans.office_lookup import OfficeLookup
 from imports.plans.plan import Plan, PlanItem
 from imports.plans.row_notes import note_missing_access
 from invitations.phone_numbers import compute_phone_key
 from notifications import preferences
 from notifications.preference_text import serialize_overrides
 from notifications.preferences import OverridesByType, PreferenceOverride
-from permissions.catalog import rights_from_codes
+from permissions.catalog import Right, rights_from_codes
 
 DETAIL_FIELDS = (
     "initials", "prefix", "last_name", "first_name", "phone_number", "place_of_employment",
@@ -33,7 +36,7 @@ def convert_to_plan_value(value: Any) -> Any:
     return value if isinstance(value, str | bool | list) or value is None else str(value)
 
 
-def plan_new_user(row: UserRow, plan: Plan, provider: Provider) -> PlanItem:
+def plan_new_user(row: UserRow, plan: Plan, office: OfficeLookup) -> PlanItem:
     """Return the item that creates a user; missing values and values that do not fit the login method are refused."""
     kind = row.values.get("login_method")
     # Of a row whose user is not certain, only columns that the file has are known to be missing.
@@ -53,7 +56,7 @@ def plan_new_user(row: UserRow, plan: Plan, provider: Provider) -> PlanItem:
                 row.add_problem(column, _("Users choose this when they accept the invitation. Leave it empty."))
         _check_invitation(row, plan, _("New users with this login method are invited. Allow invitations to be sent."))
     elif kind is not None:
-        _check_credentials(row, kind, provider)
+        _check_credentials(row, kind, office.provider)
     if row.values.get("blocked"):
         row.add_problem("blocked", _("A new user cannot be blocked. Remove this row."))
     row.validate("access_until", validators.validate_access_until)
@@ -61,8 +64,10 @@ def plan_new_user(row: UserRow, plan: Plan, provider: Provider) -> PlanItem:
     values = {name: row.values[name] for name in columns if row.has_value(name)}
     if row.has_value("authorization_set"):
         values["authorization_set"] = row.values["authorization_set"].name
-        own = [*values.get("individual_rights", []), *row.values["authorization_set"].rights]
-        values["individual_rights"] = sorted(set(own))
+        own = rights_from_codes(values.get("individual_rights", []))
+        values["individual_rights"] = sorted(
+            own | _find_missing_rights(row, values.get("teams", []), own, plan, office)
+        )
     elif "individual_rights" in values:
         values["individual_rights"] = sorted(set(values["individual_rights"]))
     changes = {name: [None, convert_to_plan_value(value)] for name, value in values.items() if value is not False}
@@ -106,8 +111,11 @@ def _check_credentials(row: UserRow, kind: LoginMethod, provider: Provider) -> N
         row.validate("password", passwords.validate_password, about=passwords.build_password_context(user))
 
 
-def plan_existing_user(row: UserRow, user: UserWithAccess, plan: Plan) -> PlanItem:
-    """Return the item that updates an existing user. Omitted columns are left unchanged."""
+def plan_existing_user(row: UserRow, user: UserWithAccess, plan: Plan, office: OfficeLookup | None = None) -> PlanItem:
+    """Return the item that updates an existing user. Omitted columns are left unchanged.
+
+    `office` is needed for rows with an authorization set.
+    """
     changes: Changes = {}
     mails: list[str] = []
     for name in DETAIL_FIELDS:
@@ -122,7 +130,7 @@ def plan_existing_user(row: UserRow, user: UserWithAccess, plan: Plan) -> PlanIt
     if "blocked" in row.values and row.values["blocked"] != (user.blocked_at is not None):
         changes["blocked"] = [user.blocked_at is not None, row.values["blocked"]]
         mails.append("blocked" if row.values["blocked"] else "unblocked")
-    _change_rights(row, user, changes)
+    _change_rights(row, user, changes, plan, office)
     changes |= _diff_notifications(row, preferences.load_overrides(user.setting_rows))
     note_missing_access(row, user, changes, plan)
     if row.has_value("password"):
@@ -196,19 +204,33 @@ def _change_email(row: UserRow, user: UserWithAccess, changes: Changes, mails: l
     changes["email"] = [user.email, row.values["email"]]
 
 
-def _change_rights(row: UserRow, user: UserWithAccess, changes: Changes) -> None:
+def _change_rights(
+    row: UserRow, user: UserWithAccess, changes: Changes, plan: Plan, office: OfficeLookup | None
+) -> None:
     teams = sorted(member.team.name for member in user.membership_rows)
     if "teams" in row.values and row.values["teams"] != teams:
         changes["teams"] = [teams, row.values["teams"]]
     own = rights_from_codes(row.right for row in user.right_rows)
     new = frozenset(row.values["individual_rights"]) if "individual_rights" in row.values else own
-    if row.has_value("authorization_set"):
-        bundle = row.values["authorization_set"]
-        if not bundle.rights <= own:
-            changes["authorization_set"] = [None, bundle.name]
-        new |= bundle.rights
+    if row.has_value("authorization_set") and office is not None:
+        missing = _find_missing_rights(row, row.values.get("teams", teams), new, plan, office)
+        if not missing <= own:
+            changes["authorization_set"] = [None, row.values["authorization_set"].name]
+        new |= missing
     if new != own:
         changes["individual_rights"] = [sorted(own), sorted(new)]
+
+
+def _find_missing_rights(
+    row: UserRow, teams: Iterable[str], own: frozenset[Right], plan: Plan, office: OfficeLookup
+) -> frozenset[Right]:
+    """Return the rights of the set that are to become individual rights, and note that `teams` give others."""
+    rights: frozenset[Right] = row.values["authorization_set"].rights
+    ids = frozenset(office.teams[compute_name_key(name)].pk for name in teams)
+    given = office.team_reach.find_covered_rights(ids, own | rights) & rights - own
+    if given:
+        plan.notes.add_row(RowNote.GIVEN_BY_TEAM, row.row)
+    return rights - given
 
 
 def _diff_notifications(row: UserRow, own: OverridesByType) -> Changes:

@@ -90,9 +90,9 @@ class UserPlanner:
         for row in rows:
             user, is_misidentified = users.get(row.row), len(row.problems) > counts[row.row]
             if user is not None:
-                changes.append(self.build_change(row, plan_existing_user(row, user, self._plan), user))
+                changes.append(self.build_change(row, plan_existing_user(row, user, self._plan, self.office), user))
             elif not is_misidentified and not row.has_problem("id"):
-                changes.append(self.build_change(row, plan_new_user(row, self._plan, self.office.provider), None))
+                changes.append(self.build_change(row, plan_new_user(row, self._plan, self.office), None))
         note_shared_addresses([each.row for each in changes if each.item["is_new"]], self._plan)
         self.add_changes([change for change in changes if change.item["changes"]], rows)
 

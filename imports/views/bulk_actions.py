@@ -10,6 +10,7 @@ from django.forms import Form
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -25,7 +26,7 @@ from imports.views import jobs
 from permissions.access import OfficeRequest
 from permissions.checks import Right
 from permissions.shortcuts import mark_as_throttled
-from users.filters import filter_users
+from users.filters import MAX_SELECTED, filter_users
 from users.forms.users import UserFilterForm
 
 _FETCH_SIZE = 200  # fetched at a time
@@ -35,9 +36,9 @@ def _get_selected_users(request: OfficeRequest) -> QuerySet[User]:
     """Return the selected users: those ticked, or with `all` every user that matches the filters."""
     users: QuerySet[User] = User.objects.visible_to(request.user)
     if "all" in request.GET:
-        filters = UserFilterForm(request.GET).values()
+        filters = UserFilterForm(request.GET, user=request.user).values()
         del filters["sort"]
-        users = filter_users(users, **filters)
+        users = filter_users(users, **filters)  # type: ignore[arg-type]
     else:
         ids = [id_ for text in request.GET.getlist("users") if (id_ := parse_uuid(text)) is not None]
         users = users.filter(pk__in=ids)
@@ -49,19 +50,33 @@ def _redirect_without_selection(request: OfficeRequest) -> HttpResponse:
     return redirect("users:user_list")
 
 
+def _redirect_with_too_many(request: OfficeRequest) -> HttpResponse:
+    text = _("Select at most %(count)s users at once. Use a search or filters.")
+    messages.warning(request, text % {"count": number_format(MAX_SELECTED, force_grouping=True)})
+    return redirect(reverse("users:user_list") + _build_filter_query(request))
+
+
+def _build_filter_query(request: OfficeRequest) -> str:
+    return build_query_string(**UserFilterForm(request.GET, user=request.user).values())
+
+
 @page(Right.MANAGE_USERS, reauthentication=ReauthenticationLevel.HALF_HOUR)
 def choose_bulk_action(request: OfficeRequest) -> HttpResponse:
     """Choose the bulk action for the selected users, and plan it; nothing is changed yet."""
     users = _get_selected_users(request)
-    if not users.exists():
+    total = users[: MAX_SELECTED + 1].count()
+    if not total:
         return _redirect_without_selection(request)
-    form = BulkActionForm(request.POST or None, user=request.user, rights=request.rights)
+    if total > MAX_SELECTED:
+        return _redirect_with_too_many(request)
+    initial = {"act": request.GET.get("act", "")}
+    form = BulkActionForm(request.POST or None, user=request.user, rights=request.rights, initial=initial)
 
     def render_form() -> HttpResponse:
         context = {
             "form": form,
-            "total": users.count(),
-            "filters": build_query_string(**UserFilterForm(request.GET).values()) if "all" in request.GET else "",
+            "total": total,
+            "filters": _build_filter_query(request) if "all" in request.GET else "",
             "users": list(users[: PAGE_SIZE + 1])[:PAGE_SIZE],
             "recent_jobs": jobs.list_recent_jobs(request, about_teams=False),
         }
@@ -83,6 +98,8 @@ def enter_mobile_numbers(request: OfficeRequest) -> HttpResponse:
     total, invitable = users.count(), list(islice(pending, PAGE_SIZE))
     if not total:
         return _redirect_without_selection(request)
+    if total > MAX_SELECTED:
+        return _redirect_with_too_many(request)
     form = MobileNumbersForm(request.POST or None, users=invitable)
     context: dict[str, Any] = {
         "form": form,

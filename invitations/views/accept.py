@@ -118,13 +118,15 @@ def _charge_network(request: HttpRequest, limit: RateLimit) -> None:
 
 def _build_context(request: HttpRequest, session: InvitationSession) -> dict[str, object]:
     invitation = session.invitation
-    wait = invitation.get_code_wait()
+    sent, left, wait = invitation.get_code_quota()
     last = acceptance.get_last_code(invitation, browser=session.browser)
     return {
         "invitation": invitation,
         **build_office_context(invitation.user),
         "ending": acceptance.get_phone_ending(invitation, token=session.token),
         "last": last,
+        "codes_sent": sent,
+        "codes_left": left,
         "paused": wait is not None,
         "paused_until": timezone.now() + wait if wait is not None and wait != timedelta.max else None,
         "two_factor": must_enroll(invitation.user),

@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 
 import notifications.actions
 from core.access import POST, SAFE, Access, page
-from core.paging import build_pager_context
+from core.paging import MAX_COUNT, build_counted_pager_context, build_page_range, count_bounded, format_count
 from notifications import inbox as questions
 from notifications.forms import MarkAllReadForm
 from notifications.models import Notification
@@ -34,15 +34,17 @@ def get_home_context(request: OfficeRequest) -> dict[str, Any]:
 def notification_list(request: OfficeRequest) -> HttpResponse:
     only = "1" if request.GET.get("unread") == "1" else ""
     page = questions.get_inbox_page(request.user, cursor=request.GET.get("page", ""), unread=bool(only))
-    unread = questions.count_unread(request.user)
+    total = count_bounded(Notification.objects.visible_to(request.user))
+    unread = questions.count_unread(request.user, limit=MAX_COUNT + 1) if total else 0
+    span = build_page_range(page, total=unread if only else total, at=request.GET.get("at", ""))
     last = questions.get_last_unread(request.user) if unread else None
     context = {
         "notifications": questions.add_first_readers(page.rows),
-        "unread": unread,
-        "many": questions.MAX_UNREAD_COUNT,
+        "total": format_count(total) if total else "",
+        "unread": format_count(unread) if unread else "",
         "only": only,
         "until": last.pk if last else None,
-    } | build_pager_context(page, unread=only)
+    } | build_counted_pager_context(page, span, {"unread": only})
     return render(request, "notifications/inbox.html", context)
 
 
@@ -57,6 +59,7 @@ def _redirect_back(request: OfficeRequest) -> HttpResponse:
 def mark_read(request: OfficeRequest, pk: UUID) -> HttpResponse:
     notice = get_object_or_404(Notification.objects.visible_to(request.user), pk=pk)
     notifications.actions.mark_notification_read(notice, by=request.actor)
+    questions.forget_unread_count(request.user)
     return _redirect_back(request)
 
 
@@ -67,6 +70,7 @@ def mark_all_read(request: OfficeRequest) -> HttpResponse:
         raise Http404
     until = form.cleaned_data["until"]
     count = notifications.actions.mark_all_notifications_read(request.user, until=until, by=request.actor)
+    questions.forget_unread_count(request.user)
     text = ngettext(
         "%(count)s notification has been marked as read.", "%(count)s notifications have been marked as read.", count
     )

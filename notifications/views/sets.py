@@ -1,7 +1,7 @@
 """Pages of notification sets."""
 
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext_lazy, pgettext_lazy
+from django.utils.translation import ngettext, pgettext_lazy
 
 from notifications import preferences, sets
 from notifications.forms import NotificationSetForm
@@ -25,10 +25,10 @@ SET_PAGES = SetPages(
     ),
     change_hint=_("Changing the set does not change any user's notifications until you apply it again."),
     delete_hint=_("The set is deleted; no user's notifications change."),
-    use_hint=ngettext_lazy(
+    use_hint=lambda uses: ngettext(
         "It was applied to %(count)s user; deviations from it can no longer be seen.",
         "It was applied to %(count)s users; deviations from it can no longer be seen.",
-        "count",
+        uses,
     ),
     prefetch=("settings",),
 )

@@ -3,29 +3,13 @@
 from typing import Any, cast
 
 from django import forms
-from django.forms.utils import flatatt
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from core.pickers import PickerSelect
 from permissions.catalog import EMPLOYER_LEVEL_RIGHTS, Right
 from permissions.forms import OfficeChoiceForm
 from permissions.models import Employer
-
-
-class LongSelect(forms.Select):
-    """A select of thousands of options, without groups. By template, they would take most of the time of the page."""
-
-    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
-        chosen = self.format_value(value)
-        options = format_html_join(
-            "\n",
-            '<option value="{}"{}>{}</option>',
-            ((key, mark_safe(" selected") if str(key) in chosen else "", label) for key, label in self.choices),
-        )
-        attributes = flatatt(self.build_attrs(self.attrs, attrs))
-        return format_html('<select name="{}"{}>{}</select>', name, attributes, options)
 
 
 class EmployerChoiceForm(OfficeChoiceForm):
@@ -36,7 +20,7 @@ class EmployerChoiceForm(OfficeChoiceForm):
         queryset=Employer.objects.order_by("sort_name", "pk"),
         required=False,
         empty_label=_("The office itself"),
-        widget=LongSelect,
+        widget=PickerSelect,
     )
 
 
@@ -48,7 +32,7 @@ def _list_right_choices() -> list[tuple[Any, Any]]:
 
 
 class RightChoiceForm(EmployerChoiceForm):
-    right = forms.ChoiceField(label=_("Right"), choices=_list_right_choices)
+    right = forms.ChoiceField(label=_("Right"), choices=_list_right_choices, widget=PickerSelect)
     field_order = ["right", "employer"]
 
     def clean_right(self) -> Right:
@@ -67,7 +51,10 @@ class RightChoiceForm(EmployerChoiceForm):
 
 class ColleagueChoiceForm(forms.Form):
     colleague = forms.ModelChoiceField(
-        label=_("Colleague"), queryset=User.objects.none(), empty_label=_("Choose a colleague")
+        label=_("Colleague"),
+        queryset=User.objects.none(),
+        empty_label=_("Choose a colleague"),
+        widget=PickerSelect,
     )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:

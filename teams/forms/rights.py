@@ -1,37 +1,25 @@
 """Forms of rights, of users and of teams."""
 
-from collections.abc import Collection
 from typing import Any, cast
 
 from django import forms
 from django.http import QueryDict
-from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from core.forms import VersionedForm
 from permissions.catalog import sort_rights
 from permissions.checks import Right
 from permissions.models import Team
-
-
-class RightsField(forms.MultipleChoiceField):
-    def __init__(self, *, label: Any) -> None:
-        super().__init__(label=label, required=False, widget=forms.CheckboxSelectMultiple)
-
-    def set_choices(self, rights: Collection[Right]) -> None:
-        self.choices = [
-            (right.value, format_html('<span>{}<span class="detail">{}</span></span>', right.label, right.permits))
-            for right in sort_rights(rights)
-        ]
+from permissions.rights_grid import GridContents, RightsField
 
 
 class RightsForm(forms.Form):
-    """Base form for held rights, of which the administrator can grant and revoke those of `givable`."""
+    """Base form for the rights stored in `grid`, of which the administrator can grant and revoke those of `givable`."""
 
-    def __init__(self, *args: Any, held: frozenset[Right], givable: frozenset[Right], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, grid: GridContents, givable: frozenset[Right], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.held, self.givable = held, givable
-        cast(RightsField, self.fields["rights"]).set_choices(givable)
+        self.grid, self.held, self.givable = grid, grid.stored, givable
+        cast(RightsField, self.fields["rights"]).set_choices(givable, grid)
 
     def clean_rights(self) -> frozenset[Right]:
         """Return the chosen rights and the held ones that the administrator cannot revoke."""
@@ -44,9 +32,9 @@ class IndividualRightsForm(RightsForm):
     rights = RightsField(label=_("Individual rights"))
     before = forms.CharField(required=False, max_length=2000, widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, held: frozenset[Right], **kwargs: Any) -> None:
-        kwargs["initial"] = {"rights": sorted(held), "before": ",".join(sorted(held))}
-        super().__init__(*args, held=held, **kwargs)
+    def __init__(self, *args: Any, grid: GridContents, **kwargs: Any) -> None:
+        kwargs["initial"] = {"rights": sorted(grid.stored), "before": ",".join(sorted(grid.stored))}
+        super().__init__(*args, grid=grid, **kwargs)
 
     def clean_before(self) -> str:
         before: str = self.cleaned_data["before"]
@@ -60,9 +48,9 @@ class IndividualRightsForm(RightsForm):
 class TeamRightsForm(RightsForm, VersionedForm):
     rights = RightsField(label=_("Rights of the team"))
 
-    def __init__(self, *args: Any, team: Team, held: frozenset[Right], **kwargs: Any) -> None:
-        kwargs["initial"] = {"rights": sorted(held), "version": team.version}
-        super().__init__(*args, held=held, **kwargs)
+    def __init__(self, *args: Any, team: Team, grid: GridContents, **kwargs: Any) -> None:
+        kwargs["initial"] = {"rights": sorted(grid.stored), "version": team.version}
+        super().__init__(*args, grid=grid, **kwargs)
 
     def report_rights_conflict(self, version: int, now: frozenset[Right]) -> None:
         """Report a concurrent change, keep the choices and let the form be submitted again for `version`."""

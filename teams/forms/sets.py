@@ -10,7 +10,7 @@ from permissions.catalog import sort_rights
 from permissions.checks import Right
 from permissions.forms import OfficeChoiceForm
 from permissions.models import AuthorizationSet
-from teams.forms.rights import RightsField
+from permissions.rights_grid import GridContents, RightsField
 from teams.sets import SetPreview
 
 
@@ -29,7 +29,8 @@ class AuthorizationSetForm(VersionedForm):
         }
         super().__init__(*args, **kwargs)
         self.locked_rights = sort_rights(held - givable)  # which the administrator cannot remove
-        cast(RightsField, self.fields["rights"]).set_choices(givable)
+        grid = GridContents(stored=held, marks_changes=instance is not None)
+        cast(RightsField, self.fields["rights"]).set_choices(givable, grid)
 
     @property
     def contents(self) -> frozenset[Right]:

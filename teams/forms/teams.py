@@ -11,19 +11,25 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.models import User
 from core.forms import PLAIN_TEXT_VALIDATORS, FilterForm, VersionedForm
+from core.paging import build_query_string
 from permissions.forms import OfficeChoiceForm
 from permissions.models import AuthorizationSet, Employer, Team
 from teams.queries import CountedTeam
 
 
 class SearchForm(FilterForm):
+    """Search of a list; `only` labels a checkbox. With `picks`, its hits can be checked in the list with that id."""
+
     q = forms.CharField(label=gettext_lazy("Search"), max_length=100, required=False, widget=forms.SearchInput)
     only = forms.BooleanField(required=False)
 
-    def __init__(self, *args: Any, hint: str, only: str = "", **kwargs: Any) -> None:
+    def __init__(self, *args: Any, hint: str, only: str = "", picks: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["q"].widget.attrs["placeholder"] = hint
         self.fields["only"].label = only
+        if picks:
+            source = build_query_string(options="1", only=self.values()["only"]) + "&q="
+            self.fields["q"].widget.attrs |= {"data-picker-list": picks, "data-picker-source": source}
 
     def values(self) -> dict[str, str]:
         return {name: "1" if value is True else value for name, value in super().values().items()}

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 import teams.actions
@@ -14,6 +15,7 @@ from core.access import POST, SAFE, page
 from core.errors import EditConflict
 from permissions.access import OfficeRequest
 from permissions.checks import Right
+from permissions.rights_grid import GridContents, RightsGrid
 from permissions.shortcuts import get_colleague_or_404, report_refusal
 from teams import deviations
 from teams.deviations import UserComparison
@@ -25,6 +27,15 @@ def _fingerprint(comparison: UserComparison) -> str:
     parts += [[right.value for right in side] for side in comparison.individual]
     shown = "|".join(",".join(sorted(part)) for part in parts)
     return sha256(shown.encode()).hexdigest()
+
+
+def _render_grid(comparison: UserComparison, user: User, other: User) -> SafeString:
+    held, only = comparison.held, _("only %(name)s")
+    differences = {right: only % {"name": user.full_name} for right in held.first}
+    differences |= {right: only % {"name": other.full_name} for right in held.second}
+    grid = RightsGrid()
+    grid.contents = GridContents(differences=differences)
+    return grid.render("rights", [right.value for side in held for right in side])
 
 
 @page(Right.VIEW_USERS, methods=SAFE)
@@ -41,9 +52,9 @@ def compare_users(request: OfficeRequest, pk: UUID) -> HttpResponse:
             "parts": [
                 (_("Teams"), [[team.name for team in side] for side in found.teams]),
                 (_("Individual rights"), [[right.label for right in side] for side in found.individual]),
-                (_("All rights"), [[right.label for right in side] for side in found.held]),
                 (_("Employers"), [[str(employer) for employer in side] for side in found.employers]),
             ],
+            "grid": _render_grid(found, user, other),
             "shown": _fingerprint(found),
             "may_change": {Right.MANAGE_TEAMS, Right.GRANT_RIGHTS} <= request.rights and user.pk != request.user.pk,
         }

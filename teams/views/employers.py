@@ -13,13 +13,20 @@ from django.utils.translation import ngettext
 import teams.employers
 from core.access import SAFE, page
 from core.errors import EditConflict
-from core.paging import build_pager_context, paginate_queryset
+from core.paging import (
+    build_counted_pager_context,
+    build_page_range,
+    build_pager_context,
+    count_bounded,
+    paginate_queryset,
+)
+from core.pickers import get_page_size, render_options, wants_options
 from core.replica import allow_replica
 from core.search import sort_names_by_match
 from permissions.access import OfficeRequest
 from permissions.checks import Right
 from permissions.models import Employer, Team
-from permissions.shortcuts import show_errors
+from permissions.shortcuts import render_list, show_errors
 from teams.forms.employers import EmployerForm, NewEmployerForm
 from teams.forms.teams import SearchForm, TeamSelectionForm
 from teams.queries import (
@@ -41,13 +48,18 @@ def list_employers(request: OfficeRequest) -> HttpResponse:
     values = form.values()
     found = filter_employers(annotate_team_count(Employer.objects.visible_to(request.user)), **values)
     page = paginate_queryset(found, cursor=request.GET.get("page", ""), sorts=sort_employers_by_match(values["q"]))
+    span = build_page_range(page, total=count_bounded(found), at=request.GET.get("at", ""))
     context = {
         "form": form,
         "rows": page.rows,
         "filtered": any(values.values()),
         "may_link": Right.MANAGE_TEAMS in request.rights,
-    } | build_pager_context(page, **values)
-    return render(request, "teams/employers.html", context)
+        "may_view_users": Right.VIEW_USERS in request.rights,
+        "best_first": bool(values["q"]),
+        "results": "teams/_employer_results.html",
+        **build_counted_pager_context(page, span, values),
+    }
+    return render_list(request, "teams/employers.html", context, values)
 
 
 @page(Right.MANAGE_EMPLOYERS)
@@ -86,6 +98,7 @@ def edit_employer(request: OfficeRequest, pk: UUID) -> HttpResponse:
         "teams": linked.order_by("sort_name", "pk")[:MAX_TEAMS_LISTED],
         "may_link": Right.MANAGE_TEAMS in request.rights,
         "may_view": Right.VIEW_TEAMS in request.rights,
+        "may_view_users": Right.VIEW_USERS in request.rights,
     }
     return render(request, "teams/employer.html", context)
 
@@ -93,15 +106,18 @@ def edit_employer(request: OfficeRequest, pk: UUID) -> HttpResponse:
 @page(Right.MANAGE_TEAMS)
 def link_teams(request: OfficeRequest, pk: UUID) -> HttpResponse:
     employer = _get_employer_or_404(request, pk)
-    search = SearchForm(request.GET, hint=_("Name of a team"))
+    search = SearchForm(request.GET, hint=_("Name of a team"), picks="id_teams")
     q = search.values()["q"]
     # Users never change what their own team gives (rule 5).
     others = Team.objects.visible_to(request.user).exclude(members__user=request.user)
     found = filter_teams(annotate_counts(others), q=q).exclude(employers__employer=employer)
-    page = paginate_queryset(found, cursor=request.GET.get("page", ""), sorts=sort_names_by_match(q))
+    sorts, size = sort_names_by_match(q), get_page_size(request)
+    page = paginate_queryset(found, cursor=request.GET.get("page", ""), sorts=sorts, size=size)
     form = TeamSelectionForm(
         request.POST or None, options=others, shown=[(team.pk, _render_team_label(team)) for team in page.rows]
     )
+    if wants_options(request):
+        return render_options(form)
     back = "teams:employer_list" if Right.MANAGE_EMPLOYERS in request.rights else "teams:team_list"
     if request.method == "POST" and form.is_valid():
         chosen = list(form.cleaned_data["teams"])

@@ -14,6 +14,7 @@ from permissions.checks import Right
 from permissions.effective import filter_right_holders
 from permissions.explain import explain_access
 from permissions.shortcuts import get_colleague_or_404
+from teams.access_diagram import draw_access, list_checks
 from teams.forms.choices import RightChoiceForm
 
 
@@ -29,7 +30,14 @@ def explain_user_right(request: OfficeRequest, pk: UUID) -> HttpResponse:
     context = {"colleague": user, "form": form}
     if form.is_valid():
         right, employer = form.cleaned_data["right"], form.cleaned_data["employer"]
-        context |= {"right": right, "employer": employer, "explanation": explain_access(user, right, employer)}
+        explanation = explain_access(user, right, employer)
+        context |= {
+            "right": right,
+            "employer": employer,
+            "explanation": explanation,
+            "diagram": draw_access(explanation, user, right, employer),
+            "checks": list_checks(explanation, user, right, employer),
+        }
     return render(request, "teams/explain_access.html", context)
 
 

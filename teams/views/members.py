@@ -17,6 +17,7 @@ from accounts.search import filter_by_search, sort_users_by_match
 from core.access import page
 from core.errors import EditConflict
 from core.paging import KeysetPage, build_pager_context, build_query_string, paginate_queryset
+from core.pickers import get_page_size, render_options, wants_options
 from invitations.views.resend_warnings import add_resend_warnings
 from permissions.access import OfficeRequest
 from permissions.checks import Right
@@ -24,7 +25,8 @@ from permissions.models import Employer, Team
 from teams.forms.teams import ConfirmCountForm, EmployerSelectionForm, SearchForm, UserSelectionForm
 from teams.queries import filter_employers, sort_employers_by_match
 from teams.views.team_detail import redirect_deleted_team, render_employer_label, render_user_label
-from teams.views.teams import get_team_or_404, is_own_team
+from teams.views.teams import get_team_or_404, get_team_url, is_own_team
+from teams.views.undo import add_undo_message
 from users.status import annotate_statuses
 
 
@@ -47,10 +49,10 @@ def _build_add_all_context(found: "QuerySet[Any]", page: "KeysetPage[Any]", valu
     }
 
 
-def _redirect_after_adding(request: OfficeRequest, team: Team, count: int, text: str) -> HttpResponse:
-    messages.success(request, text % {"count": count})
+def _redirect_after_adding(request: OfficeRequest, team: Team, count: int, text: str, tab: str = "") -> HttpResponse:
+    add_undo_message(request, text % {"count": count})
     add_resend_warnings(request, User.objects.filter(memberships__team=team))
-    return redirect("teams:team_detail", team.pk)
+    return redirect(get_team_url(team, tab))
 
 
 def _add_users(request: OfficeRequest, team: Team, users: list[User]) -> HttpResponse:
@@ -68,19 +70,22 @@ def _add_employers(request: OfficeRequest, team: Team, employers: list[Employer]
     except EditConflict:
         return redirect_deleted_team(request)
     text = ngettext("%(count)s employer has been added.", "%(count)s employers have been added.", len(employers))
-    return _redirect_after_adding(request, team, len(employers), text)
+    return _redirect_after_adding(request, team, len(employers), text, "employers")
 
 
 @page(Right.MANAGE_TEAMS)
 def add_users(request: OfficeRequest, pk: UUID) -> HttpResponse:
     team = get_team_or_404(request, pk)
-    search = SearchForm(request.GET, hint=_("Name, username or e-mail"))
+    search = SearchForm(request.GET, hint=_("Name, username or e-mail"), picks="id_users")
     values = {"q": search.values()["q"]}
     others = User.objects.visible_to(request.user).exclude(pk=request.user.pk)
     candidates = annotate_statuses(_filter_users_to_add(request, team, **values))
-    page = paginate_queryset(candidates, cursor=request.GET.get("page", ""), sorts=sort_users_by_match(**values))
-    shown = [(user.pk, render_user_label(user, linked=False)) for user in page.rows]
+    sorts, size = sort_users_by_match(**values), get_page_size(request)
+    page = paginate_queryset(candidates, cursor=request.GET.get("page", ""), sorts=sorts, size=size)
+    shown = [(user.pk, render_user_label(user)) for user in page.rows]
     form = UserSelectionForm(request.POST or None, options=others, shown=shown)
+    if wants_options(request):
+        return render_options(form)
     if request.method == "POST" and form.is_valid():
         return _add_users(request, team, list(form.cleaned_data["users"]))
     context = {"team": team, "form": form, "search": search, "rows": shown, "of_users": True}
@@ -91,12 +96,16 @@ def add_users(request: OfficeRequest, pk: UUID) -> HttpResponse:
 @page(Right.MANAGE_TEAMS)
 def add_employers(request: OfficeRequest, pk: UUID) -> HttpResponse:
     team = get_team_or_404(request, pk)
-    search = SearchForm(request.GET, hint=_("Name or number"), only=_("Only employers without a team"))
+    only = _("Only employers without a team")
+    search = SearchForm(request.GET, hint=_("Name or number"), only=only, picks="id_employers")
     values = search.values()
     candidates = _filter_employers_to_add(request, team, **values)
-    page = paginate_queryset(candidates, cursor=request.GET.get("page", ""), sorts=sort_employers_by_match(values["q"]))
+    sorts, size = sort_employers_by_match(values["q"]), get_page_size(request)
+    page = paginate_queryset(candidates, cursor=request.GET.get("page", ""), sorts=sorts, size=size)
     shown = [(employer.pk, render_employer_label(employer)) for employer in page.rows]
     form = EmployerSelectionForm(request.POST or None, options=Employer.objects.visible_to(request.user), shown=shown)
+    if wants_options(request):
+        return render_options(form)
     if request.method == "POST" and form.is_valid():
         return _add_employers(request, team, list(form.cleaned_data["employers"]))
     context = {"team": team, "form": form, "search": search, "rows": shown, "is_own": is_own_team(request, team)}

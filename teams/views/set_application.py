@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -21,6 +20,7 @@ from permissions.models import Team
 from permissions.shortcuts import get_colleague_or_404, report_refusal
 from teams.forms.sets import ApplySetForm, SetChoiceForm
 from teams.views.teams import get_team_or_404, is_own_team
+from teams.views.undo import add_undo_message
 
 
 def _build_difference_context(request: OfficeRequest, target: Team | User) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def _build_difference_context(request: OfficeRequest, target: Team | User) -> di
         return {"form": form}
     chosen = form.cleaned_data["set"]
     held = teams.sets.get_target_rights(target)
-    missing, extra = teams.sets.compare_with_set(chosen, held)
+    missing, extra, given = teams.sets.compare_target_with_set(chosen, target)
     reached = (
         [employer.pk for employer in checks.list_reachable_employers(target)]
         if isinstance(target, User)
@@ -40,6 +40,7 @@ def _build_difference_context(request: OfficeRequest, target: Team | User) -> di
         "set": chosen,
         "missing": missing,
         "extra": extra,
+        "given": given,
         "before": ",".join(sorted(held)),
         "lacking": checks.find_missing_right(request.actor, missing, reached),
         "lacking_to_take": checks.find_missing_right(request.actor, missing + extra, reached),
@@ -75,7 +76,7 @@ def _copy_set(request: OfficeRequest, target: Team | User, copy: Callable[..., N
         copy(chosen, target, by=request.actor, shown=form.shown)
         name = target.name if isinstance(target, Team) else target.full_name
         text = _("The set %(set)s has been applied to %(name)s.")
-        messages.success(request, text % {"set": chosen.name, "name": name})
+        add_undo_message(request, text % {"set": chosen.name, "name": name})
         mine = {"memberships__team": target} if isinstance(target, Team) else {"pk": target.pk}
         add_resend_warnings(request, User.objects.filter(**mine))
     return redirect(back, target.pk)

@@ -1,12 +1,14 @@
-"""The page of one team: its members, employers and rights, and changing each of them."""
+"""The page of one team: its members, employers and rights, and removing members and employers."""
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.db.models.expressions import Combinable
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -18,30 +20,33 @@ from accounts.search import filter_by_search, sort_users_by_match
 from core.access import POST, SAFE, page
 from core.confirmation import Confirmation, is_confirmed, render_confirmation
 from core.errors import EditConflict
-from core.paging import build_pager_context, paginate_queryset
-from invitations.views.resend_warnings import add_resend_warnings
-from permissions import checks
+from core.paging import build_counted_pager_context, build_page_range, count_bounded, paginate_queryset
 from permissions.access import OfficeRequest
 from permissions.action_helpers import get_team_rights
 from permissions.checks import LastAdministrator, Right
 from permissions.models import Employer, Team
-from teams.forms.rights import TeamRightsForm
+from permissions.rights_grid import GridContents, RightsGrid, describe_team_products
+from permissions.shortcuts import render_list
 from teams.forms.teams import EmployerSelectionForm, SearchForm, UserSelectionForm
 from teams.queries import CountedTeam, filter_employers, list_missing_parts, sort_employers_by_match
-from teams.views.teams import get_team_or_404, is_own_team
-from users.status import AccountStatus, UserWithAccountStatus, annotate_statuses, build_status_chip
+from teams.views.teams import get_team_or_404, get_team_url, is_own_team
+from teams.views.undo import add_undo_message
+from users.status import (
+    AccountStatus,
+    Chip,
+    UserWithAccountStatus,
+    UserWithStatuses,
+    annotate_statuses,
+    build_status_chip,
+    build_two_factor_chip,
+)
 
-PAGE_SIZE = 25
 
-
-def render_user_label(user: UserWithAccountStatus, *, linked: bool) -> SafeString:
+def render_user_label(user: UserWithAccountStatus) -> SafeString:
     """Return the label of a user in a list, with the status unless it is "has access"."""
-    name = user.list_name
-    if linked:
-        name = format_html('<a href="{}">{}</a>', reverse("users:user_detail", args=[user.pk]), name)
-    status = build_status_chip(user)
-    detail = "" if user.status == AccountStatus.ACTIVE else f"{status.mark} {status.label} · "
-    return format_html('<span>{}<span class="detail">{}{}</span></span>', name, detail, user.email)
+    is_usual = user.status == AccountStatus.ACTIVE
+    detail = "" if is_usual else format_html("{} · ", build_status_chip(user).as_cell())
+    return format_html('<span>{}<span class="detail">{}{}</span></span>', user.list_name, detail, user.email)
 
 
 def render_employer_label(employer: Employer) -> SafeString:
@@ -55,44 +60,57 @@ def redirect_deleted_team(request: OfficeRequest) -> HttpResponse:
 
 @page(Right.VIEW_TEAMS, methods=SAFE)
 def team_detail(request: OfficeRequest, pk: UUID) -> HttpResponse:
+    """Show one of three tabs: the members of a team, its employers, or its rights."""
     team = get_team_or_404(request, pk)
-    form = SearchForm(request.GET, hint=_("Name, e-mail or number"))
-    q = form.values()["q"]
-    users = annotate_statuses(User.objects.visible_to(request.user).filter(memberships__team=team))
-    employers = Employer.objects.visible_to(request.user).filter(teams__team=team)
-    at = {name: request.GET.get(name, "") for name in ("members", "employers")}
-    members = paginate_queryset(
-        filter_by_search(users, q), sorts=sort_users_by_match(q), cursor=at["members"], size=PAGE_SIZE
-    )
-    found = filter_employers(employers, q=q)
-    places = paginate_queryset(found, sorts=sort_employers_by_match(q), cursor=at["employers"], size=PAGE_SIZE)
     may_manage, is_own = Right.MANAGE_TEAMS in request.rights, is_own_team(request, team)
-    linked = Right.VIEW_USERS in request.rights
-    user_rows = [(user.pk, render_user_label(user, linked=linked)) for user in members.rows]
-    employer_rows = [(employer.pk, render_employer_label(employer)) for employer in places.rows]
-    held = get_team_rights(team)
-    context = {
+    context: dict[str, Any] = {
         "team": team,
-        "form": form,
-        "q": q,
+        "tab": request.GET.get("tab", ""),
         "missing_parts": list_missing_parts(team),
-        "users": user_rows,
-        "employers": employer_rows,
-        "users_form": UserSelectionForm(options=User.objects.none(), shown=user_rows),
-        "employers_form": EmployerSelectionForm(options=Employer.objects.none(), shown=employer_rows),
-        "users_pager": build_pager_context(members, parameter="members", q=q, employers=at["employers"]),
-        "employers_pager": build_pager_context(places, parameter="employers", q=q, members=at["members"]),
-        "rights": [right for right in Right if right in held],
         "may_manage": may_manage,
         "may_invite": may_manage and Right.MANAGE_USERS in request.rights,
         "may_change": may_manage and not is_own,
         "is_own": is_own,
     }
-    return render(request, "teams/team.html", context)
+    if context["tab"] == "rights":
+        return render(request, "teams/team.html", context | {"grid": _render_rights(team)})
+    is_members = context["tab"] != "employers"
+    form = SearchForm(request.GET, hint=_("Name or e-mail") if is_members else _("Name or number"))
+    q = form.values()["q"]
+    found, sorts = _find_members(request, team, q) if is_members else _find_employers(request, team, q)
+    page = paginate_queryset(found, sorts=sorts, cursor=request.GET.get("page", ""))
+    total = team.member_count if is_members else team.employer_count
+    span = build_page_range(page, total=count_bounded(found) if q else total, at=request.GET.get("at", ""))
+    query = {"tab": "" if is_members else "employers", "q": q}
+    context |= {
+        "form": form,
+        "rows": [_build_member_row(user) for user in page.rows] if is_members else page.rows,
+        "results": "teams/_team_members.html" if is_members else "teams/_team_employers.html",
+        **build_counted_pager_context(page, span, query),
+    }
+    return render_list(request, "teams/team.html", context, query)
 
 
-def _get_team_url(team: Team) -> str:
-    return reverse("teams:team_detail", args=[team.pk])
+def _find_members(request: OfficeRequest, team: Team, q: str) -> tuple[QuerySet[Any], Mapping[str, Combinable]]:
+    members = User.objects.visible_to(request.user).filter(memberships__team=team)
+    return filter_by_search(annotate_statuses(members), q), sort_users_by_match(q)
+
+
+def _find_employers(request: OfficeRequest, team: Team, q: str) -> tuple[QuerySet[Any], Mapping[str, Combinable]]:
+    employers = Employer.objects.visible_to(request.user).filter(teams__team=team)
+    return filter_employers(employers, q=q), sort_employers_by_match(q)
+
+
+def _build_member_row(user: UserWithStatuses) -> tuple[UserWithStatuses, Chip, Chip]:
+    return user, build_status_chip(user), build_two_factor_chip(user)
+
+
+def _render_rights(team: Team) -> SafeString:
+    """Return the grid of the rights, in which nothing can be changed."""
+    held, employers = get_team_rights(team), Employer.objects.filter(teams__team=team, provider=team.provider_id)
+    grid = RightsGrid()
+    grid.contents = GridContents(differences={}, describe=describe_team_products(employers.only("products")))
+    return grid.render("rights", [right.value for right in held])
 
 
 def _confirm_removing_members(team: Team, chosen: list[User]) -> Confirmation:
@@ -105,7 +123,7 @@ def _confirm_removing_members(team: Team, chosen: list[User]) -> Confirmation:
         _("Individual rights and other teams remain. You can add members again at any time."),
     ]
     names = [user.list_name for user in chosen]
-    url = _get_team_url(team)
+    url = get_team_url(team)
     return Confirmation(
         title % values, _("Remove from the team"), url, consequences, names=names, parents=[(team.name, url)]
     )
@@ -122,7 +140,7 @@ def _confirm_removing_employers(team: CountedTeam, chosen: list[Employer]) -> Co
         _("The employers themselves remain. You can add them again at any time."),
     ]
     names = [f"{employer.name} ({employer.number})" for employer in chosen]
-    url = _get_team_url(team)
+    url = get_team_url(team, "employers")
     return Confirmation(
         title % values, _("Remove from the team"), url, consequences, names=names, parents=[(team.name, url)]
     )
@@ -148,7 +166,7 @@ def remove_users(request: OfficeRequest, pk: UUID) -> HttpResponse:
         messages.error(request, str(error))
     else:
         text = ngettext("%(count)s member has been removed.", "%(count)s members have been removed.", len(chosen))
-        messages.success(request, text % {"count": len(chosen)})
+        add_undo_message(request, text % {"count": len(chosen)})
     return redirect("teams:team_detail", team.pk)
 
 
@@ -158,7 +176,7 @@ def remove_employers(request: OfficeRequest, pk: UUID) -> HttpResponse:
     form = EmployerSelectionForm(request.POST, options=Employer.objects.visible_to(request.user))
     if not form.is_valid():
         messages.error(request, _("Choose at least one from the list."))
-        return redirect("teams:team_detail", team.pk)
+        return redirect(get_team_url(team, "employers"))
     chosen = list(form.cleaned_data["employers"])
     if not is_confirmed(request):
         return render_confirmation(
@@ -175,27 +193,5 @@ def remove_employers(request: OfficeRequest, pk: UUID) -> HttpResponse:
         "%(count)s employers have been removed from the team.",
         len(chosen),
     )
-    messages.success(request, text % {"count": len(chosen)})
-    return redirect("teams:team_detail", team.pk)
-
-
-@page(Right.MANAGE_TEAMS)
-def change_team_rights(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    team = get_team_or_404(request, pk)
-    held, givable = get_team_rights(team), checks.get_grantable_rights(request.user)
-    form = TeamRightsForm(request.POST or None, team=team, held=held, givable=givable)
-    if request.method == "POST" and form.is_valid():
-        rights, version = form.cleaned_data["rights"], form.cleaned_data["version"]
-        try:
-            teams.actions.set_team_rights(team, rights, version=version, by=request.actor)
-        except EditConflict:
-            form.report_rights_conflict(team.version, held)
-        except LastAdministrator as error:
-            form.add_error(None, ValidationError(str(error), code="last_administrator"))
-        else:
-            messages.success(request, _("The rights of team %(name)s have been saved.") % {"name": team.name})
-            add_resend_warnings(request, User.objects.filter(memberships__team=team))
-            return redirect("teams:team_detail", team.pk)
-    locked_rights = [right for right in Right if right in held - givable]
-    context = {"team": team, "form": form, "locked_rights": locked_rights, "is_own": is_own_team(request, team)}
-    return render(request, "teams/change_rights.html", context)
+    add_undo_message(request, text % {"count": len(chosen)})
+    return redirect(get_team_url(team, "employers"))

@@ -18,17 +18,24 @@ from core.confirmation import Confirmation, render_confirmation
 from core.errors import EditConflict
 from core.export_files import FileFormat, send_export
 from core.forms import VersionedForm
-from core.paging import build_pager_context, build_query_string, paginate_queryset
+from core.paging import (
+    build_counted_pager_context,
+    build_page_range,
+    build_query_string,
+    count_bounded,
+    paginate_queryset,
+)
 from core.replica import allow_replica
 from core.search import sort_names_by_match
 from permissions.access import OfficeRequest
 from permissions.checks import LastAdministrator, Right
 from permissions.models import Team
-from permissions.shortcuts import show_errors
+from permissions.shortcuts import render_list, show_errors
 from teams import exports
 from teams.forms.teams import NewTeamForm, SearchForm, TeamForm
 from teams.onboarding import get_onboarding_progress
 from teams.queries import CountedTeam, annotate_counts, filter_teams, list_missing_parts
+from teams.views.undo import add_undo_message
 
 
 @page(Right.VIEW_TEAMS, methods=SAFE)
@@ -38,6 +45,7 @@ def list_teams(request: OfficeRequest) -> HttpResponse:
     values = form.values()
     found = filter_teams(annotate_counts(Team.objects.visible_to(request.user)), **values)
     page = paginate_queryset(found, cursor=request.GET.get("page", ""), sorts=sort_names_by_match(values["q"]))
+    span = build_page_range(page, total=count_bounded(found), at=request.GET.get("at", ""))
     # Query for other users only if there is no team, or only one whose single member is the administrator.
     is_first = not any(values.values()) and [team.member_count for team in page.rows] in ([], [1])
     may_begin = {Right.MANAGE_TEAMS, Right.MANAGE_USERS} <= request.rights
@@ -48,8 +56,11 @@ def list_teams(request: OfficeRequest) -> HttpResponse:
         "may_manage": Right.MANAGE_TEAMS in request.rights,
         "beginning": get_onboarding_progress(request.user) if is_first and may_begin else None,
         "export_query": build_query_string(**values),
-    } | build_pager_context(page, **values)
-    return render(request, "teams/list.html", context)
+        "best_first": bool(values["q"]),
+        "results": "teams/_list_results.html",
+        **build_counted_pager_context(page, span, values),
+    }
+    return render_list(request, "teams/list.html", context, values)
 
 
 @page(Right.VIEW_TEAMS, methods=SAFE, impersonation=DuringImpersonation.FORBIDDEN)
@@ -90,6 +101,10 @@ def get_team_or_404(request: OfficeRequest, pk: UUID) -> CountedTeam:
     return get_object_or_404(annotate_counts(Team.objects.visible_to(request.user).select_related("provider")), pk=pk)
 
 
+def get_team_url(team: Team, tab: str = "") -> str:
+    return reverse("teams:team_detail", args=[team.pk]) + (f"?tab={tab}" if tab else "")
+
+
 def is_own_team(request: OfficeRequest, team: Team) -> bool:
     """Return whether the signed-in user is in the team and so must not change what it gives (rule 5)."""
     return team.members.filter(user=request.user).exists()
@@ -102,7 +117,7 @@ def edit_team(request: OfficeRequest, pk: UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         with show_errors(form, saved=team):
             teams.actions.edit_team(team, **form.cleaned_data, by=request.actor)
-            messages.success(request, _("Team %(name)s has been saved.") % {"name": form.cleaned_data["name"]})
+            add_undo_message(request, _("Team %(name)s has been saved.") % {"name": form.cleaned_data["name"]})
             return redirect("teams:team_detail", team.pk)
     return render(request, "teams/edit.html", {"form": form, "team": team})
 

@@ -17,6 +17,7 @@ from core.access import POST, SAFE, page
 from core.confirmation import Confirmation, is_confirmed, render_confirmation
 from core.errors import EditConflict
 from core.paging import build_pager_context, paginate_queryset
+from core.pickers import get_page_size, render_options, wants_options
 from core.search import sort_names_by_match
 from invitations.views.resend_warnings import add_resend_warnings
 from permissions import checks
@@ -26,6 +27,7 @@ from permissions.models import Team
 from permissions.shortcuts import get_colleague_or_404, report_refusal
 from teams.forms.teams import SearchForm, TeamSelectionForm, render_team_label
 from teams.queries import CountedTeam, annotate_counts, filter_teams
+from teams.views.undo import add_undo_message
 
 
 @page(Right.VIEW_USERS, methods=SAFE)
@@ -54,16 +56,19 @@ def _render_team_link(team: CountedTeam) -> str:
 def add_teams(request: OfficeRequest, pk: UUID) -> HttpResponse:
     """Search for teams that the user is not in and the actor can grant, and add the user to the chosen ones."""
     user = get_colleague_or_404(request, pk)
-    search = SearchForm(request.GET, hint=_("Name of a team"))
+    search = SearchForm(request.GET, hint=_("Name of a team"), picks="id_teams")
     q = search.values()["q"]
     beyond = checks.find_ungrantable_teams(request.user, checks.get_grantable_rights(request.user))
     impossible = checks.get_impossible_rights(user.login_method)
     others = Team.objects.visible_to(request.user).exclude(pk__in=beyond).exclude(rights__right__in=impossible)
     found = filter_teams(annotate_counts(others), q=q).exclude(members__user=user)
-    page = paginate_queryset(found, cursor=request.GET.get("page", ""), sorts=sort_names_by_match(q))
+    sorts, size = sort_names_by_match(q), get_page_size(request)
+    page = paginate_queryset(found, cursor=request.GET.get("page", ""), sorts=sorts, size=size)
     form = TeamSelectionForm(
         request.POST or None, options=others, shown=[(team.pk, render_team_label(team)) for team in page.rows]
     )
+    if wants_options(request):
+        return render_options(form)
     if request.method == "POST" and form.is_valid():
         chosen = list(form.cleaned_data["teams"])
         try:
@@ -74,7 +79,7 @@ def add_teams(request: OfficeRequest, pk: UUID) -> HttpResponse:
             text = ngettext(
                 "%(name)s has been added to %(count)s team.", "%(name)s has been added to %(count)s teams.", len(chosen)
             )
-            messages.success(request, text % {"name": user.full_name, "count": len(chosen)})
+            add_undo_message(request, text % {"name": user.full_name, "count": len(chosen)})
             add_resend_warnings(request, User.objects.filter(pk=user.pk))
             return redirect("teams:user_teams", user.pk)
     context = {"colleague": user, "form": form, "search": search, "rows": page.rows}
@@ -110,5 +115,5 @@ def leave_teams(request: OfficeRequest, pk: UUID) -> HttpResponse:
             "%(name)s has been removed from %(count)s team.", "%(name)s has been removed from %(count)s teams.",
             len(chosen),
         )  # fmt: skip
-        messages.success(request, text % {"name": user.full_name, "count": len(chosen)})
+        add_undo_message(request, text % {"name": user.full_name, "count": len(chosen)})
     return redirect("teams:user_teams", user.pk)

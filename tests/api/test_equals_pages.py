@@ -278,7 +278,7 @@ def change_employers(both: Both) -> Iterator[Case]:
 
 @compared("PatchAuthorizationsByTeamId")
 def change_the_rights_of_a_team(both: Both) -> Iterator[Case]:
-    page = both.page("teams:change_team_rights", both.team.pk, rights=["view_users"])
+    page = both.page("teams:change_team_rights", both.team.pk, rights=["view_users"], sure="1")
     yield page, [both.team.pk], {"authorizations": [{"code": "view_users"}]}
 
 

@@ -118,7 +118,7 @@ def change_rights(user: SimulatedUser, team: str) -> None:
     version = re.search(r'name="version" value="(\d+)"', page)
     assert version is not None, page[:500]
     right = ("view_users", "view_teams")[int(version[1]) % 2]
-    user.change(f"/teams/{team}/rechten/", rights=right, version=version[1])
+    user.change(f"/teams/{team}/rechten/", rights=right, version=version[1], sure="1")
     user.acknowledge()
 
 

@@ -119,9 +119,9 @@ def test_a_new_code_can_be_sent(alice: User, clock: Clock) -> None:
     invited = invite(alice)
     for _number in range(3):
         invited.post("send_code")
-    assert invited.invitation.get_code_wait() is not None
+    assert invited.invitation.get_code_quota().wait is not None
     clock.shift(-HOUR)
-    assert invited.invitation.get_code_wait() is None
+    assert invited.invitation.get_code_quota().wait is None
 
 
 @pytest.mark.parametrize("attempts", [0, 1])

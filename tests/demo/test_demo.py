@@ -1,5 +1,6 @@
 """`make demo` as a real process, and the example offices that it creates."""
 
+import base64
 import os
 import re
 import shutil
@@ -9,28 +10,41 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.db.models import Count
 from django.test import Client
-from django.utils import translation
+from django.utils import timezone, translation
 from pytest_django import DjangoDbBlocker
 
 from accounts.models import LoginMethod, Provider, User
+from audit import checkpoints, export, verify
+from audit.models import Checkpoint, Event
 from authentication.mfa.status import TwoFactorStatus, annotate_two_factor
+from core import periodic_jobs
 from core.embedded_postgres import server
+from demo import authenticator
 from demo.data import offices
+from demo.data.arrivals import OPERATOR
 from outbox.models import Message
 from permissions import checks
 from permissions.catalog import OFFICE_ADMIN_RIGHTS, Right
 from permissions.models import Employer, Team
+from permissions.right_sources import find_superfluous_rights
+from teams import deviations
 from teams.queries import filter_employers
+from teams.sets import list_set_deviations
 from tests.helpers.demo_process import ROOT, Demo, demo, free_port
+from tests.helpers.mfa import code_now
 from tests.helpers.servers import own_environment
+from users.alerts import AlertReason, count_alerts, filter_by_alert
+from users.dormant_accounts import ReviewReason, ReviewThresholds, count_users_to_review, filter_users_to_review
 from users.status import AccountStatus, annotate_statuses
 
 PASSWORD = "Gesi-Kite-Koga-4471"
@@ -49,7 +63,7 @@ def test_the_example_has_every_kind_and_status(example_administrator: User) -> N
     administrator = example_administrator
     assert checks.effective_rights(administrator) == OFFICE_ADMIN_RIGHTS
     users = User.objects.visible_to(administrator)
-    assert 28 <= users.count() <= 34
+    assert users.count() == 60
     assert set(users.values_list("login_method", flat=True)) == set(LoginMethod.values)
     statuses = dict(annotate_statuses(users).order_by().values_list("status").annotate(Count("pk")))
     # Invitations become open once the worker has sent them.
@@ -63,11 +77,72 @@ def test_the_example_has_every_kind_and_status(example_administrator: User) -> N
 def test_the_example_has_teams_that_work(example_administrator: User) -> None:
     administrator = example_administrator
     found = Team.objects.visible_to(administrator)
-    assert (found.count(), Employer.objects.visible_to(administrator).count()) == (4, 12)
+    assert (found.count(), Employer.objects.visible_to(administrator).count()) == (5, 25)
     payroll = found.get(name="Loon Noord")
     member, employer = payroll.members.select_related("user")[0].user, payroll.employers.all()[0].employer
     assert checks.has_right(member, Right.VIEW_WAGES, employer)
-    assert filter_employers(Employer.objects.visible_to(administrator), q="", only="1").count() == 3
+    assert not filter_employers(Employer.objects.visible_to(administrator), q="", only="1").exists()
+
+
+@pytest.mark.django_db
+def test_the_example_has_a_year_of_history_that_agrees_with_itself(example_administrator: User) -> None:
+    office, now = example_administrator.office, timezone.now()
+    events = list(Event.objects.filter(provider_id=office.pk).order_by("at"))
+    assert (now - events[0].at).days >= 365
+    assert len({event.at.date() for event in events}) >= 50
+    assert max(event.at for event in events) <= now
+    for event in events:  # ids are in the order of time as well
+        assert (event.pk.int >> 80) / 1000 == pytest.approx(event.at.timestamp(), abs=5)
+    exported = export.begin_export(office, by=OPERATOR)
+    signed = [checkpoint.signed for checkpoint in Checkpoint.objects.filter(provider_id=office.pk)]
+    assert len(signed) >= 10
+    public = load_pem_public_key(checkpoints.get_public_key_pem())
+    assert str(len(events) + 1) in verify.verify_history(exported.lines(), signed, public)
+    for user in User.objects.filter(provider=office):
+        accepted = user.accepted_at or now  # an account that needs no acceptance is, just before it is stored
+        assert user.created_at - timedelta(seconds=1) < accepted <= (user.last_login or now) <= now, user
+    assert office.created_at < events[-1].at
+
+
+@pytest.mark.django_db
+def test_the_advice_of_the_product_finds_what_was_planted_only(example_administrator: User) -> None:
+    office, users = example_administrator.office, User.objects.visible_to(example_administrator)
+    (dubois,), (bouzid,), (smits,) = (users.filter(last_name=name) for name in ("Dubois", "Bouzid", "Smits"))
+    assert find_superfluous_rights(office.pk) == [(dubois.pk, Right.VIEW_WAGES)]
+    assert deviations.list_deviating_rights(office) == []
+    assert list(deviations.filter_users_without_team(office)) == [bouzid]
+    assert deviations.find_shared_rights_groups(office) == []
+    assert not any(one.difference for found in list_set_deviations(office).values() for one in found)
+    thresholds = ReviewThresholds()
+    assert list(filter_users_to_review(users, ReviewReason.DORMANT, thresholds)) == [smits]
+    assert count_users_to_review(users, thresholds)[ReviewReason.PASSWORD] == 0
+    found = {alert.reason for alert in count_alerts(example_administrator, AlertReason)}
+    stopped = {AlertReason.UNDELIVERED, AlertReason.LOCKED, AlertReason.REFUSED, AlertReason.EXPIRED}
+    assert found == stopped | {AlertReason.WITHOUT_RIGHTS, AlertReason.DORMANT}  # each invitation has another status
+
+
+@pytest.mark.django_db
+def test_the_worker_has_nothing_to_mend(example_administrator: User) -> None:
+    before = set(User.objects.values_list("pk", flat=True)), Event.objects.count()
+    for job in periodic_jobs.discover_jobs():
+        job.function()
+    assert (set(User.objects.values_list("pk", flat=True)), Event.objects.count()) == before
+
+
+@pytest.mark.django_db
+def test_administrators_have_two_factor(example_administrator: User) -> None:
+    assert example_administrator.office.two_factor_managers
+    assert checks.two_factor_rules(example_administrator).is_required_today
+    assert not filter_by_alert(
+        annotate_statuses(User.objects.visible_to(example_administrator)), AlertReason.TWO_FACTOR
+    )
+    app = example_administrator.authenticator_apps.get()
+    (shown,) = authenticator.list_codes()
+    assert shown == (
+        example_administrator.username,
+        code_now(base64.b32decode(authenticator.get_key(example_administrator))),
+    )
+    assert app.verify_token(shown.code)
 
 
 @pytest.mark.django_db
@@ -75,14 +150,11 @@ def test_the_example_is_made_once(example_administrator: User) -> None:
     count = User.objects.count()
     assert offices.ensure_example_offices("another") == example_administrator
     assert (User.objects.count(), Provider.objects.count()) == (count, 2)
-    assert not Provider.objects.filter(two_factor_managers=True).exists()  # sign-in must be quick
 
 
 @pytest.mark.django_db
 def test_the_example_has_a_program_that_tries_the_web_service(example_administrator: User) -> None:
-    office = example_administrator.office
-    service = offices.ensure_webservice_user(office, PASSWORD)
-    assert offices.ensure_webservice_user(office, "another") == service
+    service = User.objects.visible_to(example_administrator).get(username=offices.WEBSERVICE_USERNAME)
     assert re.fullmatch(r"[a-z-]+", service.username)
     assert checks.effective_rights(service) == {
         Right.VIEW_USERS, Right.VIEW_TEAMS, Right.VIEW_AUDIT, Right.MANAGE_USERS,
@@ -135,7 +207,8 @@ def test_demo_prints_how_to_sign_in_and_stops_everything(folder: Path, ending: s
     port = free_port()
     with demo(folder, port) as running:
         first = running.lines()
-        assert list(first) == ["URL", "Kantoor", "Gebruikersnaam", "Wachtwoord"]
+        assert list(first) == ["URL", "Kantoor", "Gebruikersnaam", "Wachtwoord", "Two-factor"]
+        assert len(base64.b32decode(first["Two-factor"])) == 20
         service = running.process.stdout.readline()
         assert service == f"Webservice: webservice-de-vries / {first['Wachtwoord']}\n"
         assert first["URL"] == f"http://localhost:{port}/"

@@ -12,8 +12,10 @@ from django.core.mail import EmailMessage
 from django.test import Client
 from django.urls import reverse
 
+from accounts.models import User
 from demo import mailbox
 from outbox.worker import send_due_messages
+from tests.helpers.mfa import code_now, give_app
 from tests.outbox.test_sending import queue_mail, queue_sms, state
 
 URLS = [reverse("demo:mailbox"), reverse("demo:mailbox_json")]
@@ -138,3 +140,17 @@ def test_mailbox_is_a_deployment_error(demo: Path, settings: Any) -> None:
     assert not any(found and found.startswith("outbox") for found in errors())
     settings.LOKET_DEMO = True
     assert not [found for found in run_checks(tags=["security"]) if (found.id or "").startswith("outbox")]
+
+
+@pytest.mark.django_db
+def test_the_mailbox_shows_the_codes_of_the_demos_accounts_only(
+    demo: Path, settings: Any, client: Client, alice: User
+) -> None:
+    secret = give_app(alice)
+    assert code_now(secret) not in client.get(URLS[0]).text
+    alice.username = "m.vermeer"
+    alice.save()
+    assert code_now(secret) in client.get(URLS[0]).text
+    assert client.get(URLS[0], REMOTE_ADDR="192.0.2.1").status_code == 404
+    settings.LOKET_DEMO = False
+    assert client.get(URLS[0]).status_code == 404

@@ -27,6 +27,7 @@ import teams
 import users
 from accounts.models import ExternalTenant, Provider, User
 from audit.actors import Actor
+from audit.models import Event, Verb
 from authentication.mfa.office_policy import MfaPolicy
 from authentication.totp import TotpEnrollment
 from core.export_files import FileFormat
@@ -145,7 +146,10 @@ def action_arguments(office: Provider, alice: User, bob: User, dora: User) -> di
         "mail": {},
         "until": uuid4(), "notice": Notification(user=bob), "application": program, "secret": "s", "hours": 1,
         "enabled": True, "thresholds": ReviewThresholds(), "impersonation": impersonation, "support_may_look": True,
-        "person": bob, "session": None, "logo": None,
+        "person": bob, "session": None,
+        "event": Event(provider_id=office.pk, verb=Verb.TEAM_CHANGED, target_id=team.pk),
+        "logo": None, "columns": ["email"], "has_shortcuts": True,
+        "first_day": date(2026, 1, 1), "last_day": date(2026, 1, 31),
     }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, sync_playwright
 
-from tests.helpers.demo_process import Demo, fresh_demo
+from tests.helpers.demo_process import RUNNING, Demo, fresh_demo
 
 CHROMIUM = "/usr/bin/chromium"
 WIDTHS = (320, 360, 640, 800, 1024, 1280)  # 320 is WCAG 1.4.10; 640 is a window of 1280 at 200 % zoom
@@ -94,6 +94,13 @@ class Visitor:
         assert navigation.value.status == status, f"{self.path}: {navigation.value.status}"
         self.examine()
 
+    def enter_code(self, code: str) -> None:
+        """Fill in the code of an app that is being added, which submits the form, and examine the next page."""
+        self.expected = ""
+        with self.page.expect_navigation():
+            self.page.locator("main [name=code]").fill(code)
+        self.examine()
+
     def follow(self, selector: str) -> None:
         """Follow the first visible link that matches a selector, and examine the next page."""
         self.expected = ""
@@ -104,6 +111,12 @@ class Visitor:
     def follow_to(self, path: str) -> None:
         """Follow the link to `path` on the page, and examine the next page."""
         self.follow(f'a[href="{path}"]')
+
+    def pass_second_factor(self) -> None:
+        """Enter the administrator's two-factor code, and examine the next page."""
+        self.at("/inloggen/code/")
+        fill_quietly(self.page, RUNNING[self.url].code())
+        self.send()
 
     @property
     def path(self) -> str:
@@ -152,6 +165,11 @@ class Visitor:
     def _watch(self, response: Response) -> None:
         if response.status >= 500:
             self.faults.append(f"{response.status} {response.url}")
+
+
+def fill_quietly(page: Page, code: str) -> None:
+    """Fill in a code without typing it: a page may submit itself at the last digit."""
+    page.locator("main [name=code]").evaluate("(field, code) => { field.value = code }", code)
 
 
 def visitor(browser: Browser, url: str, **options: Any) -> Visitor:

@@ -1,5 +1,6 @@
 """The demo as a real process: web server, worker and embedded database in a folder of its own."""
 
+import base64
 import os
 import shutil
 import signal
@@ -14,13 +15,15 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import psycopg
 import requests
 
 from core.embedded_postgres import server
 from tests.helpers.servers import own_environment
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 60
+START_SECONDS = 150
+RUNNING: dict[str, "Demo"] = {}  # those of `fresh_demo`, by URL
 
 
 def free_port() -> int:
@@ -36,6 +39,7 @@ class Demo:
 
     def __init__(self, folder: Path, port: int) -> None:
         self.folder, self.port, self.url = folder, port, f"http://localhost:{port}"
+        self.key = ""  # of the administrator's authenticator app
         self.process = subprocess.Popen(
             [sys.executable, "manage.py", "demo"],
             cwd=ROOT,
@@ -47,9 +51,9 @@ class Demo:
         )
 
     def lines(self) -> dict[str, str]:
-        """Return the first four lines of output once they are available."""
+        """Return the first five lines of output once they are available."""
         assert self.process.stdout
-        found = [self.process.stdout.readline().rstrip("\n") for _number in range(4)]
+        found = [self.process.stdout.readline().rstrip("\n") for _number in range(5)]
         return dict(line.split(": ", 1) for line in found)
 
     def family(self) -> list[int]:
@@ -63,6 +67,22 @@ class Demo:
             if mark in environment.split(b"\0") and command and b"postgres" not in command.split(b"\0")[0]:
                 alive.append(int(process.name))
         return alive
+
+    def database(self) -> "psycopg.Connection[tuple[object, ...]]":
+        return psycopg.connect(
+            host=server.get_socket_dir(self.folder / "postgresql"),
+            port=server.SERVER_PORT,
+            user="loket",
+            dbname="loket",
+        )
+
+    def code(self) -> str:
+        """Return the administrator's present code; it works again if it was used, so that nobody waits for the next."""
+        from tests.helpers.mfa import code_now  # it has models, for which Django must be set up
+
+        with self.database() as connection:
+            connection.execute("UPDATE authentication_authenticatorapp SET last_step = 0")
+        return code_now(base64.b32decode(self.key))
 
     def mailbox(self) -> list[dict[str, Any]]:
         """Return the sent messages, newest first."""
@@ -112,6 +132,7 @@ def fresh_demo() -> Iterator[tuple[Demo, dict[str, str]]]:
             reader.start()
             reader.join(START_SECONDS)
             assert found, f"the demo does not start within {START_SECONDS} seconds, or says something else first"
+            running.key, RUNNING[running.url] = found["Two-factor"], running
             yield running, found
             running.process.send_signal(signal.SIGINT)
             running.process.wait(15)

@@ -78,6 +78,7 @@ def test_every_combination_of_filters_finds_the_same_events(
     for filters in list_searches(office, members):
         chunks = EventSearch(office.pk, **filters).iter_chunks()
         assert [event.pk for events in chunks for event in events] == find_plainly(office, filters), filters
+        assert EventSearch(office.pk, **filters).count() == len(find_plainly(office, filters)), filters
 
 
 def test_pages_of_the_search_are_read_in_both_directions(office: Provider, members: list[User]) -> None:

@@ -7,6 +7,7 @@ import time_machine
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
 
 import teams.actions
@@ -19,7 +20,7 @@ from history import erasure, point_in_time, retention
 from history.past_access import compute_past_access
 from history.presenters import past_state
 from permissions.checks import Right
-from permissions.models import Team
+from permissions.models import Employer, Team
 from permissions.products import Product
 from tests.helpers.random_histories import RandomHistory
 from tests.helpers.users import actor
@@ -97,6 +98,30 @@ def test_page_tells_what_a_team_granted(alice_client: Client, pieter: User, team
     assert "Dit team was er op dat moment niet." in asked(alice_client, team=team.pk)
 
 
+def test_page_shows_who_had_rights_at_an_employer(
+    alice_client: Client, charlie_client: Client, pieter: User, team: Team
+) -> None:
+    with time_machine.travel(THEN):
+        make(pieter.office, 2)  # of no team
+    employer = Employer.objects.get(number=7)
+    past = alice_client.get(reverse("teams:employer_detail", args=[employer.pk])).text
+    assert f"?employer={employer.pk}" in past
+    text = asked(alice_client, THEN + timedelta(days=1), employer=employer.pk)
+    assert "7 Bakkerij – in 1 team, met leden: 1." in text
+    assert f'name="employer" value="{employer.pk}"' in text, "another day keeps the employer"
+    assert "Pietersen1, P." in text
+    assert "Pietersen2, P." not in text
+    assert str(Right.VIEW_WAGES.label) in text
+    assert str(Right.VIEW_TEAMS.label) not in text, "a right at the office"
+    assert "Pietersen1, P." not in asked(alice_client, employer=employer.pk), "the team is gone"
+    assert "Deze werkgever was er op dat moment niet." in asked(
+        alice_client, THEN - timedelta(days=1), employer=employer.pk
+    )
+    strange = asked(charlie_client, THEN + timedelta(days=1), employer=employer.pk)
+    assert "Bakkerij" not in strange
+    assert "Deze werkgever was er op dat moment niet." in strange
+
+
 def test_whole_office_is_shown_in_pages(alice_client: Client, office: Provider) -> None:
     with time_machine.travel(THEN):
         made = [make(office, number) for number in range(120)]
@@ -147,7 +172,7 @@ def test_before_the_history_begins_nothing_is_told(
 ) -> None:
     with db_roles.use_owner_role():
         retention.trim_events(office, before=THEN + timedelta(days=20), by=build_operator("trim_history"))
-    assert "is na de bewaartermijn verwijderd" in asked(alice_client, THEN + timedelta(days=1))
+    assert "is verwijderd toen de bewaartermijn afliep" in asked(alice_client, THEN + timedelta(days=1))
     assert "Loon Noord" in asked(alice_client, THEN + timedelta(days=30), user=pieter.pk)
 
 

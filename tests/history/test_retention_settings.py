@@ -71,7 +71,7 @@ def test_erasure_is_confirmed_and_done(alice_client: Client, gone: User) -> None
     assert alice_client.post(erase_url(gone)).status_code == 302
     assert not User.objects.filter(pk=gone.pk).exists()
     assert alice_client.post(erase_url(gone)).status_code == 404
-    history = alice_client.get("/historie/").text
+    history = alice_client.get("/historie/?view=lines").text
     assert f"A. de Vries wiste verwijderde gebruiker {str(gone.pk)[-4:].upper()} voorgoed." in history
 
 

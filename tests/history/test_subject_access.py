@@ -59,6 +59,7 @@ SHOWN = {
     "permissions.IndividualRight.user": "id right",
     "permissions.SetApplication.user": "id authorization_set team applied_at",
     "permissions.TeamMember.user": "id team",
+    "users.UserListPreference.user": "columns views has_shortcuts",
     "oauth.AccessToken.user": "expires scope resource created updated id authenticated_at with_factor application",
     "oauth.ClientSession.user": "id application used_at",
     "oauth.Consent.user": "id application scopes created_at last_used_at",

@@ -120,13 +120,27 @@ def test_all_that_match_are_chosen(office: Provider, alice: User, bob: User, cha
     client = confirmed(alice)
     folk(office, PAGE_SIZE + 5)
     shown = client.get(reverse("users:user_list"), {"q": "lid"}).text
-    url = f"{reverse('imports:bulk_action')}?all=1&amp;q=lid"
-    assert url in shown
-    assert f"{PAGE_SIZE + 5} gebruikers gekozen" in client.get(url.replace("&amp;", "&")).text
+    assert '<input type="checkbox" name="all" value="1">' in shown
+    assert '<input type="hidden" name="q" value="lid">' in shown
+    selected = client.get(reverse("imports:bulk_action"), {"all": "1", "q": "lid", "act": "block"})
+    assert f"{PAGE_SIZE + 5} gebruikers gekozen" in selected.text
+    assert selected.context["form"]["act"].value() == "block"
     done(client, planned(client, all="1", q="lid", act="block"))
     assert User.objects.filter(blocked_at__isnull=False).count() == PAGE_SIZE + 5
     bob.refresh_from_db()
     assert bob.blocked_at is None
+
+
+def test_more_than_can_be_changed_at_once_are_refused(
+    office: Provider, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folk(office, 3)
+    monkeypatch.setattr("imports.views.bulk_actions.MAX_SELECTED", 2)
+    client = confirmed(alice)
+    for name in ("bulk_action", "bulk_action_numbers"):
+        response = client.get(reverse(f"imports:{name}"), {"all": "1", "q": "lid"}, follow=True)
+        assert response.redirect_chain == [(f"{reverse('users:user_list')}?q=lid", 302)]
+        assert "Selecteer hoogstens 2 gebruikers tegelijk" in response.text
 
 
 def test_users_of_another_office_are_not_chosen(office: Provider, alice: User, charlie: User) -> None:
@@ -234,7 +248,7 @@ def test_a_team_that_was_deleted_meanwhile(office: Provider, alice: User, bob: U
     team.delete()
     assert "kan bij niemand meer" in done(client, plan)
     client.post(reverse("imports:replan", args=[plan.pk]))
-    assert "Dit team is er niet meer" in left(plan, client)[bob.list_name]
+    assert "Dit team bestaat niet meer" in left(plan, client)[bob.list_name]
     assert not TeamMember.objects.exists()
 
 
@@ -454,7 +468,7 @@ def test_an_unexpected_error_is_shown_and_raised(office: Provider, alice: User, 
     ImportJob.objects.filter(pk=plan.pk).update(encrypted_input=plan.encrypted_summary)  # encrypted for another purpose
     with pytest.raises(DecryptionError):
         runner.run_due_jobs()
-    assert "aan onze kant iets mis" in page(client, plan)
+    assert "bij ons iets mis" in page(client, plan)
     assert runner.run_due_jobs() == 0
     bob.refresh_from_db()
     assert bob.access_until is None

@@ -111,7 +111,7 @@ def test_the_job_and_the_list_say_when_the_rest_is_sent(
     people = client.get(reverse("users:user_list")).text
     assert (people.count("wordt verstuurd om 13:00"), people.count("wordt verstuurd om 14:00")) == (2, 1)
     card = client.get(reverse("users:user_detail", args=[last_user().pk])).text
-    assert "Wordt verstuurd om 14:00" in card
+    assert "wordt verstuurd om 14:00" in card
     assert not re.search(r"naar [^<]+, vandaag", card), "the time of an e-mail that was not sent"
     client.post(reverse("imports:revert", args=[job.pk]))
     revert = ImportJob.objects.get(undoes=job)
@@ -208,7 +208,7 @@ def test_an_office_that_is_open_again_sends_no_more_than_its_number(
 def test_the_history_says_when_the_mail_is_sent(spread: User, alice: User) -> None:
     events = Event.objects.filter(verb=Verb.INVITATION_SENT).order_by("pk")
     assert ["send_at" in event.changes for event in events] == [False, False, True, True, True]
-    page = confirmed(alice).get(reverse("history:user_events", args=[spread.pk])).text
+    page = confirmed(alice).get(reverse("history:user_events", args=[spread.pk]), {"view": "lines"}).text
     assert "de mail is gepland op 27 november 2026 14:00" in page
 
 

@@ -159,7 +159,8 @@ def test_errors_in_arguments_are_english_and_plain(office: Provider, tmp_path: P
 
 
 @pytest.mark.parametrize(("arguments", "expected"), [
-    (["create_provider", "X", "--admin-name=A. B", "--admin-email=x"], "E-mail address: Enter a valid email address."),
+    (["create_provider", "X", "--admin-name=A. B", "--admin-email=x"],
+     "E-mail address: Enter a full e-mail address, such as name@example.com."),
     (["create_provider", "X", "--admin-name=A. B", "--admin-email=b@x.example"],
      "Give the administrator's mobile number with --admin-phone."),
     (["create_support", "do", "--name=P. B", "--email=b@x.example"], "Use 3 to 50 characters."),

@@ -90,7 +90,7 @@ def test_several_at_once_on_a_telephone_without_scripts(browser: Browser, office
     admin.open("/gebruikers/?q=groen")
     for box in admin.page.locator("main [name=users]").all():
         box.press("Space")
-    press(admin, "#selection-form button")
+    press(admin, ".bulk-bar button[value='']")
     admin.at("/gebruikers/meerdere/")
     admin.page.locator("[name=act][value=two_factor]").press("Space")
     press(admin, "main button.primary")
@@ -99,7 +99,7 @@ def test_several_at_once_on_a_telephone_without_scripts(browser: Browser, office
     admin.sees("main button.primary", 0)
     admin.open("/gebruikers/?q=berg")
     admin.page.locator("main [name=users]").first.press("Space")
-    press(admin, "#selection-form button")
+    press(admin, ".bulk-bar button[value='']")
     admin.page.locator("[name=act][value=block]").press("Space")
     press(admin, "main button.primary")
     plan = admin.page.url
@@ -120,4 +120,4 @@ def press(admin: Visitor, selector: str) -> None:
 
 def status(admin: Visitor) -> str:
     admin.open("/gebruikers/?q=berg")
-    return re.sub(r"\W+", " ", admin.page.locator("tbody .chip").first.inner_text()).strip()
+    return re.sub(r"\W+", " ", admin.page.locator("tbody td.status").first.inner_text()).strip()

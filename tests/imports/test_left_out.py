@@ -234,7 +234,7 @@ def test_text_that_a_spreadsheet_program_changed_is_a_fault(
 ) -> None:
     row = {name: text or None for name, text in zip(HEADS, ROW, strict=True)} | {column: value}
     (found,) = plan(book([*row], [*row.values()])).faults
-    assert (found["row"], "kolom tekst" in found["what"]) == (2, True)
+    assert (found["row"], "de opmaak Tekst" in found["what"]) == (2, True)
 
 
 def test_a_date_or_a_choice_may_be_one(plan: Callable[..., Plan]) -> None:
@@ -242,14 +242,14 @@ def test_a_date_or_a_choice_may_be_one(plan: Callable[..., Plan]) -> None:
     (item,) = plan(book(heads, row)).items
     assert item["changes"]["access_until"] == [None, "2035-02-01"]
     content = dict(zip(HEADS, ROW, strict=True)) | {"last_name": True}
-    assert "kolom tekst" in plan(json.dumps(content)).faults[0]["what"]
+    assert "de opmaak Tekst" in plan(json.dumps(content)).faults[0]["what"]
 
 
 def test_the_name_of_a_team_may_be_no_date(office: Provider, alice: User) -> None:
     for head in ("Naam", "Team"):
         content = BytesIO(book([head, "Raadplegen teams"], [date(2026, 2, 1), True]))
         found = team_plans.plan_team_files(office, [("x.xlsx", content)], by=actor())
-        assert [(fault["row"], "kolom tekst" in fault["what"]) for fault in found.faults] == [(2, True)]
+        assert [(fault["row"], "de opmaak Tekst" in fault["what"]) for fault in found.faults] == [(2, True)]
 
 
 def test_the_sheet_that_was_read_is_named_when_it_has_no_headings(plan: Callable[..., Plan]) -> None:

@@ -6,12 +6,16 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
+import teams.actions
+import teams.sets
 from accounts.locks import lock_provider
 from accounts.models import Provider, User
 from imports.files.user_rows import TEMPLATE_EXAMPLE
 from imports.plans import plan, reverts
 from imports.plans.plan import PlanItem
 from invitations.models import Invitation
+from permissions.checks import Right
+from permissions.models import Employer
 from tests.helpers.import_files import INVITED, SERVICE, applied, azure, planned
 from tests.helpers.login_methods import tenant_of
 from tests.helpers.users import actor, change_user
@@ -84,3 +88,21 @@ def test_the_example_of_the_template_is_noted(office: Provider, alice: User) -> 
     assert notices(office, TEMPLATE_EXAMPLE, SERVICE) == [
         "1 voorbeeldregel van het sjabloon wordt overgeslagen: regel 2."
     ]
+
+
+def test_what_a_team_of_the_row_gives_is_not_granted_by_the_set(office: Provider, alice: User) -> None:
+    team = teams.actions.create_team(office, name="Noord", by=actor())
+    bakker = Employer.objects.create(provider=office, number=1, name="Bakker")
+    teams.actions.change_employers(team, add=[bakker], by=actor())
+    teams.actions.set_team_rights(team, [Right.VIEW_WAGES], by=actor())
+    contents = [Right.VIEW_WAGES, Right.VIEW_HRM]
+    teams.sets.create_set(office, name="HR", contents=contents, by=actor())
+    tenant_of(office)
+    row = azure() | {"teams": "Noord", "authorization_set": "HR"}
+    found, done = applied(office, row)
+    assert "regel 2" in next(notice for notice in found.notices if "autorisatieset" in notice)
+    assert done[0]["changes"]["individual_rights"] == [None, ["view_hrm"]]
+    user = User.objects.get(pk=done[0]["id"])
+    assert set(user.individual_rights.values_list("right", flat=True)) == {"view_hrm"}
+    again = planned(office, row)
+    assert (again.faults, again.items) == ([], []), "a second time changes nothing"

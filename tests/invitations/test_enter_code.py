@@ -8,6 +8,7 @@ import time_machine
 from django.conf import LazySettings
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import User
 from audit.models import Event, Verb
@@ -164,6 +165,18 @@ def test_it_pauses_after_three_in_an_hour(invited: Invited) -> None:
         invited.post("send_code")
         assert InvitationCode.objects.count() == 4
         assert state(invited) == Invitation.State.OPEN
+
+
+def test_it_says_when_the_code_was_sent_and_how_many_follow(invited: Invited) -> None:
+    with time_machine.travel(invited.invitation.sent_at + timedelta(minutes=1), tick=False):
+        expected = [(1, 2), (2, 1), (3, 0)]
+        for sent, left in expected:
+            invited.post("send_code")
+            page = invited.client.get(CODE)
+            assert (page.context["codes_sent"], page.context["codes_left"]) == (sent, left)
+            assert page.context["paused"] == (left == 0), "a figure of zero is never shown"
+            moment = timezone.localtime(InvitationCode.objects.earliest("sent_at").sent_at)
+            assert (f"verstuurd om {moment:%H:%M}" in page.text) == (left > 0)
 
 
 def test_it_sends_ten_in_all(invited: Invited) -> None:

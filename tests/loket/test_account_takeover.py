@@ -48,7 +48,7 @@ PAGES = (
     "bewerken/", "blokkeren/", "deblokkeren/", "gebruikersnaam-versturen/", "wachtwoord/", "wachtwoord/maken/",
     "inlogmethode/", "inlogmethode/azure/", "inlogmethode/website/", "twee-factor-resetten/", "opnieuw-versturen/",
     "intrekken/", "sessies/beeindigen/", "wissen/", "alles.json", "rechten/", "rechten/set/toepassen/", "signalen/",
-    "teams/toevoegen/", "vergelijken/gelijkmaken/",
+    "teams/toevoegen/", "vergelijken/gelijkmaken/", "vertrek/",
 )  # fmt: skip
 
 

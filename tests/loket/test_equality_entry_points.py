@@ -288,7 +288,7 @@ def test_an_address_whose_domain_cannot_exist_is_refused_at_every_door(
 ) -> None:
     client, program = confirmed(alice), machine(alice)
     form = client.post(reverse("users:create_webservice_user"), {"email": address}).context["form"]
-    assert form.errors["email"] == ["Voer een geldig e-mailadres in."]
+    assert form.errors["email"] == ["Vul een volledig e-mailadres in, zoals naam@kantoor.nl."]
     assert [column for _row, column, _what in faults(planned(office, SERVICE | {"email": address}))] == ["Email"]
     body = {
         "personalDetails": {"initials": "J.", "lastName": "Boer"}, "contactInformation": {"emailAddress": address},

@@ -12,7 +12,7 @@ import teams.actions
 import teams.employers
 import teams.sets
 from accounts.models import Provider, User
-from audit.models import Event
+from audit.models import Event, Verb
 from invitations.models import Invitation
 from notifications.models import NotificationSet
 from oauth import applications
@@ -53,7 +53,9 @@ def furnish(office: Provider, boss: User) -> list[UUID]:
     invited = invite(boss, email="nieuw@example.nl").invitation.user
     calm = NotificationSet.objects.create(provider=office, name="Rustig")
     program = applications.register_application(office, details=PROGRAM, by=by)
-    return [row.pk for row in (team, employer, one, tenant, *people, invited, calm, program)]
+    teams.actions.rename_team(team, name="Lonen", version=team.version, by=by)
+    change = Event.objects.filter(provider_id=office.pk, verb=Verb.TEAM_CHANGED).latest("at")
+    return [row.pk for row in (team, employer, one, tenant, *people, invited, calm, program, change)]
 
 
 @pytest.fixture

@@ -237,7 +237,8 @@ def test_nothing_of_the_story_can_be_read_afterwards() -> None:
         admin, guest = Someone(witness), Someone(witness)
         witness.look()
         password = witness.secrets["password of the administrator"][1]
-        admin.send("/inloggen/", r"\d/$", username="m.vermeer", password=password)
+        admin.send("/inloggen/", r"/code/", username="m.vermeer", password=password)
+        admin.send("/inloggen/code/", r"\d/$", code=witness.demo.code())
         admin.get(f"/uitnodiging/{TOKEN_OF_NOBODY}/", status=404)
         opened = invite(admin, TYPED, "p.deboer2@devries.example")
         accept(guest, opened)

@@ -105,7 +105,7 @@ def agree(seed: int) -> int:
 
 @pytest.mark.slow
 def test_exactly_those_are_told_in_many_random_offices() -> None:
-    assert sum(agree(seed) for seed in range(100)) > 100, "the offices have to say something"
+    assert sum(agree(seed) for seed in range(100)) > 50, "the offices have to say something"
 
 
 @pytest.mark.slow

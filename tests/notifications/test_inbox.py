@@ -145,8 +145,9 @@ def test_pages_have_each_signal_once(clock: Any, bob_client: Client, bakery: Emp
     assert [shown.notice.pk for shown in back["notifications"]] == [shown.notice.pk for shown in first["notifications"]]
     for _number in range(MAX_UNREAD_COUNT):
         raised(bakery, reference=str(uuid7()))
-    assert bob_client.get(INBOX).context["unread"] == MAX_UNREAD_COUNT
-    assert f"({MAX_UNREAD_COUNT}+)" in bob_client.get(INBOX).content.decode()
+    inbox = bob_client.get(INBOX)
+    assert inbox.context["unread"] == f"{PAGE_SIZE + 3 + MAX_UNREAD_COUNT}"
+    assert f"1–{PAGE_SIZE} van {PAGE_SIZE + 3 + MAX_UNREAD_COUNT}" in inbox.text
     assert "100 of meer ongelezen signalen" in bob_client.get("/").content.decode()
 
 
@@ -194,5 +195,15 @@ def test_the_list_takes_as_many_queries_whatever_its_length(
         for _number in range(count):
             event = raised(bakery, reference=str(uuid7()))
             notifications.actions.mark_notification_read(event.notices.get(user=eve), by=actor(eve))
-        with django_assert_num_queries(9):  # session, person, rights, list of three, count, newest, readers
+        with django_assert_num_queries(10):  # session, person, rights, list of three, two counts, newest, readers
             bob_client.get(INBOX)
+
+
+@pytest.mark.menu_counts
+def test_the_bell_and_the_menu_count_until_everything_is_read(bob_client: Client, bakery: Employer) -> None:
+    notice = raised(bakery, text="een")
+    assert bob_client.get(INBOX).text.count(">1 <span") + bob_client.get(INBOX).text.count('waiting">1<') == 2
+    bob_client.post(mark(Notification.objects.get(event=notice)), {"next": "/"})
+    page = bob_client.get(INBOX).text
+    assert 'class="badge"' not in page
+    assert "waiting" not in page

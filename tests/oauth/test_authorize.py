@@ -288,7 +288,7 @@ def test_a_user_agrees_to_what_the_page_showed(
         sent = Client().post("/oauth/par/", query, headers=basic(program.client_id, SECRET)).json()
         query = {"client_id": program.client_id, "request_uri": sent["request_uri"]}
     page = bob_client.get(URL, query, follow=True)
-    allow = unescape(page.text.split('<form method="post" action="')[1].split('"')[0])
+    allow = unescape(page.text.split("<main")[1].split('<form method="post" action="')[1].split('"')[0])
     before = {"shown_version": shown_version(page)}
     add_scope(program, alice)
     again = bob_client.post(allow, before)

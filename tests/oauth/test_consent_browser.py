@@ -9,7 +9,7 @@ from playwright.sync_api import Browser
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from tests.helpers.browser import Office, visitor
+from tests.helpers.browser import Office, fill_quietly, visitor
 from tests.helpers.browser import browser as browser
 from tests.helpers.browser import office as office
 
@@ -50,6 +50,7 @@ def register(browser: Browser, office: Office, portal: str, name: str) -> str:
     admin.open("/inloggen/")
     admin.fill(username=office.username, password=office.password)
     admin.send()
+    admin.pass_second_factor()
     admin.open("/kantoor/koppelingen/nieuw/")
     admin.fill(name=name, redirect_uris=portal)
     admin.send()
@@ -70,6 +71,7 @@ def test_the_browser_posts_the_response_to_the_registered_address_only(
     guest.open(wanted(client_id, portal, response_mode="form_post"))
     guest.fill(username=office.username, password=office.password)
     guest.send()
+    guest.pass_second_factor()
     guest.at("/oauth/authorize/")
     guest.page.locator("main button.primary").click()
     if not scripts:  # the form does not submit itself
@@ -83,6 +85,7 @@ def test_the_browser_posts_the_response_to_the_registered_address_only(
     held.open(wanted(client_id, portal, response_mode="form_post"))
     held.fill(username=office.username, password=office.password)
     held.page.locator("main button.primary").click()
+    held.pass_second_factor()
     held.page.locator(f'form[action="{portal}"]').wait_for()
     policy = held.page.request.get(held.page.url, max_redirects=0).headers["content-security-policy"]
     assert f"form-action 'self' {portal}" in [part.strip() for part in policy.split(";")]
@@ -103,6 +106,7 @@ def test_the_application_may_redirect_to_another_host(browser: Browser, office: 
         guest.open(wanted(client_id, back))
         guest.fill(username=office.username, password=office.password)
         guest.send()
+        guest.pass_second_factor()
         guest.page.locator(f"main form[action*=authorize] {button}").click()
         guest.page.wait_for_url("**/thuis")
         assert urlsplit(guest.page.url).hostname == "localhost"
@@ -116,6 +120,7 @@ def test_consent_is_asked_once(browser: Browser, office: Office, portal: str) ->
     guest.at("/inloggen/")
     guest.fill(username=office.username, password=office.password)
     guest.send()
+    guest.pass_second_factor()
     guest.at("/oauth/authorize/")
     guest.page.locator("main button.primary").click()
     guest.page.wait_for_url(f"{portal}?**")
@@ -124,6 +129,8 @@ def test_consent_is_asked_once(browser: Browser, office: Office, portal: str) ->
     again = visitor(browser, office.demo.url)
     again.open(wanted(client_id, portal))
     again.fill(username=office.username, password=office.password)
-    again.page.locator("main button.primary").click()  # from the form of the login page, without stopping anywhere
+    again.page.locator("main button.primary").click()
+    fill_quietly(again.page, office.demo.code())
+    again.page.locator("main button.primary").click()  # from the form of the second step, without stopping anywhere
     again.page.wait_for_url(f"{portal}?**")
     assert parse_qs(urlsplit(again.page.url).query)["state"] == ["s"]

@@ -198,6 +198,7 @@ def every_action(who: User, bob: User, office: Provider, other: Employer) -> lis
         lambda: users.actions.block_user(colleague, by=by),
         lambda: users.actions.unblock_user(colleague, by=by),
         lambda: users.actions.send_username(colleague, by=by),
+        lambda: users.actions.remind_of_two_factor(colleague, by=by),
         lambda: users.email_changes.request_email_change(colleague, "x@example.nl", by=by),
         lambda: users.actions.edit_user(
             colleague, details=UserDetails(initials="X."), email="y@x.nl", version=1, by=by
@@ -387,7 +388,7 @@ def test_a_set_adds_and_equal_making_takes(alice: User, bob: User, office: Provi
     for target in (team, bob):
         sets.apply_set(made, target, by=by)
     assert codes(team) == {"view_audit", "view_hrm", "view_wages"}
-    assert sets.compare_with_set(made, sets.get_target_rights(team)) == ([], [Right.VIEW_AUDIT])
+    assert sets.compare_with_set(made, sets.get_target_rights(team)) == ([], [Right.VIEW_AUDIT], [])
     assert checks.individual_rights(bob) == {Right.VIEW_HRM, Right.VIEW_WAGES}
     assert [bool(use.difference) for use in sets.list_set_deviations(made.provider)[made.pk]] == [True, False]
     sets.replace_with_set(made, team, by=by)

@@ -1,5 +1,7 @@
 """Comparing two colleagues, and giving one the access of the other."""
 
+import re
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -44,6 +46,21 @@ def test_the_difference_is_shown_first_and_then_made(
     assert teams_of(bob) == {"Loon", "Controle"}
     assert checks.individual_rights(bob) == {Right.VIEW_HRM}
     assert alice_client.get(url(bob), {"colleague": eve.pk}).context["comparison"].is_equal
+
+
+def test_rights_are_compared_in_the_grid(alice_client: Client, bob: User, eve: User) -> None:
+    give(bob, Right.VIEW_HRM, Right.VIEW_BILLING)
+    page = alice_client.get(url(bob), {"colleague": eve.pk})
+    grid = page.text.split('class="rights-grid')[1]
+    cells = dict(re.findall(r'<td[^>]*>(?=(?:(?!</td>).)*aria-label="([^"]+)")((?:(?!</td>).)*)</td>', grid, re.S))
+    both, first = cells[Right.VIEW_HRM.label], cells[Right.VIEW_BILLING.label]
+    assert (" checked" in both, "difference" in both) == (True, False)
+    assert (" checked" in first, f"alleen {bob.full_name}" in first) == (True, True)
+    assert " checked" not in cells[Right.VIEW_WAGES.label]
+    assert "name=" not in grid.split("<table")[1].split("</table>")[0], "nothing can be ticked"
+    assert "Alleen verschillen" in grid
+    give(eve, Right.VIEW_BILLING)
+    assert "Alleen verschillen" not in alice_client.get(url(bob), {"colleague": eve.pk}).text
 
 
 def test_what_changed_since_it_was_shown_stops_it(alice_client: Client, bob: User, eve: User) -> None:

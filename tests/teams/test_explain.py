@@ -8,6 +8,7 @@ from django.utils.translation import gettext
 from accounts.models import Provider, User
 from permissions.checks import Right
 from permissions.models import Employer
+from tests.helpers.users import make_user
 from tests.teams.test_user_rights import employer, give, put
 
 pytestmark = pytest.mark.django_db
@@ -103,3 +104,75 @@ def test_other_offices_and_users_without_the_right_are_refused(
     give(bob, Right.VIEW_USERS)
     assert bob_client.get(why(alice)).status_code == 200
     assert alice_client.post(WHO).status_code == 405
+
+
+def test_a_team_is_recommended_with_whom_it_reaches(alice_client: Client, bob: User, office: Provider) -> None:
+    others = [make_user(office, username=f"u{number}") for number in range(3)]
+    bakker = Employer.objects.create(provider=office, number=7, name="Bakker")
+    put(office, "Loon Noord", [bob, *others], [bakker], Right.VIEW_WAGES)
+    give(bob, Right.VIEW_HRM)
+    path = reverse("teams:explain_user_right", args=[bob.pk])
+    for right in (Right.VIEW_HRM, Right.VIEW_TAX_RETURNS):  # an individual right, and one that the user lacks
+        page = alice_client.get(path, {"right": right, "employer": bakker.pk})
+        assert "via team Loon Noord (raakt 3 collega’s)" in page.text
+        assert "aanbevolen" in page.text
+    page = alice_client.get(path, {"right": Right.VIEW_WAGES, "employer": bakker.pk})
+    assert "aanbevolen" not in page.text, "a team gives it already"
+
+
+def test_the_ways_show_the_missing_link_and_the_shortest_break_first(
+    alice_client: Client, bob: User, office: Provider, bakery: Employer
+) -> None:
+    put(office, "Loon Breda", [bob], [], Right.VIEW_WAGES)
+    put(office, "Verlof <Utrecht>", [bob], [bakery], Right.VIEW_HRM)
+    put(office, "Beide kwijt", [bob], [], Right.VIEW_HRM)
+    put(office, "Loon Noord", [], [bakery], Right.VIEW_WAGES)
+    put(office, "Ver weg", [], [], Right.VIEW_WAGES)
+    response = alice_client.get(why(bob), {"right": "view_wages", "employer": bakery.pk})
+    drawn = [[(link.is_there, link.text) for link in one.way.links] for one in response.context["diagram"].ways]
+    assert drawn == [
+        [(True, "zit in het team"), (True, "geeft het recht"), (False, "heeft deze werkgever niet")],
+        [(True, "zit in het team"), (False, "geeft dit recht niet"), (True, "heeft deze werkgever")],
+        [(False, "zit niet in dit team"), (True, "geeft het recht"), (True, "heeft deze werkgever")],
+    ]
+    page = response.content.decode()
+    assert "nog 1 weg" in page
+    assert page.count('class="link bad dashed"') == 3
+    assert 'role="img" aria-labelledby="answer"' in page
+    assert "Nee, nu niet" in page
+    assert "Verlof &lt;Utrecht&gt;" in page
+    assert page.count('<details name="way"') == 3
+    assert "Beide kwijt: zit in het team, geeft dit recht niet, heeft deze werkgever niet" in page
+
+
+def test_a_right_that_works_is_drawn_with_complete_ways_only(
+    alice_client: Client, bob: User, office: Provider, bakery: Employer
+) -> None:
+    put(office, "Loon", [bob], [bakery], Right.VIEW_WAGES)
+    put(office, "Verlof", [bob], [bakery], Right.VIEW_HRM)
+    give(bob, Right.VIEW_WAGES)
+    response = alice_client.get(why(bob), {"right": "view_wages", "employer": bakery.pk})
+    ways = response.context["diagram"].ways
+    assert [(one.way.individual, one.way.missing, one.way.team.name) for one in ways] == [
+        (False, 0, "Loon"), (True, 0, "Loon"), (True, 0, "Verlof"),
+    ]  # fmt: skip
+    page = response.content.decode()
+    assert "link bad" not in page.replace('path class="link bad" d="M2', "")
+    assert "Verder houdt niets het tegen" in page
+
+
+def test_what_else_stops_a_right_is_marked(alice_client: Client, bob: User, office: Provider, bakery: Employer) -> None:
+    put(office, "Loon", [bob], [bakery], Right.EXPORT_JOURNAL)
+    User.objects.filter(pk=bob.pk).update(two_factor_required=True)
+    response = alice_client.get(why(bob), {"right": "export_journal", "employer": bakery.pk})
+    assert [(check.is_fine, check.text) for check in response.context["checks"]] == [
+        (True, "Uitnodiging geaccepteerd"), (True, "Niet geblokkeerd"), (False, "Two-factor is nog niet ingesteld"),
+        (False, "Product Journaliseren staat uit"),
+    ]  # fmt: skip
+
+
+def test_office_administration_includes_the_right_in_the_drawing(alice_client: Client, alice: User) -> None:
+    response = alice_client.get(why(alice), {"right": "view_users"})
+    (way,) = response.context["diagram"].ways
+    assert [step.node.kind for step in way.steps] == ["Collega", "Recht", "Recht"]
+    assert way.steps[-1].link.text == "omvat dit recht"

@@ -51,6 +51,23 @@ def team(office: Provider) -> Team:
     return teams.actions.create_team(office, name="Loon", by=actor())
 
 
+@pytest.mark.parametrize("name", ["add_users", "add_employers"])
+def test_the_picker_gets_at_most_eight_hits_and_no_page(
+    alice_client: Client, bob_client: Client, charlie_client: Client, office: Provider, team: Team, name: str
+) -> None:
+    crowd(office, 12)
+    shops(office, 12)
+    q = {"options": "1", "q": "naam" if name == "add_users" else "winkel"}
+    text = alice_client.get(url(name, team), q).text
+    assert text.count('type="checkbox"') == 8
+    assert "<html" not in text
+    assert not alice_client.get(url(name, team), q | {"q": "bestaat niet"}).text.count("checkbox")
+    assert charlie_client.get(url(name, team), q).status_code == 404
+    assert bob_client.get(url(name, team), q).status_code == 403
+    page = alice_client.get(url(name, team), {"q": q["q"], "only": "1"}).text
+    assert 'data-picker-source="?options=1' in page
+
+
 @pytest.mark.parametrize("name", [*ALL, *SET])
 def test_others_do_not_get_there(bob_client: Client, charlie_client: Client, team: Team, name: str) -> None:
     posts_only = name in ("apply_set_to_team", "replace_team_rights_with_set")
@@ -155,7 +172,7 @@ def test_a_set_on_a_team_says_beforehand_what_it_adds(alice_client: Client, team
     before = alice_client.get(url("preview_team_set", team), {"set": hr.pk}).context["before"]
     alice_client.post(url("replace_team_rights_with_set", team), applying(team, hr, before))
     assert get_team_rights(team) == hr.rights
-    assert url("preview_team_set", team) in alice_client.get(url("team_detail", team)).text
+    assert url("preview_team_set", team) in alice_client.get(url("team_detail", team), {"tab": "rights"}).text
 
 
 def test_what_changed_since_it_was_shown_stops_it(alice_client: Client, team: Team, hr: AuthorizationSet) -> None:

@@ -1,16 +1,21 @@
 """Authorization sets: creating, changing, deleting, deviations, and applying one to a user."""
 
+from typing import Any
+
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 import teams.sets
 from accounts.models import Provider, User
+from audit.models import Event, Verb
 from permissions import checks
 from permissions.checks import Right
 from permissions.models import AuthorizationSet
-from tests.helpers.users import actor
-from tests.teams.test_user_rights import give
+from tests.helpers.users import actor, make_user
+from tests.teams.test_user_rights import employer, give, put
 
 pytestmark = pytest.mark.django_db
 SETS, NEW = "/kantoor/sets/", "/kantoor/sets/nieuw/"
@@ -71,7 +76,7 @@ def test_use_and_deviation(alice_client: Client, alice: User, bob: User, hr: Aut
     give(bob, Right.VIEW_AUDIT)
     assert alice_client.get(SETS).context["rows"] == [(hr, 2, 1, 1)]
     (use,) = alice_client.get(of(hr)).context["uses"]
-    assert use.difference == ([], [Right.VIEW_AUDIT])
+    assert use.difference == ([], [Right.VIEW_AUDIT], [])
     assert alice_client.get(of(hr, "teams:delete_set")).status_code == 200
 
 
@@ -126,3 +131,63 @@ def test_queries_do_not_grow(
     for url in (SETS, of(made), f"{on(bob)}?set={made.pk}"):
         with django_assert_max_num_queries(20):
             assert alice_client.get(url).status_code == 200
+
+
+def test_what_a_team_gives_is_no_individual_right(
+    alice_client: Client, alice: User, bob: User, office: Provider, hr: AuthorizationSet
+) -> None:
+    put(office, "Loon", [bob], [employer(office, 1)], Right.VIEW_WAGES)
+    page = alice_client.get(on(bob), {"set": hr.pk})
+    assert (page.context["missing"], page.context["given"]) == ([Right.VIEW_HRM], [Right.VIEW_WAGES])
+    assert page.text.index("Raadplegen HRM-gegevens") < page.text.index("Raadplegen beloningen")
+    alice_client.post(on(bob, "teams:apply_set_to_user"), applying(hr))
+    assert checks.individual_rights(bob) == {Right.VIEW_HRM}
+    event = Event.objects.get(verb=Verb.SET_APPLIED)
+    assert event.changes == {
+        "rights": [None, ["view_hrm"]], "given_by_team": [None, ["view_wages"]], "HR": [None, "applied"]
+    }  # fmt: skip
+    assert alice_client.get(SETS).context["rows"] == [(hr, 2, 1, 0)], "no deviation"
+    history = alice_client.get(reverse("history:user_events", args=[bob.pk]), {"view": "lines"})
+    assert "Raadplegen beloningen" in history.text
+
+
+def test_a_team_that_does_not_reach_every_employer_is_not_enough(
+    alice: User, bob: User, office: Provider, hr: AuthorizationSet
+) -> None:
+    put(office, "Loon", [bob], [employer(office, 1)], Right.VIEW_WAGES)
+    put(office, "Anders", [bob], [employer(office, 2)])
+    teams.sets.apply_set(hr, bob, by=actor(alice))
+    assert checks.individual_rights(bob) == {Right.VIEW_HRM, Right.VIEW_WAGES}
+
+
+def test_making_equal_leaves_what_is_individual_already(
+    alice: User, bob: User, office: Provider, hr: AuthorizationSet
+) -> None:
+    give(bob, Right.VIEW_WAGES, Right.VIEW_AUDIT)
+    put(office, "Loon", [bob], [employer(office, 1)], Right.VIEW_WAGES, Right.VIEW_HRM)
+    teams.sets.replace_with_set(hr, bob, by=actor(alice))
+    assert checks.individual_rights(bob) == {Right.VIEW_WAGES}
+
+
+def test_a_set_with_the_right_to_manage_the_office_gives_only_that(alice: User, bob: User, office: Provider) -> None:
+    contents = [Right.MANAGE_PROVIDER, Right.VIEW_USERS, Right.VIEW_BILLING]
+    boss = teams.sets.create_set(office, name="Beheerder", contents=contents, by=actor(alice))
+    teams.sets.apply_set(boss, bob, by=actor(alice))
+    assert checks.individual_rights(bob) == {Right.MANAGE_PROVIDER, Right.VIEW_BILLING}
+
+
+def test_the_list_of_sets_costs_the_same_however_many_uses(
+    alice_client: Client, alice: User, office: Provider, hr: AuthorizationSet, django_assert_num_queries: Any
+) -> None:
+    def use_by(number: int) -> None:
+        user = make_user(office, username=f"u{number}")
+        put(office, f"Team {number}", [user], [employer(office, number)], Right.VIEW_WAGES)
+        teams.sets.apply_set(hr, user, by=actor(alice))
+
+    use_by(1)
+    with CaptureQueriesContext(connection) as first:
+        alice_client.get(SETS)
+    for number in range(2, 6):
+        use_by(number)
+    with django_assert_num_queries(len(first)):
+        alice_client.get(SETS)

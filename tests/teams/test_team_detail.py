@@ -1,5 +1,6 @@
-"""A team's page: its three columns, and changing, renaming and deleting the team."""
+"""A team's page: its three tabs, and changing, renaming and deleting the team."""
 
+import re
 from typing import Any
 
 import pytest
@@ -13,10 +14,10 @@ import teams.employers
 from accounts.models import LoginMethod, Provider, User
 from audit.models import Event, Verb
 from core.errors import EditConflict
+from core.paging import PAGE_SIZE
 from permissions.action_helpers import get_team_rights
 from permissions.checks import Right
 from permissions.models import Employer, IndividualRight, Team, TeamEmployer, TeamMember
-from teams.views.team_detail import PAGE_SIZE
 from tests.helpers.users import actor, hash_of, make_user
 
 pytestmark = pytest.mark.django_db
@@ -63,10 +64,12 @@ def test_a_colleague_without_the_right_is_refused(bob_client: Client, bob: User,
 def test_who_only_looks_changes_nothing(bob_client: Client, bob: User, team: Team, alice: User) -> None:
     IndividualRight.objects.create(provider=team.provider, user=bob, right=Right.VIEW_TEAMS)
     teams.actions.change_members(team, add=[alice], by=actor())
-    response = bob_client.get(url("team_detail", team))
-    assert alice.list_name in response.text
-    for name in [*PAGES[1:], *POSTS]:
-        assert url(name, team) not in response.text.replace(f'"{url("team_detail", team)}"', "")
+    assert alice.list_name in bob_client.get(url("team_detail", team)).text
+    for tab in ("", "employers", "rights"):
+        page = bob_client.get(url("team_detail", team), {"tab": tab}).text.partition("<main")[2]
+        for name in [*PAGES[1:], *POSTS]:
+            assert url(name, team) not in page
+        assert 'type="checkbox" name=' not in page
 
 
 def test_many_members_are_added_and_removed_at_once(
@@ -110,7 +113,7 @@ def test_nothing_chosen_is_said(alice_client: Client, team: Team) -> None:
     for name, field in (("add_users", "users"), ("add_employers", "employers")):
         assert code(alice_client.post(url(name, team), {"other": ""}), field) == "required"
     for name in POSTS:
-        assert alice_client.post(url(name, team)).headers["Location"] == url("team_detail", team)
+        assert alice_client.post(url(name, team)).headers["Location"].startswith(url("team_detail", team))
 
 
 @pytest.mark.parametrize("value", ["x", "a\x00b", "🙂", "00000000-0000-7000-8000-000000000000"])
@@ -168,7 +171,7 @@ def test_the_last_administrator_stays_in_the_team(
     version = Team.objects.get().version
     assert alice_client.post(url("remove_users", team), {"users": [boss.pk], "sure": "1"}).status_code == 302
     assert alice_client.post(url("delete_team", team), {"version": version}).context["confirmation"].error
-    response = alice_client.post(url("change_team_rights", team), {"rights": [], "version": version})
+    response = alice_client.post(url("change_team_rights", team), {"rights": [], "version": version, "sure": "1"})
     assert code(response, "__all__") == "last_administrator"
     assert members(team) == {"Baas"}
 
@@ -225,10 +228,34 @@ def test_deletion_is_confirmed_first(alice_client: Client, team: Team, bob: User
 def test_search_covers_members_and_employers(alice_client: Client, team: Team, bob: User, bakery: Employer) -> None:
     teams.actions.change_members(team, add=[bob], by=actor())
     teams.actions.change_employers(team, add=[bakery], by=actor())
-    found = alice_client.get(url("team_detail", team), {"q": "bakker"}).context
-    assert [len(found["users"]), len(found["employers"])] == [1, 1]
-    found = alice_client.get(url("team_detail", team), {"q": "7"}).context
-    assert [len(found["users"]), len(found["employers"])] == [0, 1]
+    for q, tab, number in (("bakker", "", 1), ("bakker", "employers", 1), ("7", "employers", 1), ("7", "", 0)):
+        page = alice_client.get(url("team_detail", team), {"q": q, "tab": tab})
+        assert len(page.context["rows"]) == number, (q, tab)
+        assert ("1–1 van 1" if number else "0 gevonden") in page.text
+    parts = alice_client.get(url("team_detail", team), {"tab": "employers", "q": "x"}, headers={"HX-Request": "true"})
+    assert "<html" not in parts.text
+    assert parts["HX-Push-Url"] == url("team_detail", team) + "?tab=employers&q=x"
+
+
+def test_tabs_say_how_much_they_hold(
+    alice_client: Client, bob_client: Client, team: Team, bob: User, bakery: Employer
+) -> None:
+    assert "Onvolledig" in alice_client.get(url("team_detail", team)).text
+    teams.actions.change_members(team, add=[bob], by=actor())
+    teams.actions.change_employers(team, add=[bakery], by=actor())
+    teams.actions.set_team_rights(team, [Right.VIEW_WAGES, Right.EXPORT_JOURNAL], by=actor())
+    pages = [alice_client.get(url("team_detail", team), {"tab": tab}).text for tab in ("", "employers", "rights")]
+    for page in [*pages, alice_client.get(reverse("history:team_events", args=[team.pk])).text]:
+        tabs = page.partition('<nav class="tabs"')[2].partition("</nav>")[0]
+        counts = dict(re.findall(r'>(\w+) <span class="count">(\d+)', tabs))
+        assert counts == {"Leden": "1", "Werkgevers": "1", "Rechten": "2"}
+        assert tabs.count("aria-current") == 1
+    assert bob.email in pages[0]
+    assert "Bakkerij" in pages[1]
+    assert "1 van 1 zonder product" in pages[2]
+    assert url("change_team_rights", team) in pages[2]
+    assert 'name="rights"' not in pages[2], "nothing can be ticked"
+    assert "Volledig" in pages[0]
 
 
 def test_candidates_are_those_outside(alice_client: Client, team: Team, bob: User, office: Provider) -> None:
@@ -243,7 +270,7 @@ def test_candidates_are_those_outside(alice_client: Client, team: Team, bob: Use
 def test_ten_thousand_members_are_a_small_page(
     alice_client: Client, team: Team, office: Provider, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    with django_assert_num_queries(8):  # session, person, rights, team, members, employers, own, rights of the team
+    with django_assert_num_queries(6):  # session, person, rights, team, own, members
         alice_client.get(url("team_detail", team))
     made = User.objects.bulk_create(
         User(
@@ -255,12 +282,13 @@ def test_ten_thousand_members_are_a_small_page(
         for number in range(10_000)
     )  # fmt: skip
     TeamMember.objects.bulk_create(TeamMember(provider=office, team=team, user=user) for user in made)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(6):
         response = alice_client.get(url("team_detail", team))
-    assert len(response.context["users"]) == PAGE_SIZE
+    assert len(response.context["rows"]) == PAGE_SIZE
+    assert "1–50 van 10.000" in response.text
     assert len(response.content) < 60_000
-    following = alice_client.get(url("team_detail", team) + response.context["users_pager"]["next_url"])
-    assert not {key for key, _text in following.context["users"]} & {key for key, _text in response.context["users"]}
+    following = alice_client.get(url("team_detail", team) + response.context["next_url"])
+    assert not {row[0].pk for row in following.context["rows"]} & {row[0].pk for row in response.context["rows"]}
     with django_assert_num_queries(5):  # session, person, rights, team, candidates
         alice_client.get(url("add_users", team))
 

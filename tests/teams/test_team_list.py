@@ -1,5 +1,6 @@
 """The list of teams, creating one, and the menu."""
 
+import re
 from typing import Any
 
 import pytest
@@ -59,6 +60,19 @@ def test_parts_are_counted_and_missing_ones_named(alice_client: Client, office: 
     assert names(alice_client, only="1") == ["Leeg"]
 
 
+def test_a_team_with_rights_at_the_office_only_needs_no_employers(
+    alice_client: Client, office: Provider, bob: User
+) -> None:
+    (team,) = make_teams(office, "Beheer")
+    teams.actions.change_members(team, add=[bob], by=actor())
+    teams.actions.set_team_rights(team, [Right.VIEW_USERS], by=actor())
+    assert dict(alice_client.get(URL).context["rows"])[team] == []
+    assert names(alice_client, only="1") == []
+    teams.actions.set_team_rights(team, [Right.VIEW_USERS, Right.VIEW_WAGES], by=actor())
+    assert dict(alice_client.get(URL).context["rows"])[team] == ["geen werkgevers"]
+    assert names(alice_client, only="1") == ["Beheer"]
+
+
 def test_list_is_searched_and_paged(alice_client: Client, office: Provider) -> None:
     make_teams(office, *[f"Loon {number:03}" for number in range(PAGE_SIZE + 5)], "Salaris Zuid")
     assert names(alice_client, q="SALARIS zuid") == ["Salaris Zuid"]
@@ -73,7 +87,7 @@ def test_queries_do_not_grow_with_teams(
 ) -> None:
     for wanted in (["Een"], [f"Team {number}" for number in range(PAGE_SIZE)]):
         make_teams(office, *wanted)
-        with django_assert_num_queries(4):  # session, person, rights, list
+        with django_assert_num_queries(5):  # session, person, rights, list, count
             alice_client.get(URL)
 
 
@@ -142,3 +156,13 @@ def test_a_set_that_went_meanwhile_makes_no_team(
     response = alice_client.post(NEW, {"name": "Loon", "authorization_set": basis.pk})
     assert response.context["form"].errors.as_data()["authorization_set"][0].code == "gone"
     assert not Team.objects.exists()
+
+
+def test_htmx_gets_the_rows_and_the_count(alice_client: Client, office: Provider) -> None:
+    make_teams(office, "Noord", "Zuid")
+    response = alice_client.get(URL, {"q": "noord"}, headers={"HX-Request": "true"})
+    assert "<html" not in response.text
+    assert "1–1 van 1" in response.text
+    assert re.search('id="list-count" role="status" data-hx-swap-oob', response.text)
+    assert response.headers["HX-Push-Url"] == f"{URL}?q=noord"
+    assert "1–2 van 2" in alice_client.get(URL).text

@@ -170,7 +170,7 @@ def test_queries_do_not_grow_with_teams(
 ) -> None:
     made = Team.objects.bulk_create(Team(provider=office, name=f"T{n}", sort_name=f"t{n:03}") for n in range(120))
     TeamMember.objects.bulk_create(TeamMember(provider=office, team=team, user=bob) for team in made[:60])
-    with django_assert_num_queries(5):  # session, person, rights, the colleague, their teams
+    with django_assert_num_queries(6):  # session, person, rights, the colleague, their teams, counts of the tabs
         page = alice_client.get(url("user_teams", bob))
     assert len(page.context["shown"]) == 50
     assert len(alice_client.get(url("user_teams", bob) + page.context["next_url"]).context["shown"]) == 10

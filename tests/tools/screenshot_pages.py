@@ -71,12 +71,12 @@ def taken_out(camera: "Camera") -> None:
     """Start removing the first member of the team on the page, and take the confirmation page."""
     form = camera.page.locator("form[action$='/gebruikers/verwijderen/']")
     form.locator("input[name=users]").first.check()
-    form.locator("button").click()
+    form.locator("button.danger").click()
     camera.shoot("team-take-out")
 
 
 def two_factor(camera: "Camera", username: str, password: str) -> None:
-    """Add an app to an administrator, use it, and reset two-factor for another user."""
+    """Add an app to the administrator of the other office, use it, and reset two-factor for a colleague."""
     from tests.helpers.mfa import code_at  # it has models, for which Django must be set up
 
     camera.go("/profiel/twee-factor/passkey/")
@@ -84,9 +84,9 @@ def two_factor(camera: "Camera", username: str, password: str) -> None:
     camera.go("/profiel/twee-factor/app/")
     camera.shoot("add-app")
     key = base64.b32decode(camera.page.locator("main code").first.inner_text().replace(" ", ""))
-    camera.send(code="000000")
+    camera.enter_code("000000")
     camera.shoot("add-app-error")
-    camera.send(code=code_at(key, time.time()))
+    camera.enter_code(code_at(key, time.time()))
     camera.shoot("recovery-codes")
     camera.send()
     camera.shoot("recovery-codes-shown")
@@ -96,7 +96,7 @@ def two_factor(camera: "Camera", username: str, password: str) -> None:
         camera.go("/profiel/twee-factor/")
         camera.page.locator(f"main a[href$='/{page}/']").first.click()
         camera.shoot(f"factor-{page}")
-    reset = f"{camera.of('Berg')}twee-factor-resetten/"
+    reset = f"{camera.of('Prins')}twee-factor-resetten/"
     camera.page.evaluate(SEND, reset)  # a form that was open for a long time
     camera.page.wait_for_url("**/bevestigen/?next=*")
     camera.shoot("confirm")
@@ -106,7 +106,8 @@ def two_factor(camera: "Camera", username: str, password: str) -> None:
     camera.shoot("reset-factors")
     camera.go("/uitloggen/")
     camera.send()
-    camera.sign_in(username, password)
+    camera.go("/inloggen/")
+    camera.send(username=username, password=password)
     camera.shoot("second-step")
     camera.send(code="000000")
     camera.shoot("second-step-error")
@@ -132,7 +133,7 @@ def ended(camera: "Camera", password: str) -> None:
     camera.shoot_dialog("session-warning", seconds="100 9999")
     camera.shoot_dialog("session-over", seconds="9999 0")
     camera.go("/kantoor/")
-    with camera.database() as connection:
+    with camera.demo.database() as connection:
         connection.execute(
             "UPDATE authentication_usersession SET last_used_at = now() - %s"
             " WHERE user_id = (SELECT id FROM accounts_user WHERE username = 'c.smit')",
@@ -147,7 +148,7 @@ def ended(camera: "Camera", password: str) -> None:
 def not_vouched_for(camera: "Camera", guest: "Camera") -> None:
     """Take the pages of an invitation that must be resent, for the administrator and the invited user."""
     link = camera.invite("Zonder")
-    with camera.database() as connection:
+    with camera.demo.database() as connection:
         connection.execute(
             "UPDATE invitations_invitation SET sent_by_id = (SELECT id FROM accounts_user WHERE username = 'h.j.smits')"
             " WHERE email = 'zonder@devries.example'"

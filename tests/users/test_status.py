@@ -26,7 +26,7 @@ def invited(alice: User) -> User:
 
 def shown(client: Client, person: User) -> tuple[str, str]:
     """Return status and detail in the list, after checking that the user's page shows the same."""
-    row = next(chip for found, chip, _two_factor in client.get(LIST).context["rows"] if found == person)
+    row = next(chip for found, chip, *_rest in client.get(LIST).context["rows"] if found == person)
     page = client.get(reverse("users:user_detail", args=[person.pk]))
     assert page.context["chip"] == row
     assert row.label in page.text

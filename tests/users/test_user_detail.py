@@ -4,7 +4,8 @@ from datetime import timedelta
 from typing import cast
 
 import pytest
-from django.core.exceptions import PermissionDenied
+import time_machine
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -14,6 +15,7 @@ import users.actions
 from accounts.models import EmailChange, LoginMethod, Provider, User
 from accounts.user_details import UserDetails
 from audit.models import Event, Verb
+from authentication.mfa.reminders import EMAIL_KIND
 from outbox import message_limits
 from outbox.models import Message
 from permissions.checks import LastAdministrator, Right
@@ -22,7 +24,10 @@ from tests.helpers.users import actor, make_user
 
 pytestmark = pytest.mark.django_db
 PAGES = ["users:user_detail", "users:edit_user", "users:block_user", "teams:user_rights"]
-ACTS = ["users:edit_user", "users:block_user", "users:unblock_user", "users:send_username", "teams:user_rights"]
+ACTS = [
+    "users:edit_user", "users:block_user", "users:unblock_user", "users:send_username", "users:remind_of_two_factor",
+    "teams:user_rights",
+]  # fmt: skip
 
 
 def edited(user: User, **values: object) -> dict[str, object]:
@@ -62,7 +67,7 @@ def test_it_shows_the_pages_to_the_administrator(alice_client: Client, bob: User
 def test_the_page_has_a_fixed_number_of_queries(
     alice_client: Client, bob: User, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(18):
         alice_client.get(reverse("users:user_detail", args=[bob.pk]))
 
 
@@ -256,6 +261,27 @@ def test_it_mails_the_username(alice_client: Client, bob: User) -> None:
     assert Event.objects.get().verb == Verb.USERNAME_SENT
 
 
+def test_it_reminds_of_two_factor_once_a_day(alice_client: Client, bob_client: Client, alice: User, bob: User) -> None:
+    url, page = (reverse(f"users:{name}", args=[bob.pk]) for name in ("remind_of_two_factor", "user_detail"))
+    assert bob_client.post(reverse("users:remind_of_two_factor", args=[alice.pk])).status_code == 403
+    row = reverse("users:row_actions", args=[bob.pk])
+    assert url in alice_client.get(row).text
+    for _twice in range(2):
+        response = alice_client.post(url)
+    assert "minder dan een dag geleden" in alice_client.get(response.headers["Location"]).text
+    message = Message.objects.get()
+    assert (message.kind, message.recipient) == (EMAIL_KIND, bob.email)
+    assert Event.objects.filter(verb=Verb.TWO_FACTOR_REMINDED, target_id=bob.pk).count() == 1
+    assert "A. de Vries herinnerde B. Bakker aan two-factor." in alice_client.get("/historie/?view=lines").text
+    with time_machine.travel(timezone.now() + timedelta(days=1, minutes=1)):
+        users.actions.remind_of_two_factor(bob, by=actor(alice))
+    assert Message.objects.count() == 2
+    User.objects.filter(pk=bob.pk).update(second_factor_at=timezone.now())
+    with pytest.raises(ValidationError):
+        users.actions.remind_of_two_factor(bob, by=actor(alice))
+    assert url not in alice_client.get(row).text + alice_client.get(page).text
+
+
 @pytest.mark.parametrize("name", ["users:send_username", "users:unblock_user"])
 def test_a_button_does_not_flood_a_user_with_mail(alice_client: Client, bob: User, name: str) -> None:
     statuses = []
@@ -281,6 +307,6 @@ def test_one_address_is_not_flooded_through_many_people(alice_client: Client, al
 
 
 def test_get_does_not_act(alice_client: Client, bob: User) -> None:
-    for name in ("users:unblock_user", "users:send_username"):
+    for name in ("users:unblock_user", "users:send_username", "users:remind_of_two_factor"):
         assert alice_client.get(reverse(name, args=[bob.pk])).status_code == 405
     assert not Event.objects.exists()

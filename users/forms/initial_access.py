@@ -1,5 +1,6 @@
 """Initial access of a new user; part of the form of each login method."""
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from django import forms
@@ -9,17 +10,28 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from accounts.models import LoginMethod, User
+from core.pickers import PickerCheckboxes
 from notifications.models import NotificationSet
 from permissions import checks
 from permissions.catalog import sort_rights
 from permissions.checks import Right
 from permissions.models import AuthorizationSet, Team
-from teams.forms.rights import RightsField
+from permissions.rights_grid import RightsField
 from teams.forms.teams import render_team_label
+from teams.initial_access import preview_set
 from teams.queries import annotate_counts
 
-MAX_TEAMS_SHOWN = 100
+MAX_TEAMS_SHOWN = 250
 FIELD_NAMES = ("teams", "authorization_set", "rights", "signal_set")
+
+
+def collect_initial_access(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `assign_initial_access` among the cleaned values of an InitialAccessForm."""
+    return {
+        "teams": list(values.get("teams", [])),
+        "authorization_set": values.get("authorization_set"),
+        "individual": sort_rights(values.get("rights", [])),
+    }
 
 
 class _SetChoiceField(forms.ModelChoiceField):  # type: ignore[type-arg]
@@ -35,7 +47,7 @@ class InitialAccessForm(forms.Form):
     """
 
     teams = forms.ModelMultipleChoiceField(
-        label=_("Teams"), queryset=Team.objects.none(), required=False, widget=forms.CheckboxSelectMultiple
+        label=_("Teams"), queryset=Team.objects.none(), required=False, widget=PickerCheckboxes
     )
     authorization_set = _SetChoiceField(
         label=_("Authorization set"),
@@ -44,7 +56,7 @@ class InitialAccessForm(forms.Form):
         blank=True,
         empty_label=_("No set"),
         widget=forms.RadioSelect,
-        help_text=_("The rights of the set become individual rights."),
+        help_text=_("The rights of the set become individual rights, except those that the chosen teams give."),
     )
     rights = RightsField(label=_("Individual rights"))
     signal_set = forms.ModelChoiceField(
@@ -110,15 +122,18 @@ class InitialAccessForm(forms.Form):
 
     @property
     def initial_access(self) -> dict[str, Any]:
-        return {
-            "teams": list(self.cleaned_data.get("teams", [])),
-            "authorization_set": self.cleaned_data.get("authorization_set"),
-            "individual": sort_rights(self.cleaned_data.get("rights", [])),
-        }
+        return collect_initial_access(self.cleaned_data)
 
     @property
     def notification_set(self) -> NotificationSet | None:
         return self.cleaned_data.get("signal_set")
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What the new user gets, for the page that asks; `set_difference` is what the set adds to the teams."""
+        access, chosen = self.initial_access, self.cleaned_data.get("authorization_set")
+        difference = preview_set(chosen, access["teams"]) if chosen else None
+        return access | {"notification_set": self.notification_set, "set_difference": difference}
 
     @property
     def initial_values(self) -> dict[str, Any]:
@@ -133,8 +148,11 @@ class InitialAccessForm(forms.Form):
         return {name: value for name, value in values.items() if value}
 
     @property
-    def fields_with_state(self) -> "list[tuple[forms.BoundField, bool]]":
-        """The fields, preferred one first, each with whether it is expanded because it has a value or errors."""
-        return [
-            (self[name], bool(self[name].value() or self[name].errors)) for name in FIELD_NAMES if name in self.fields
-        ]
+    def folded_fields(self) -> "list[tuple[forms.BoundField, bool]]":
+        """The fields after the teams, each with whether it is expanded because it has a value or errors."""
+        names = [name for name in FIELD_NAMES if name in self.fields and name != "teams"]
+        return [(self[name], bool(self[name].value() or self[name].errors)) for name in names]
+
+    @property
+    def offers_access(self) -> bool:
+        return any(name in self.fields for name in FIELD_NAMES)

@@ -1,5 +1,6 @@
 """Forms of the office for invitations."""
 
+from contextlib import suppress
 from typing import Any
 
 from django import forms
@@ -36,6 +37,14 @@ class InviteUserForm(WebsiteUserForm, InitialAccessForm):
                 email_text.validate_text(values["subject"], values["body"])
             except ValidationError as error:
                 self.add_error(None, error)
+        return values
+
+    def read_valid_values(self) -> dict[str, Any]:
+        """Return the cleaned values of the fields as they are filled in now, without those that are not valid."""
+        values = {}
+        for name, field in self.fields.items():
+            with suppress(ValidationError):
+                values[name] = field.clean(self[name].value())
         return values
 
     @property

@@ -137,7 +137,8 @@ class _MicrosoftAccountForm(forms.Form):
         label=_("Azure AD Tenant ID"),
         queryset=ExternalTenant.objects.none(),
         help_text=_(
-            "Your system administrator can find it in the Microsoft Entra admin center › Overview › Tenant ID."
+            "Your system administrator can find it at Microsoft, where Azure AD is now called Entra ID: Microsoft Entra"
+            " admin center › Overview › Tenant ID."
         ),
         error_messages={"required": _("Choose a tenant.")},
     )

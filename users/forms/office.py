@@ -148,7 +148,8 @@ class AddTenantForm(RenameTenantForm):
     tenant_id = _TenantIdField(
         label=ExternalTenant._meta.get_field("tenant_id").verbose_name,
         help_text=_(
-            "Your system administrator can find it in the Microsoft Entra admin center › Overview › Tenant ID."
+            "Your system administrator can find it at Microsoft, where Azure AD is now called Entra ID: Microsoft Entra"
+            " admin center › Overview › Tenant ID."
         ),
         error_messages={"required": _("Enter the tenant ID.")},
     )

@@ -1,10 +1,13 @@
 """Forms for the details of users, and for the filters of the user list."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
+from django.http import QueryDict
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import LoginMethod, User
@@ -13,9 +16,15 @@ from accounts.validators import validate_access_until, validate_email_domain
 from authentication.forms import CurrentPasswordForm
 from authentication.mfa.status import TwoFactorStatus
 from core.forms import PLAIN_TEXT_VALIDATORS, FilterForm, VersionedForm
+from core.ids import parse_uuid
 from core.keys import compute_email_key
+from core.paging import format_count
+from permissions.models import Team
 from users.alerts import AlertReason
+from users.filters import ANY_ALERT, PENDING, WITHOUT_FACTOR, WITHOUT_TEAM, EndDateFilter, LastLoginFilter, UserFilters
 from users.status import AccountStatus
+
+MAX_TEAMS_SHOWN = 15  # more of them are a page of their own, in place of weight on every page
 
 _REQUIRED_MESSAGES = {
     "initials": _("Enter the initials."),
@@ -38,23 +47,66 @@ def build_user_field(name: str, **options: Any) -> Any:
 
 
 class UserFilterForm(FilterForm):
+    """The search and the filters of the list; teams are those of the office of `user`."""
+
     q = forms.CharField(
         label=_("Search"),
         max_length=100,
         required=False,
-        widget=forms.SearchInput(attrs={"placeholder": _("Name, username or e-mail")}),
+        widget=forms.SearchInput(attrs={"placeholder": _("Name, username or e-mail"), "autocomplete": "off"}),
     )
-    login_method = forms.ChoiceField(
-        label=_("Login method"), choices=[("", _("All")), *LoginMethod.choices], required=False
+    status = forms.MultipleChoiceField(
+        label=_("Status"),
+        choices=[(PENDING, _("Invited, not accepted yet")), *AccountStatus.choices],
+        required=False,
     )
-    status = forms.ChoiceField(label=_("Status"), choices=[("", _("All")), *AccountStatus.choices], required=False)
-    two_factor = forms.ChoiceField(
-        label=_("Two-factor"), choices=[("", _("All")), *TwoFactorStatus.choices], required=False
+    login_method = forms.MultipleChoiceField(label=_("Login method"), choices=LoginMethod.choices, required=False)
+    two_factor = forms.MultipleChoiceField(
+        label=_("Two-factor"),
+        choices=[(WITHOUT_FACTOR, _("Has no two-factor")), *TwoFactorStatus.choices],
+        required=False,
     )
+    team = forms.MultipleChoiceField(label=_("Team"), required=False)
+    access_until = forms.ChoiceField(label=_("End date"), choices=EndDateFilter.choices, required=False)
+    last_login = forms.ChoiceField(label=_("Last login"), choices=LastLoginFilter.choices, required=False)
     attention = forms.ChoiceField(
-        label=_("Attention needed"), choices=[("", _("All")), *AlertReason.choices], required=False
+        label=_("Attention needed"), choices=[(ANY_ALERT, _("For any reason")), *AlertReason.choices], required=False
     )
     sort = forms.CharField(max_length=20, required=False, widget=forms.HiddenInput)
+
+    has_more_teams = False
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._teams = Team.objects.visible_to(user).order_by("sort_name", "pk")
+        values = self.data.getlist("team") if isinstance(self.data, QueryDict) else []
+        chosen = [id_ for value in values if (id_ := parse_uuid(value)) is not None]
+        self._set_teams(list(self._teams.filter(pk__in=chosen)) if chosen else [])
+
+    def offer_teams(self) -> None:
+        """Let users choose from the teams, unless there are too many to show: then from all with `teams`. One query."""
+        teams = list(self._teams if "teams" in self.data else self._teams[: MAX_TEAMS_SHOWN + 1])
+        self.has_more_teams = len(teams) > MAX_TEAMS_SHOWN and "teams" not in self.data
+        if not self.has_more_teams:
+            self._set_teams(teams)
+
+    def _set_teams(self, teams: list[Team]) -> None:
+        field = cast(forms.MultipleChoiceField, self.fields["team"])
+        field.choices = [(WITHOUT_TEAM, _("No team")), *((str(team.pk), team.name) for team in teams)]
+
+    def add_counts(self, counts: Mapping[str, Mapping[str, int]]) -> None:
+        """Say behind each choice how many users it finds."""
+        for name, numbers in counts.items():
+            field = cast(forms.ChoiceField, self.fields[name])
+            field.choices = [
+                (value, format_html('{} <span class="count">{}</span>', label, format_count(number)))
+                if (number := numbers.get(value, 0))
+                else (value, label)
+                for value, label in cast(Iterable[tuple[str, str]], field.choices)
+            ]
+
+    def values(self) -> UserFilters:
+        return super().values()
 
 
 class ProfileDetailsForm(forms.Form):
@@ -88,6 +140,12 @@ class UserDetailsForm(ProfileDetailsForm):
     access_until = build_user_field("access_until", widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}))
 
     field_order = ["initials", "prefix", "last_name", "first_name", "email"]
+
+    @property
+    def has_more_details(self) -> bool:
+        """Whether the details that the forms of new users fold have a value or errors."""
+        names = ("first_name", "place_of_employment", "access_until", "has_access_to_test_years")
+        return any(self[name].value() or self[name].errors for name in names)
 
     def clean_access_until(self) -> Any:
         until = self.cleaned_data["access_until"]

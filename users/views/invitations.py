@@ -1,23 +1,21 @@
 """Pages of the office for invitations: invite in two steps, resend, revoke."""
 
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 import invitations.actions
 from accounts.models import LoginMethod, User
-from accounts.user_details import UserDetails
-from core.access import ReauthenticationLevel, page
+from core.access import POST, ReauthenticationLevel, page
 from core.confirmation import Confirmation, render_confirmation
 from core.ids import parse_uuid
 from core.paging import build_query_string
+from core.pickers import wants_options
 from invitations import drafts, email_text
 from invitations.actions import InvitationNotOpen, get_office_text
 from invitations.drafts import InvitationDraft
@@ -26,18 +24,26 @@ from invitations.models import Invitation
 from permissions.access import OfficeRequest
 from permissions.checks import Right
 from permissions.shortcuts import get_managed_user, render_form, show_errors
-from users.forms.initial_access import InitialAccessForm
+from teams.forms.teams import SearchForm
+from users import copied_access, invitation_preview
+from users.forms.initial_access import InitialAccessForm, collect_initial_access
 from users.forms.invitations import InviteUserForm, MobileNumberForm, ResendInvitationForm, find_users_with_email
 from users.views.shared import build_initial_access_callback, render_created_message
 
 
 @page(Right.MANAGE_USERS, reauthentication=ReauthenticationLevel.HALF_HOUR)
 def invite_user(request: OfficeRequest) -> HttpResponse:
-    """Step 1: ask for details and initial access; nothing is created yet. `?team=` preselects a team, if offered."""
+    """Step 1: ask for details and initial access; nothing is created yet.
+
+    `?team=` preselects a team, `?zoals=` takes over what a colleague has, `?naam=` fills in a name or an address.
+    """
+    if wants_options(request):
+        return render(request, "invitations/_colleagues.html", _find_colleagues(request))
     standard = get_office_text(request.user.office)
     draft_id = _get_draft_id(request)
     draft = drafts.get_draft(request.session, draft_id)
-    initial: dict[str, Any] = {"teams": [request.GET["team"]]} if "team" in request.GET else {}
+    copied = _get_copied_colleague(request)
+    initial = copied_access.build_initial_values(copied) if copied else _read_initial_values(request)
     if draft is not None:
         text = {"subject": draft.text.subject, "body": draft.text.body} if draft.text else {}
         initial = dict(draft.details) | text | draft.chosen
@@ -46,12 +52,8 @@ def invite_user(request: OfficeRequest) -> HttpResponse:
         submitted = InvitationDraft(form.details, form.text, form.initial_values)
         draft_id = drafts.save_draft(request.session, draft_id if draft else None, submitted)
         return redirect(reverse("users:send_invitation") + build_query_string(concept=str(draft_id)))
-    context = {
-        "form": form,
-        "concept": draft_id if draft else None,
-        "preview": _render_preview(request, UserDetails(), standard),
-        "placeholders": email_text.PLACEHOLDERS,
-    }
+    context = _build_form_context(request, form) | {"concept": draft_id if draft else None, "copied": copied}
+    context["left_out"] = copied and copied_access.list_left_out_teams(form, request.user, copied)
     return render(request, "invitations/new.html", context)
 
 
@@ -59,14 +61,53 @@ def _get_draft_id(request: OfficeRequest) -> UUID | None:
     return parse_uuid(request.POST.get("concept") or request.GET.get("concept", ""))
 
 
-def _render_preview(request: OfficeRequest, details: UserDetails, text: EmailText) -> EmailText:
-    """Return a preview of the e-mail, with example details for those that are not known yet."""
-    example = UserDetails(initials="P.", prefix="de", last_name="Boer", email="p.deboer@example.nl")
-    user = User(provider=request.user.office, **(details or example))
-    until = timezone.now() + timedelta(days=request.user.office.invitation_days)
-    return email_text.render_text(
-        text, user, link=_("[the personal link]"), expires_at=until, with_two_factor=user.two_factor_required
-    )
+def _read_initial_values(request: OfficeRequest) -> dict[str, Any]:
+    name = request.GET.get("naam", "").strip()
+    typed: dict[str, Any] = {"email" if "@" in name else "last_name": name} if name else {}
+    return typed | ({"teams": [request.GET["team"]]} if "team" in request.GET else {})
+
+
+def _get_copied_colleague(request: OfficeRequest) -> User | None:
+    """Return the colleague of `?zoals=`, if the user may see what colleagues have."""
+    if "zoals" not in request.GET or Right.VIEW_USERS not in request.rights:
+        return None
+    return get_object_or_404(User.objects.visible_to(request.user), pk=parse_uuid(request.GET["zoals"]))
+
+
+@page(Right.MANAGE_USERS, methods=POST)
+def preview_invitation(request: OfficeRequest) -> HttpResponse:
+    """Show what the form of step 1 comes to; nothing is kept. With `?fragment=1` only that part of the page."""
+    standard = get_office_text(request.user.office)
+    typed = InviteUserForm(request.POST, standard=standard, requester=request.user)
+    values = {name: typed[name].value() for name in typed.fields}
+    form = InviteUserForm(standard=standard, initial=values, requester=request.user)
+    if "fragment" in request.GET:
+        return render(request, "invitations/_preview.html", {"form": form, **_build_preview(request, form)})
+    return render(request, "invitations/new.html", _build_form_context(request, form))
+
+
+def _build_form_context(request: OfficeRequest, form: InviteUserForm) -> dict[str, Any]:
+    context = {"form": form, "concept": _get_draft_id(request), "placeholders": email_text.PLACEHOLDERS}
+    return context | _find_colleagues(request) | _build_preview(request, form)
+
+
+def _find_colleagues(request: OfficeRequest) -> dict[str, Any]:
+    """Return the colleagues to invite like, who match `?q=`."""
+    q, may_copy = SearchForm(request.GET, hint="").values()["q"], Right.VIEW_USERS in request.rights
+    found = copied_access.list_matching_colleagues(request.user, q) if q and may_copy else []
+    return {"may_copy": may_copy, "q": q, "colleagues": found}
+
+
+def _build_preview(request: OfficeRequest, form: InviteUserForm) -> dict[str, Any]:
+    values, office = form.read_valid_values(), request.user.office
+    text = EmailText(values["subject"], values["body"]) if {"subject", "body"} <= values.keys() else form.standard
+    access = collect_initial_access(values)
+    return {
+        "preview": invitation_preview.render_typed_preview(office, values, text),
+        "access": invitation_preview.compute_access(office, LoginMethod.WEBSITE_SSO, access),
+        "has_choice": any(access.values()),
+        "notification_set": values.get("signal_set"),
+    }
 
 
 @page(Right.MANAGE_USERS, reauthentication=ReauthenticationLevel.HALF_HOUR)
@@ -98,10 +139,12 @@ def send_invitation(request: OfficeRequest) -> HttpResponse:
     context = {
         "concept": draft_id,
         "back": back,
-        "given": access and {**access.initial_access, "notification_set": access.notification_set},
+        "given": access and access.summary,
         "colleague": user,
         "namesakes": find_users_with_email(request.user.office, user.email),
-        "preview": _render_preview(request, details, text or get_office_text(request.user.office)),
+        "preview": invitation_preview.render_preview(
+            request.user.office, details, text or get_office_text(request.user.office)
+        ),
     }
     return render_form(request, "invitations/mobile_number.html", form, **context)
 

@@ -1,10 +1,10 @@
-"""Pages of the users of an office."""
+"""Pages of one user of an office."""
 
 from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import FileResponse, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -12,77 +12,21 @@ from django.utils.translation import gettext as _
 import users.actions
 from accounts import passwords
 from accounts.models import User
-from accounts.search import sort_users_by_match
-from core.access import POST, SAFE, DuringImpersonation, page
+from core.access import POST, SAFE, page
 from core.confirmation import Confirmation, render_confirmation
-from core.export_files import FileFormat, send_export
 from core.keys import compute_email_key
-from core.paging import build_pager_context, build_query_string, paginate_queryset
-from core.replica import allow_replica
-from invitations.sender_authority import find_users_without_sender_authority
 from permissions import checks
 from permissions.access import OfficeRequest
 from permissions.checks import LastAdministrator, Right
 from permissions.shortcuts import render_form, show_errors
-from users import exports
-from users.filters import DATETIME_SORTS, SORT_EXPRESSIONS, filter_users
-from users.forms.users import EditUserForm, UserFilterForm
-from users.status import AccountStatus, UserWithStatuses, annotate_statuses, build_status_chip, build_two_factor_chip
-
-
-@page(Right.VIEW_USERS, methods=SAFE)
-@allow_replica
-def user_list(request: OfficeRequest) -> HttpResponse:
-    form = UserFilterForm(request.GET or None)
-    values = form.values()
-    sort = values.pop("sort")
-    users = filter_users(User.objects.visible_to(request.user), **values)
-    page = paginate_queryset(
-        users,
-        sort=sort or "name",
-        sorts={**SORT_EXPRESSIONS, **sort_users_by_match(values["q"])},
-        datetime_sorts=DATETIME_SORTS,
-        cursor=request.GET.get("page", ""),
-    )
-    may_begin = {Right.MANAGE_USERS, Right.MANAGE_TEAMS} <= request.rights
-    refused = find_users_without_sender_authority(page.rows)
-    for user in page.rows:
-        if user.pk in refused:
-            user.status = AccountStatus.REFUSED
-    context = {
-        "form": form if form.is_bound else UserFilterForm(),
-        "rows": [(user, build_status_chip(user), build_two_factor_chip(user)) for user in page.rows],
-        "filtered": any(values.values()),
-        "alone": may_begin and [user.pk for user in page.rows] == [request.user.pk] and not any(values.values()),
-        "columns": {
-            name: _build_sort_header(name, sort or "name", values)
-            for name in ("name", "username", "email", "last_login")
-        },
-        "may_manage": Right.MANAGE_USERS in request.rights,
-        "export_query": build_query_string(**values),
-        "all_query": build_query_string(all="1", **values),
-    } | build_pager_context(page, **values, sort=sort)
-    return render(request, "users/list.html", context)
-
-
-@page(Right.VIEW_USERS, methods=SAFE, impersonation=DuringImpersonation.FORBIDDEN)
-def export_users(request: OfficeRequest, form: FileFormat) -> FileResponse:
-    """Send the users that match the filters as a file; an event is recorded, even for HEAD requests."""
-    values = UserFilterForm(request.GET).values()
-    del values["sort"]
-    users = filter_users(User.objects.visible_to(request.user), **values)
-    file = exports.export_users(request.user.office, users, form=form, filters=values, by=request.actor)
-    return send_export(file, "gebruikers", form)
-
-
-def _build_sort_header(name: str, sort: str, values: dict[str, str]) -> dict[str, str]:
-    rising = sort == name
-    state = "ascending" if rising else "descending" if sort == f"-{name}" else ""
-    return {"url": build_query_string(**values, sort=f"-{name}" if rising else name), "state": state}
+from users.forms.users import EditUserForm
+from users.status import UserWithStatuses, annotate_statuses, build_status_chip, build_two_factor_chip
+from users.user_summary import build_invitation_progress, find_next_step, get_last_code
 
 
 def _get_user(request: OfficeRequest, pk: UUID) -> UserWithStatuses:
-    return get_object_or_404(annotate_statuses(User.objects.visible_to(request.user).select_related("provider")), pk=pk)
+    found = User.objects.visible_to(request.user).select_related("provider", "invitation__sent_by")
+    return get_object_or_404(annotate_statuses(found), pk=pk)
 
 
 @page(Right.VIEW_USERS, methods=SAFE)
@@ -90,23 +34,33 @@ def user_detail(request: OfficeRequest, pk: UUID) -> HttpResponse:
     user = _get_user(request, pk)
     authority = checks.has_authority_over(request.actor, user)
     manages = Right.MANAGE_USERS in request.rights
-    invitation = getattr(user, "invitation", None) if user.accepted_at is None else None
-    code = invitation and invitation.codes.select_related("message").order_by("-sent_at").first()
+    may_act = manages and authority
+    is_old = user.is_webservice_user and passwords.is_password_old(user.password_changed_at)
+    holds_nothing = checks.has_no_rights(user)
     context = {
         "colleague": user,
         "chip": build_status_chip(user),
         "two_factor": build_two_factor_chip(user),
-        "invitation": invitation,
-        "code": code,
         "email_change": getattr(user, "email_change", None),
-        "password_is_old": user.is_webservice_user and passwords.is_password_old(user.password_changed_at),
-        "holds_nothing": checks.has_no_rights(user),
+        "password_is_old": is_old,
+        "holds_nothing": holds_nothing,
         "two_factor_rules": checks.two_factor_rules(user),
         "has_integrations": user.consents.exists(),
-        "may_act": manages and authority,
+        "may_act": may_act,
         "lacks_authority": manages and not authority,
         "is_self": user.pk == request.user.pk,
     }
+    if may_act:
+        context["next_step"] = find_next_step(
+            user,
+            has_old_password=is_old,
+            holds_nothing=holds_nothing,
+            may_manage_teams=Right.MANAGE_TEAMS in request.rights,
+        )
+    if invitation := getattr(user, "invitation", None):
+        code = get_last_code(invitation)
+        context |= {"invitation": invitation, "code": code}
+        context["progress"] = build_invitation_progress(user, invitation, code)
     return render(request, "users/user.html", context)
 
 
@@ -180,5 +134,18 @@ def send_username(request: OfficeRequest, pk: UUID) -> HttpResponse:
         messages.error(request, error.message)
     else:
         text = _("The username is on its way to %(email)s.")
+        messages.success(request, text % {"email": user.email})
+    return redirect("users:user_detail", user.pk)
+
+
+@page(Right.MANAGE_USERS, methods=POST)
+def remind_of_two_factor(request: OfficeRequest, pk: UUID) -> HttpResponse:
+    user = _get_user(request, pk)
+    try:
+        users.actions.remind_of_two_factor(user, by=request.actor)
+    except ValidationError as error:
+        messages.error(request, error.message)
+    else:
+        text = _("The reminder is on its way to %(email)s.")
         messages.success(request, text % {"email": user.email})
     return redirect("users:user_detail", user.pk)

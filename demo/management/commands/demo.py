@@ -23,7 +23,8 @@ from accounts.models import User
 from core import local_keys
 from core.embedded_postgres import server
 from core.processes import build_granian_arguments, terminate_with_parent
-from demo.data import offices
+from demo import authenticator
+from demo.data import office_users, offices
 
 _START_SECONDS, _STOP_SECONDS = 60, 8
 
@@ -133,18 +134,19 @@ def _describe_sign_in(port: int) -> list[str]:
     """Create the example offices on the first run; return the lines that say where and how to sign in."""
     password = local_keys.load_demo_password(settings.LOKET_DATA_DIR)
     administrator = offices.ensure_example_offices(password)
-    service = offices.ensure_webservice_user(administrator.office, password)
-    support = User.objects.filter(username_key=offices.SUPPORT_USERNAME, is_support=True).first()
+    service = User.objects.get(username_key=offices.WEBSERVICE_USERNAME)
+    support = User.objects.filter(username_key=office_users.SUPPORT_USERNAME, is_support=True).first()
     same = support is not None and passwords.verify_password(password, support.password)
     return [
         f"URL: http://localhost:{port}/",
         f"Kantoor: {administrator.office.name}",
         f"Gebruikersnaam: {administrator.username}",
         f"Wachtwoord: {_describe_password(password, administrator)}",
+        f"Two-factor: {authenticator.get_key(administrator) or '(verwijderd in de applicatie)'}",
         f"Webservice: {service.username} / {_describe_password(password, service)}",
         f"Postvak: http://localhost:{port}/demo/postvak/",
         *(
-            [f"Support: http://localhost:{port}/admin/ als {offices.SUPPORT_USERNAME}, met hetzelfde wachtwoord"]
+            [f"Support: http://localhost:{port}/admin/ als {office_users.SUPPORT_USERNAME}, met hetzelfde wachtwoord"]
             if same
             else []
         ),

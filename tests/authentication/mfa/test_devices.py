@@ -70,6 +70,17 @@ def test_the_picture_is_inline_without_style(bob_logged_in: Client) -> None:
     assert response.context["secret"] in page
 
 
+def test_a_phone_opens_its_app_and_a_desk_copies_the_key(bob_logged_in: Client) -> None:
+    response = bob_logged_in.get(f"{URL}app/")
+    secret = response.context["secret"]
+    assert f'href="otpauth://totp/Loket%3Abob?secret={secret.replace(" ", "")}&amp;issuer=Loket"' in response.text
+    assert f'<code id="secret">{secret}</code>' in response.text
+    assert {len(group) for group in secret.split()} == {4}
+    assert response.text.count("<svg viewBox") + response.text.count('<svg xmlns="http://www.w3.org/2000/svg"') == 1
+    assert 'inputmode="numeric"' in response.text
+    assert "one-time-code.js" in response.text
+
+
 def test_a_wrong_code_keeps_the_secret_on_the_page(bob_logged_in: Client) -> None:
     form = bob_logged_in.get(f"{URL}app/").context["form"]
     data = {"offer": form["offer"].value(), "name": "x", "code": wrong(code_now(form.enrollment.secret))}
