@@ -6,7 +6,7 @@ from demo import fake_entra_views, views
 
 app_name = "demo"
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("demo/postvak/", views.mailbox_page, name="mailbox"),
-    path("demo/postvak.json", views.mailbox_json, name="mailbox_json"),
-    path("demo/microsoft/", fake_entra_views.choose_user, name="fake_entra"),
+    path("postvak/", views.mailbox_page, name="mailbox"),
+    path("postvak.json", views.mailbox_json, name="mailbox_json"),
+    path("microsoft/", fake_entra_views.choose_user, name="fake_entra"),
 ]

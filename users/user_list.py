@@ -115,7 +115,7 @@ def _render_username(row: ListRow) -> SafeString:
 
 
 _CELLS: dict[ListColumn, Callable[[ListRow], SafeString]] = {
-    ListColumn.EMAIL: lambda row: _render_cell(row.email, title=row.user.email),
+    ListColumn.EMAIL: lambda row: _render_cell(row.email, "email", row.user.email),
     ListColumn.USERNAME: _render_username,
     ListColumn.LOGIN_METHOD: lambda row: _render_cell(row.login_method),
     ListColumn.TEAMS: _render_teams,

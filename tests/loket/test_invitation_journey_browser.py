@@ -109,7 +109,8 @@ def change_password(guest: Visitor) -> None:
 def manage(admin: Visitor, guest: Visitor, person: str) -> None:
     """Edit, grant a right to, block and unblock a colleague who is signed in."""
     assert "Heeft toegang" in admin.page.locator("main").inner_text()
-    admin.sees("#invitation-title", 0)
+    admin.sees("#invitation .milestones .good", 5)
+    admin.sees("#invitation .buttons", 0)
     admin.follow("a[href$='/bewerken/']")
     admin.fill(place_of_employment="Groningen", has_access_to_test_years=True)
     admin.send()

@@ -36,7 +36,7 @@ def test_support_finds_a_user_and_blocks_them(browser: Browser, office: Office) 
     dora.fill(reason="Telefonisch gevraagd door Maria Vermeer")
     dora.send()
     dora.at("/admin/accounts/user/{id}/")
-    dora.sees(".messagelist .success")
+    dora.sees(".note.success")
     dora.sees(".page-header a[href*='/deblokkeren/']")
 
 
