@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from django.core.exceptions import ValidationError as NotAnAddress
-from django.core.validators import validate_email
+from django.core.validators import DomainNameValidator, validate_email
 from environs import ValidationError, validate
 
 _KEY_BYTES = 32  # bytes
@@ -94,6 +94,15 @@ def validate_sender(text: str) -> None:
         validate_email(parseaddr(text)[1])
     except NotAnAddress:
         raise ValidationError("must be a mail address") from None
+
+
+def validate_domain(text: str) -> None:
+    """Require an empty text or a domain in ASCII."""
+    try:
+        if text:
+            DomainNameValidator(accept_idna=False)(text)
+    except NotAnAddress:
+        raise ValidationError("must be a domain, such as bounces.loket.example") from None
 
 
 def validate_sms_url(text: str) -> None:

@@ -267,11 +267,11 @@ _email = env.dj_email_url("EMAIL_URL", "smtp://localhost:25")
 EMAIL_BACKEND = env.str("LOKET_EMAIL_BACKEND", _email["EMAIL_BACKEND"])
 if EMAIL_BACKEND.startswith("anymail."):
     INSTALLED_APPS.append("anymail")  # checks its settings; takes 5 MB
-EMAIL_HOST, EMAIL_PORT = _email["EMAIL_HOST"], _email["EMAIL_PORT"]
+EMAIL_HOST, EMAIL_PORT, EMAIL_TIMEOUT = _email["EMAIL_HOST"], _email["EMAIL_PORT"], 10
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _email["EMAIL_HOST_USER"], _email["EMAIL_HOST_PASSWORD"]
 EMAIL_USE_TLS, EMAIL_USE_SSL = _email["EMAIL_USE_TLS"], _email["EMAIL_USE_SSL"]
-EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("LOKET_FROM_EMAIL", "loket@localhost", validate=check.validate_sender)
+LOKET_BOUNCE_DOMAIN = env.str("LOKET_BOUNCE_DOMAIN", "", validate=check.validate_domain)
 ANYMAIL: dict[str, Any] = {
     name.removeprefix("ANYMAIL_"): value for name, value in os.environ.items() if name.startswith("ANYMAIL_")
 }

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core import encryption
 from core.ids import uuid7
+from outbox.failure_reasons import describe_failure, is_temporary_failure
 
 
 class MessageBody(TypedDict, total=False):
@@ -181,6 +182,16 @@ class Message(models.Model):
         """Whether it is known that the message will not arrive."""
         return self.state in (self.State.FAILED, self.State.BOUNCED)
 
+    @property
+    def failure_reason(self) -> str:
+        """Our words for `error`, or "" if the mail server gave no status code that says enough."""
+        return describe_failure(self.error) if self.channel == self.Channel.MAIL else ""
+
+    @property
+    def is_failure_temporary(self) -> bool:
+        """Whether the same message may arrive another time, because nothing is wrong with the address."""
+        return is_temporary_failure(self.error)
+
     def decrypt_body(self) -> MessageBody:
         """Decrypt the body. Raises encryption.DecryptionError, also once the body has been deleted."""
         return cast(
@@ -192,3 +203,26 @@ class Message(models.Model):
     def encryption_context(self) -> str:
         """Context that binds the body to this row: it cannot be decrypted in another row."""
         return f"message:{self.pk}"
+
+
+class ReportResult(models.TextChoices):
+    """What a mail to the return path of a message was, and whether it counted."""
+
+    HARD_BOUNCE = "hard_bounce", "hard bounce"
+    SOFT_BOUNCE = "soft_bounce", "soft bounce"  # not delivered either, but the address may be right
+    DELAY = "delay", "delay"
+    AUTO_REPLY = "auto_reply", "automatic reply"
+    OTHER = "other", "other"
+    FORGED = "forged", "forged"  # without a valid signature
+    LATE = "late", "late"
+    UNKNOWN = "unknown", "unknown"  # no such message, or one that is no longer considered sent
+
+
+class ReportCount(models.Model):
+    """How many mails to return paths had this result."""
+
+    result = models.CharField(max_length=11, choices=ReportResult, primary_key=True)
+    number = models.PositiveBigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.result}: {self.number}"

@@ -25,6 +25,7 @@ from django.utils.module_loading import import_string
 from core.encryption import DecryptionError
 from core.keys import encode_email_domain
 from outbox.models import Message, MessageBody
+from outbox.return_path import build_return_path
 
 if TYPE_CHECKING:
     from outbox.request_tracking import RequestTracker
@@ -135,6 +136,9 @@ def _build_email(message: Message, body: MessageBody) -> EmailMultiAlternatives:
         mail.metadata = {"message": str(message.pk)}  # type: ignore[attr-defined]
     else:  # the same at every attempt, so that duplicates can be recognized
         mail.extra_headers["Message-ID"] = f"<{message.pk}@{urlsplit(settings.LOKET_URL).hostname}>"
+        if settings.LOKET_BOUNCE_DOMAIN:
+            mail.extra_headers["From"] = mail.from_email
+            mail.from_email = build_return_path(message.pk)  # of the envelope only
     return mail
 
 

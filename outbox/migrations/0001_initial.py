@@ -20,6 +20,13 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='ReportCount',
+            fields=[
+                ('result', models.CharField(choices=[('hard_bounce', 'hard bounce'), ('soft_bounce', 'soft bounce'), ('delay', 'delay'), ('auto_reply', 'automatic reply'), ('other', 'other'), ('forged', 'forged'), ('late', 'late'), ('unknown', 'unknown')], max_length=11, primary_key=True, serialize=False)),
+                ('number', models.PositiveBigIntegerField(default=0)),
+            ],
+        ),
+        migrations.CreateModel(
             name='Message',
             fields=[
                 ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),

@@ -39,6 +39,7 @@ class MailServer:
     reply: str = "550 5.1.1 <p.deboer@devries.example>: mailbox p.deboer unknown"
     mails: list[EmailMessage] = field(default_factory=list)
     recipients: list[str] = field(default_factory=list)
+    senders: list[str] = field(default_factory=list)  # of the envelopes
     hangs_for: str = ""  # the domain of recipients for which the server hangs
     held: int = 0  # mails being received
     port: int = 0
@@ -65,6 +66,7 @@ class MailServer:
         self.held -= 1
         self.mails.append(message_from_bytes(envelope.content, policy=policy.default))  # type: ignore[arg-type]
         self.recipients += envelope.rcpt_tos
+        self.senders.append(str(envelope.mail_from))
         return "250 taken"
 
 

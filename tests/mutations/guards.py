@@ -992,6 +992,16 @@ GUARDS = [
         ("outbox/test_webhooks.py",),
     ),
     Guard(
+        0, "forged return paths", "outbox/return_path.py",
+        "if not match or not verify_keyed_hash(match[1], match[2], purpose=_PURPOSE, digits=_DIGITS):", "if not match:",
+        ("outbox/test_bounces.py",),
+    ),
+    Guard(
+        0, "late bounces", "outbox/bounces.py",
+        "sent_at__lt=timezone.now() - REPORTS_ACCEPTED_FOR", "sent_at=None",
+        ("outbox/test_bounces.py",),
+    ),
+    Guard(
         0, "an idle session", "authentication/session_timeouts.py",
         "return SessionEndReason.IDLE if now >= self.used_at + get_idle_timeout() else None", "return None",
         ("authentication/test_session_expiry.py",),

@@ -1,0 +1,47 @@
+"""`manage.py receive_bounces`: receive the bounces of our own mail server."""
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from outbox.bounces import receive_maildir
+
+
+class Command(BaseCommand):
+    help = "Receive bounces from the mail server: by LMTP until SIGTERM or Ctrl-C, or once from a maildir."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        doors = parser.add_mutually_exclusive_group(required=True)
+        doors.add_argument("--lmtp", help="loopback address and port, such as 127.0.0.1:8024, or unix:/path")
+        doors.add_argument("--maildir", type=Path, help="folder whose unread mails are processed and deleted")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Receive. Raises CommandError when the feature is off or the address or folder cannot be used."""
+        if not settings.LOKET_BOUNCE_DOMAIN:
+            raise CommandError("LOKET_BOUNCE_DOMAIN is not set, so no e-mail has a return path of its own.")
+        try:
+            if options["maildir"]:
+                self.stdout.write(f"Mails processed: {receive_maildir(options['maildir'])}.")
+            else:
+                asyncio.run(self._serve(options["lmtp"]))
+        except OSError as error:
+            raise CommandError(f"Cannot be used: {error.strerror}.") from error
+
+    async def _serve(self, listen: str) -> None:
+        from outbox import lmtp  # its library is needed here only
+
+        try:
+            address = lmtp.parse_listen_address(listen)
+        except ValueError:
+            raise CommandError("--lmtp must be a loopback address and a port, or unix: and a path.") from None
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        async with await lmtp.start_lmtp_server(address):
+            self.stdout.write(f"Listening on {listen}.")
+            await stop.wait()
