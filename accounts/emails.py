@@ -4,12 +4,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.utils.html import escape
-
 import outbox.actions
 from accounts.models import User
 from audit.actors import Actor
-from outbox.emails import render_email, render_text_as_html
+from outbox.emails import EmailContent, render_email
 
 _NAME_PLACEHOLDER = "\ufffc"  # stands for the name of the recipient in an e-mail that is rendered once for many users
 
@@ -28,21 +26,20 @@ def send(
     The template is rendered once per office: for several users of an office only the name may differ. It gets
     `context`, the name of the office and, where there is one recipient, that `user`.
     """
-    contents: dict[UUID | None, tuple[str, str, str]] = {}
+    contents: dict[UUID | None, EmailContent] = {}
     messages = []
     for user in users:
         office = user.office_name
         if user.provider_id not in contents:
-            subject, text = render_email(template, name=_NAME_PLACEHOLDER, office=office, user=user, **context)
-            contents[user.provider_id] = subject, text, render_text_as_html(text)
-        subject, text, html = contents[user.provider_id]
+            contents[user.provider_id] = render_email(
+                template, name=_NAME_PLACEHOLDER, office=office, user=user, **context
+            )
+        content = contents[user.provider_id]
         messages.append(
             outbox.actions.build_email(
                 kind=kind,
                 to=to or user.email,
-                subject=subject,
-                text=text.replace(_NAME_PLACEHOLDER, user.full_name),
-                html=html.replace(_NAME_PLACEHOLDER, escape(user.full_name)),
+                content=content._replace(text=content.text.replace(_NAME_PLACEHOLDER, user.full_name)),
                 provider_id=user.provider_id,
                 user_id=user.pk,
                 sender_name=office,

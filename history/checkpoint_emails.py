@@ -37,7 +37,7 @@ def _queue_checkpoint_emails(office: Provider, checkpoint: Checkpoint, addresses
         outbox.actions.build_email(
             kind="checkpoint",
             to=address,
-            **content._asdict(),
+            content=content,
             provider_id=office.pk,
             user_id=None,
             sender_name=office.name,

@@ -130,7 +130,11 @@ def send_invitation(invitation: Invitation, mobile_number: str, by: Actor) -> No
         mobile_number.encode(), token=token, context=invitation.encryption_context
     )
     message = emails.build_invitation_email(
-        invitation, get_invitation_text(invitation), token=token, scheduled_at=scheduled_at
+        invitation,
+        get_invitation_text(invitation),
+        token=token,
+        digits=mobile_number[-2:],
+        scheduled_at=scheduled_at,
     )
     (invitation.message,) = outbox.actions.queue_emails([message], requester=by)
     if not invitation._state.adding:

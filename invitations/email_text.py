@@ -26,7 +26,7 @@ PLACEHOLDERS: dict[str, str | Promise] = {  # with their meaning
     TWO_FACTOR_PLACEHOLDER: gettext_lazy("paragraph about two-factor, included only if required"),
 }
 _PLACEHOLDER_PATTERN = re.compile(r"\{([^{}\s]*)\}")
-_EXAMPLE_TOKEN = "dit-is-een-voorbeeld"  # noqa: S105 in the place of the token of a real link
+EXAMPLE_TOKEN = "dit-is-een-voorbeeld"  # noqa: S105 in the place of the token of a real link
 
 TWO_FACTOR_PARAGRAPH = (
     "Inloggen gaat met two-factor authenticatie. Houd je telefoon bij de hand:"
@@ -99,12 +99,17 @@ def render_text(text: EmailText, user: User, *, link: str, expires_at: datetime,
     return EmailText(re.sub(r"\s+", " ", replace_placeholders(text.subject)).strip(), plain)
 
 
+def build_link(token: str) -> str:
+    return settings.LOKET_URL + reverse("invitations:open_link", args=[token])
+
+
 def render_example(text: EmailText, user: User, provider: Provider) -> EmailText:
     """Return `text` as `user`, who need not be stored, would get it from `provider`, with a link that does not work."""
     user.provider = provider
-    link = settings.LOKET_URL + reverse("invitations:open_link", args=[_EXAMPLE_TOKEN])
     until = timezone.now() + timedelta(days=provider.invitation_days)
-    return render_text(text, user, link=link, expires_at=until, with_two_factor=user.two_factor_required)
+    return render_text(
+        text, user, link=build_link(EXAMPLE_TOKEN), expires_at=until, with_two_factor=user.two_factor_required
+    )
 
 
 def build_example_user() -> User:

@@ -1,38 +1,125 @@
-"""Texts of e-mails: rendering of `templates/emails/`, and the HTML part, which says the same as the text part."""
+"""Texts of e-mails: rendering of `templates/emails/`, and the HTML part, which is laid out from the text part."""
 
+import re
+from collections.abc import Iterator
+from functools import cache
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+from zlib import crc32
 
 from django.conf import settings
 from django.template import Context, Engine
 from django.utils import translation
-from django.utils.html import format_html, format_html_join, urlize
-from django.utils.safestring import SafeString, mark_safe
 
-_INLINE_STYLE = "font:16px/24px system-ui,sans-serif;color:#16202a;max-width:36em"  # email clients ignore style sheets
+_FOOTER_RULE = "\n-- \n"  # RFC 3676, 4.3
+_MARK_COLORS = ("#7a3a1d", "#0b5394", "#5b2c83", "#1c6640", "#8a1c4a", "#3d4f66")  # under white letters
+LOGO_CONTENT_ID = "office-logo"
 
 
 class EmailContent(NamedTuple):
+    """The text part of an e-mail; `button` is the label of its first link to this installation in the HTML part."""
+
     subject: str
     text: str
+    button: str = ""
+
+
+class Logo(NamedTuple):
+    """The logo of an office as attached to its e-mails."""
+
+    png: bytes
+    width: int
+    height: int
+
+
+class _Part(NamedTuple):
+    """A paragraph, or the button; a note is what the reader must know after pressing it."""
+
+    text: str
+    link: str = ""
+    is_note: bool = False
+
+    @property
+    def items(self) -> list[str]:
+        """Texts of the items when every line is one."""
+        lines = self.text.split("\n")
+        return [line[2:] for line in lines] if all(line.startswith("- ") for line in lines) else []
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.link).netloc
 
 
 def render_email(template: str, **context: Any) -> EmailContent:
-    """Render `templates/emails/<template>.txt` in the default language; its first line is the subject.
+    """Render `templates/emails/<template>.txt` in the default language.
 
-    `site` in the context is the address of this installation, without a slash at the end.
+    Its first line is the subject, its second the label of the button, if any. `site` in the context is the address of
+    this installation, without a slash at the end.
     """
     with translation.override(settings.LANGUAGE_CODE):
         values = Context({"site": settings.LOKET_URL, **context}, autoescape=False)
         content = Engine.get_default().get_template(f"emails/{template}.txt").render(values)
-    subject, _line_end, text = content.strip().partition("\n")
-    return EmailContent(subject, text.strip() + "\n")
+    subject, button, text = content.split("\n", 2)
+    text = re.sub(r"\n{3,}", "\n\n", text.strip())  # of parts that are empty
+    return EmailContent(subject.strip(), text + "\n", button.strip())
 
 
-def render_text_as_html(text: str) -> SafeString:
-    """Render `text` as HTML paragraphs with clickable links; all text is escaped.
+def render_html(content: EmailContent, *, title: str, office: str, logo: Logo | None) -> str:
+    """Lay out `content` as an HTML page with inline styles, for e-mail clients; all text is escaped.
 
-    E-mails are in the default language, whatever language the recipient chose for the screens.
+    E-mails are in the default language, whatever language the recipient chose for the screens. Without `title`, the
+    subject is the heading. The page shows `logo` from the attachment LOGO_CONTENT_ID.
     """
-    parts = [urlize(part, autoescape=True).replace("\n", "<br>") for part in text.strip().split("\n\n")]
-    paragraphs = format_html_join("", "<p>{}</p>", ((mark_safe(part),) for part in parts))  # noqa: S308 (escaped above)
-    return format_html('<div lang="{}" style="{}">{}</div>', settings.LANGUAGE_CODE, _INLINE_STYLE, paragraphs)
+    text, rule, footer = content.text.strip().rpartition(_FOOTER_RULE)
+    if not rule:
+        text, footer = footer, ""
+    values = {
+        "language": settings.LANGUAGE_CODE,
+        "subject": content.subject,
+        "title": title or content.subject,
+        "button": content.button,
+        "parts": list(_split_text(text.strip(), with_button=bool(content.button))),
+        "footer": footer,
+        "office": office or "Loket",
+        "letters": build_letters(office or "Loket"),
+        "color": _MARK_COLORS[crc32(office.encode()) % len(_MARK_COLORS)],
+        "logo": logo,
+        "logo_id": LOGO_CONTENT_ID,
+    }
+    with translation.override(settings.LANGUAGE_CODE):
+        page = Engine.get_default().get_template("emails/layout.html").render(Context(values))
+    return _get_inliner().inline(page)  # type: ignore[no-any-return]
+
+
+def build_letters(name: str) -> str:
+    """Return the two letters that stand for an office: the initials of the last two words of its name."""
+    words = re.findall(r"[^\W_]+", name)
+    return ("".join(word[0] for word in words[-2:]) if len(words) > 1 else "".join(words)[:2]).upper()
+
+
+def _split_text(text: str, *, with_button: bool) -> Iterator[_Part]:
+    """Yield the paragraphs, with the button where the first link to this installation is."""
+    link, was_button = "", False
+    for paragraph in text.split("\n\n"):
+        found = None if link or not with_button else _find_own_link(paragraph)
+        if found is None:
+            yield _Part(paragraph, is_note=was_button)
+            was_button = False
+            continue
+        link, was_button = found[0], True
+        if before := paragraph.removesuffix(link).rstrip():
+            yield _Part(before)
+        yield _Part("", link)
+
+
+def _find_own_link(paragraph: str) -> re.Match[str] | None:
+    if paragraph.startswith("- "):
+        return None  # items may hold texts from elsewhere
+    return re.search(rf"{re.escape(settings.LOKET_URL)}/\S*?(?=[.,;:!?)]*(?:\s|$))", paragraph)
+
+
+@cache
+def _get_inliner() -> Any:
+    from css_inline import CSSInliner  # needed by the worker only
+
+    return CSSInliner(keep_style_tags=False, keep_at_rules=True, load_remote_stylesheets=False)

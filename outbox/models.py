@@ -23,7 +23,8 @@ class MessageBody(TypedDict, total=False):
     to: str
     subject: str
     text: str
-    html: str
+    button: str
+    title: str
     sender_name: str
 
 

@@ -8,11 +8,13 @@ import sys
 from collections.abc import Callable
 from datetime import timedelta
 from email.headerregistry import Address
+from email.mime.image import MIMEImage
 from email.utils import parseaddr
 from http import HTTPStatus
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
+from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured, ValidationError
@@ -24,6 +26,7 @@ from django.utils.module_loading import import_string
 
 from core.encryption import DecryptionError
 from core.keys import encode_email_domain
+from outbox.emails import LOGO_CONTENT_ID, EmailContent, Logo, render_html
 from outbox.models import Message, MessageBody
 from outbox.return_path import build_return_path
 
@@ -34,6 +37,7 @@ CONNECT_TIMEOUT_SECONDS = 5.0  # seconds, of the SMS gateway; LOKET_SMS_TIMEOUT 
 POST_TIMEOUT_SECONDS = 5.0  # seconds to connect, as many for TLS, to send and to wait for the response
 _MAX_REASON_LENGTH = 150  # characters
 FORM_BUILDERS: dict[str, Callable[[str], dict[str, str]]] = {}  # by kind of POST: the form for the content, made anew
+LOGO_LOADERS: list[Callable[[UUID], Logo | None]] = []  # by office: its logo, if any
 _SENSITIVE_PATTERN = re.compile(r"@|://|\d{4}|\S{25}")  # an address, a link, a number or code, a token
 
 
@@ -126,7 +130,7 @@ def _build_email(message: Message, body: MessageBody) -> EmailMultiAlternatives:
     except (ValidationError, ValueError):
         raise SendingError("address refused", permanent=True) from None
     mail = EmailMultiAlternatives(body["subject"], body["text"], format_sender(body["sender_name"]), [recipient])
-    mail.attach_alternative(body["html"], "text/html")
+    _attach_html(mail, message, body)
     mail.extra_headers |= {
         "Content-Language": settings.LANGUAGE_CODE,
         "Auto-Submitted": "auto-generated",  # RFC 3834 section 5: no out-of-office reply
@@ -140,6 +144,21 @@ def _build_email(message: Message, body: MessageBody) -> EmailMultiAlternatives:
             mail.extra_headers["From"] = mail.from_email
             mail.from_email = build_return_path(message.pk)  # of the envelope only
     return mail
+
+
+def _attach_html(mail: EmailMultiAlternatives, message: Message, body: MessageBody) -> None:
+    """Attach the HTML part, and the logo of the office if it has one at this moment."""
+    office = message.provider_id
+    logo = next(filter(None, (load(office) for load in LOGO_LOADERS)), None) if office else None
+    content = EmailContent(body["subject"], body["text"], body.get("button", ""))
+    html = render_html(content, title=body.get("title", ""), office=body["sender_name"], logo=logo)
+    mail.attach_alternative(html, "text/html")
+    if logo is not None:
+        mail.mixed_subtype = "related"
+        image = MIMEImage(logo.png, "png")
+        image.add_header("Content-ID", f"<{LOGO_CONTENT_ID}>")
+        image.add_header("Content-Disposition", "inline", filename="logo.png")
+        mail.attach(image)
 
 
 def _send_email(mail: EmailMultiAlternatives, to: str) -> str:
