@@ -1,38 +1,61 @@
-"""E-mails of invitations, in the words of the office."""
+"""E-mails of invitations, in the words of the office or of who invites."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
+from django.urls import reverse
 from django.utils import timezone, translation
-from django.utils.translation import gettext as _
 
 import outbox.actions
+from accounts import email_texts
+from accounts.email_kinds import build_invitation_title
+from accounts.emails import build_values, get_product_text, list_placeholders
 from accounts.models import Provider, User
-from invitations import email_text
-from invitations.email_text import EmailText
 from invitations.models import Invitation
-from outbox.emails import EmailContent, render_email
+from outbox import placeholders
+from outbox.emails import EmailDraft, render_draft
 from outbox.models import Message
+from outbox.placeholders import EmailText
 from permissions import checks
 
-_EXAMPLE_DIGITS = "78"
+KIND = "invitation"
+
+
+def get_office_text(provider: Provider) -> EmailText:
+    """Return the text of invitations of this office: its own, else that of the product."""
+    own_text = email_texts.find_texts(KIND, [provider.pk]).get(provider.pk)
+    return own_text or get_product_text(KIND, provider.email_language)
+
+
+def validate_text(text: EmailText) -> None:
+    """Raises ValidationError, by field."""
+    placeholders.validate_text(text, list_placeholders(KIND))
 
 
 def build_invitation_email(
-    invitation: Invitation, text: EmailText, *, token: str, digits: str, scheduled_at: datetime | None
+    invitation: Invitation, *, token: str, digits: str, scheduled_at: datetime | None
 ) -> Message:
     """Return the unsaved e-mail with the link, sent from `scheduled_at` until the invitation expires.
 
     `digits` are the last two of the mobile number.
     """
-    user, link = invitation.user, email_text.build_link(token)
-    two_factor = checks.two_factor_rules(user).is_required_today
-    mail = email_text.render_text(text, user, link=link, expires_at=invitation.expires_at, with_two_factor=two_factor)
-    title = _build_title(invitation.sent_by)
+    user = invitation.user
+    if invitation.body:
+        text: EmailText | None = EmailText(invitation.subject, invitation.body)
+    else:
+        text = email_texts.find_texts(KIND, [user.office.pk]).get(user.office.pk)
+    with translation.override(user.office.email_language):
+        title = build_invitation_title(invitation.sent_by)
+    draft = _render(
+        user.office, link=settings.LOKET_URL + reverse("invitations:open_link", args=[token]), digits=digits,
+        expires_at=invitation.expires_at, with_two_factor=checks.two_factor_rules(user).is_required_today,
+        invited_by=title,
+    )  # fmt: skip
     return outbox.actions.build_email(
-        kind="invitation",
+        kind=KIND,
         to=user.email,
-        content=_build_content(mail, link, title=title, digits=digits, office=user.office_name),
+        content=draft.fill(build_values(user), text),
         title=title,
         provider_id=user.provider_id,
         user_id=user.pk,
@@ -42,32 +65,12 @@ def build_invitation_email(
     )
 
 
-def build_test_email(text: EmailText, recipient: User, provider: Provider) -> Message:
-    """Return the unsaved e-mail for an example user, with a link that does not work."""
-    mail = email_text.render_example(text, email_text.build_example_user(), provider)
-    title, link = _build_title(recipient), email_text.build_link(email_text.EXAMPLE_TOKEN)
-    return outbox.actions.build_email(
-        kind="invitation_test",
-        to=recipient.email,
-        content=_build_content(mail, link, title=title, digits=_EXAMPLE_DIGITS, office=provider.name),
-        title=title,
-        provider_id=provider.pk,
-        user_id=recipient.pk,
-        sender_name=provider.name,
-        expires_at=timezone.now() + timedelta(hours=1),
-    )
+def render_preview(user: User, text: EmailText, *, link: str) -> EmailText:
+    """Return `text` as `user`, who need not be stored, would get it if no team or right requires two-factor."""
+    until = timezone.now() + timedelta(days=user.office.invitation_days)
+    draft = _render(user.office, link=link, digits="••", expires_at=until, with_two_factor=user.two_factor_required)
+    return draft.fill_text(build_values(user), text)
 
 
-def _build_title(sender: User | None) -> str:
-    with translation.override(settings.LANGUAGE_CODE):
-        return _("%(name)s invites you to Loket") % {"name": sender.full_name} if sender else ""
-
-
-def _build_content(mail: EmailText, link: str, *, title: str, digits: str, office: str) -> EmailContent:
-    """Return the text of the office with, after the paragraph of the link, where the code will arrive."""
-    end = mail.body.find("\n\n", mail.body.index(link))
-    opening, rest = (mail.body[:end], mail.body[end:]) if end >= 0 else (mail.body, "")
-    return render_email(
-        "invitation", subject=mail.subject, opening=opening.strip(), rest=rest.strip(), digits=digits, office=office,
-        invited_by=title,
-    )  # fmt: skip
+def _render(provider: Provider, **context: Any) -> EmailDraft:
+    return render_draft(KIND, language=provider.email_language, office=provider.name, **context)

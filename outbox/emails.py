@@ -1,7 +1,7 @@
 """Texts of e-mails: rendering of `templates/emails/`, and the HTML part, which is laid out from the text part."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -11,17 +11,43 @@ from django.conf import settings
 from django.template import Context, Engine
 from django.utils import translation
 
+from outbox.placeholders import EmailText, Placeholder, fill_text
+
 _FOOTER_RULE = "\n-- \n"  # RFC 3676, 4.3
 _MARK_COLORS = ("#7a3a1d", "#0b5394", "#5b2c83", "#1c6640", "#8a1c4a", "#3d4f66")  # under white letters
 LOGO_CONTENT_ID = "office-logo"
 
 
 class EmailContent(NamedTuple):
-    """The text part of an e-mail; `button` is the label of its first link to this installation in the HTML part."""
+    """The text part of an e-mail; `button` is the label of its first link to this installation in the HTML part.
+
+    `language` is that of all words around the text, the default language if empty.
+    """
 
     subject: str
     text: str
     button: str = ""
+    language: str = ""
+
+
+class EmailDraft(NamedTuple):
+    """A rendered template: its text, in which the placeholders still have to be filled in."""
+
+    text: EmailText
+    placeholders: dict[str, Placeholder]
+    button: str
+    footer: str
+    language: str
+
+    def fill_text(self, values: Mapping[str, str], own_text: EmailText | None = None) -> EmailText:
+        """Return subject and body with `values` as further placeholders, in the words of `own_text` if there is one."""
+        more = {name: Placeholder(value) for name, value in values.items()}
+        return fill_text(own_text or self.text, self.placeholders | more)
+
+    def fill(self, values: Mapping[str, str], own_text: EmailText | None = None) -> EmailContent:
+        """Return the e-mail, see `fill_text`."""
+        subject, body = self.fill_text(values, own_text)
+        return EmailContent(subject, f"{body}\n{_FOOTER_RULE}{self.footer}\n", self.button, self.language)
 
 
 class Logo(NamedTuple):
@@ -50,31 +76,37 @@ class _Part(NamedTuple):
         return urlsplit(self.link).netloc
 
 
-def render_email(template: str, **context: Any) -> EmailContent:
-    """Render `templates/emails/<template>.txt` in the default language.
+def render_draft(template: str, *, language: str = "", **context: Any) -> EmailDraft:
+    """Render `templates/emails/<template>.txt` in `language`, or else the default language.
 
     Its first line is the subject, its second the label of the button, if any. `site` in the context is the address of
-    this installation, without a slash at the end.
+    this installation, without a slash at the end. What differs between two e-mails of a kind stands in the tag
+    `placeholder`, so that an office can write the rest in its own words.
     """
-    with translation.override(settings.LANGUAGE_CODE):
-        values = Context({"site": settings.LOKET_URL, **context}, autoescape=False)
-        content = Engine.get_default().get_template(f"emails/{template}.txt").render(values)
-    subject, button, text = content.split("\n", 2)
-    text = re.sub(r"\n{3,}", "\n\n", text.strip())  # of parts that are empty
-    return EmailContent(subject.strip(), text + "\n", button.strip())
+    placeholders: dict[str, Placeholder] = {}
+    language = language or settings.LANGUAGE_CODE
+    with translation.override(language):
+        values = Context({"site": settings.LOKET_URL, "placeholders": placeholders, **context}, autoescape=False)
+        content, footer = (
+            Engine.get_default().get_template(f"emails/{name}.txt").render(values) for name in (template, "_footer")
+        )
+    subject, button, body = content.split("\n", 2)
+    text = EmailText(subject.strip(), re.sub(r"\n{3,}", "\n\n", body.strip()))
+    return EmailDraft(text, placeholders, button.strip(), footer.strip(), language)
 
 
 def render_html(content: EmailContent, *, title: str, office: str, logo: Logo | None) -> str:
     """Lay out `content` as an HTML page with inline styles, for e-mail clients; all text is escaped.
 
-    E-mails are in the default language, whatever language the recipient chose for the screens. Without `title`, the
-    subject is the heading. The page shows `logo` from the attachment LOGO_CONTENT_ID.
+    E-mails are in the language of the office, whatever language the recipient chose for the screens. Without `title`,
+    the subject is the heading. The page shows `logo` from the attachment LOGO_CONTENT_ID.
     """
     text, rule, footer = content.text.strip().rpartition(_FOOTER_RULE)
     if not rule:
         text, footer = footer, ""
+    language = content.language or settings.LANGUAGE_CODE
     values = {
-        "language": settings.LANGUAGE_CODE,
+        "language": language,
         "subject": content.subject,
         "title": title or content.subject,
         "button": content.button,
@@ -86,7 +118,7 @@ def render_html(content: EmailContent, *, title: str, office: str, logo: Logo | 
         "logo": logo,
         "logo_id": LOGO_CONTENT_ID,
     }
-    with translation.override(settings.LANGUAGE_CODE):
+    with translation.override(language):
         page = Engine.get_default().get_template("emails/layout.html").render(Context(values))
     return _get_inliner().inline(page)  # type: ignore[no-any-return]
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 # Users could otherwise trigger these without end.
 LIMITED_KINDS = frozenset({
-    "invitation", "invitation_test", "code", "username", "confirm_address", "address_asked", "unblocked", "microsoft",
+    "invitation", "email_test", "code", "username", "confirm_address", "address_asked", "unblocked", "microsoft",
     "password_link",
 })  # fmt: skip
 # These report an event and must not be suppressed. Each follows from something that is limited itself: a message of

@@ -132,7 +132,7 @@ def _build_email(message: Message, body: MessageBody) -> EmailMultiAlternatives:
     mail = EmailMultiAlternatives(body["subject"], body["text"], format_sender(body["sender_name"]), [recipient])
     _attach_html(mail, message, body)
     mail.extra_headers |= {
-        "Content-Language": settings.LANGUAGE_CODE,
+        "Content-Language": body.get("language") or settings.LANGUAGE_CODE,
         "Auto-Submitted": "auto-generated",  # RFC 3834 section 5: no out-of-office reply
         "X-Auto-Response-Suppress": "All",  # the same for Exchange
     }
@@ -150,7 +150,7 @@ def _attach_html(mail: EmailMultiAlternatives, message: Message, body: MessageBo
     """Attach the HTML part, and the logo of the office if it has one at this moment."""
     office = message.provider_id
     logo = next(filter(None, (load(office) for load in LOGO_LOADERS)), None) if office else None
-    content = EmailContent(body["subject"], body["text"], body.get("button", ""))
+    content = EmailContent(body["subject"], body["text"], body.get("button", ""), body.get("language", ""))
     html = render_html(content, title=body.get("title", ""), office=body["sender_name"], logo=logo)
     mail.attach_alternative(html, "text/html")
     if logo is not None:

@@ -3,7 +3,17 @@
 from django.urls import path
 
 from core.export_files import FileFormat
-from users.views import dormant_accounts, invitations, login_methods, profile, provider, quick_search, user_list, users
+from users.views import (
+    dormant_accounts,
+    email_texts,
+    invitations,
+    login_methods,
+    profile,
+    provider,
+    quick_search,
+    user_list,
+    users,
+)
 
 app_name = "users"
 urlpatterns = [
@@ -53,6 +63,18 @@ urlpatterns = [
     path("kantoor/", provider.office_settings, name="office_settings"),
     path("kantoor/logo/", provider.office_logo, name="office_logo"),
     path("logo/<str:digest>.png", provider.show_logo, name="show_logo"),
+    path("kantoor/e-mailteksten/", email_texts.list_email_texts, name="email_texts"),
+    path("kantoor/e-mailteksten/<slug:kind>/<slug:language>/", email_texts.edit_email_text, name="edit_email_text"),
+    path(
+        "kantoor/e-mailteksten/<slug:kind>/<slug:language>/voorbeeld/",
+        email_texts.preview_email_text,
+        name="preview_email_text",
+    ),
+    path(
+        "kantoor/e-mailteksten/<slug:kind>/<slug:language>/proef/",
+        email_texts.send_test_email,
+        name="send_test_email",
+    ),
     path("kantoor/tenants/", provider.tenant_list, name="tenant_list"),
     path("kantoor/tenants/nieuw/", provider.add_tenant, name="add_tenant"),
     path("kantoor/tenants/<uuid:pk>/", provider.rename_tenant, name="rename_tenant"),

@@ -9,10 +9,11 @@ import pytest
 from django.conf import settings
 
 from accounts import logos
+from accounts.email_kinds import COMMON_PLACEHOLDERS
 from accounts.models import Provider, User
 from core import encryption
 from outbox import emails
-from outbox.emails import EmailContent, Logo, build_letters, render_email, render_html
+from outbox.emails import EmailContent, Logo, build_letters, render_draft, render_html
 from outbox.models import Message
 from outbox.worker import send_due_messages
 from tests.helpers.servers import MailServer
@@ -69,8 +70,9 @@ def render_template(name: str, office: str = "Kantoor Smit") -> EmailContent:
         "lists": [("60 dagen niet ingelogd", 2)],
         "invited": invited,
     }
-    values |= {"opening": f"Beste P.,\n\n{SITE}/uitnodiging/x/", "rest": "Groet", "digits": "78", "subject": "Kom"}
-    return render_email(name, name="P. Boer", office=office, user=user, **values)
+    values |= {"link": f"{SITE}/uitnodiging/x/", "digits": "78"}
+    common = dict(zip(COMMON_PLACEHOLDERS, (office, "P.", "", "Boer"), strict=True))
+    return render_draft(name, office=office, user=user, **values).fill(common)
 
 
 @pytest.mark.parametrize("name", TEMPLATES)

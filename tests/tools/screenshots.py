@@ -167,8 +167,9 @@ def the_office(camera: Camera) -> str:
         "policies": "/kantoor/twee-factor/",
         "policies-effect": "/kantoor/twee-factor/gevolgen/?version=1&two_factor_managers=on&two_factor_days=14",
         "policies-errors": "/kantoor/twee-factor/gevolgen/?version=1&two_factor_days=91&two_factor_from=2020-01-01",
-        "text": "/kantoor/e-mailteksten/",
-        "text-standard": "/kantoor/e-mailteksten/standaard/",
+        "texts": "/kantoor/e-mailteksten/",
+        "text": "/kantoor/e-mailteksten/invitation/nl/",
+        "text-english": "/kantoor/e-mailteksten/password_changed/en/",
         "profile": "/profiel/",
         "password": "/profiel/wachtwoord/",
         "own-email": "/profiel/email/",
@@ -203,14 +204,13 @@ def the_office(camera: Camera) -> str:
     for name, path in pages.items():
         camera.go(path)
         camera.shoot(name)
-    camera.go("/kantoor/e-mailteksten/")
+    camera.go("/kantoor/e-mailteksten/invitation/nl/")
     camera.send(subject="Welkom {Naam}", body="Zonder link")
     camera.shoot("text-errors")
-    for page, name in (("voorbeeld", "text-preview"), ("proef", "text-test-sent")):
-        camera.go("/kantoor/e-mailteksten/")
-        with camera.page.expect_navigation():
-            camera.page.locator(f"main [formaction$='{page}/']").click()
-        camera.shoot(name)
+    camera.go("/kantoor/e-mailteksten/invitation/nl/")
+    with camera.page.expect_navigation():
+        camera.page.locator("main [formaction$='proef/']").click()
+    camera.shoot("text-test-sent")
     camera.go("/profiel/wachtwoord/")
     camera.send(current_password="fout", password="kort", password_again="x")
     camera.shoot("password-errors")

@@ -10,17 +10,19 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 import invitations.actions
+from accounts.emails import list_placeholders
 from accounts.models import LoginMethod, User
 from core.access import POST, ReauthenticationLevel, page
 from core.confirmation import Confirmation, render_confirmation
 from core.ids import parse_uuid
 from core.paging import build_query_string
 from core.pickers import wants_options
-from invitations import drafts, email_text
-from invitations.actions import InvitationNotOpen, get_office_text
+from invitations import drafts
+from invitations.actions import InvitationNotOpen
 from invitations.drafts import InvitationDraft
-from invitations.email_text import EmailText
+from invitations.emails import KIND, get_office_text
 from invitations.models import Invitation
+from outbox.placeholders import EmailText
 from permissions.access import OfficeRequest
 from permissions.checks import Right
 from permissions.shortcuts import get_managed_user, render_form, show_errors
@@ -87,7 +89,7 @@ def preview_invitation(request: OfficeRequest) -> HttpResponse:
 
 
 def _build_form_context(request: OfficeRequest, form: InviteUserForm) -> dict[str, Any]:
-    context = {"form": form, "concept": _get_draft_id(request), "placeholders": email_text.PLACEHOLDERS}
+    context = {"form": form, "concept": _get_draft_id(request), "placeholders": list_placeholders(KIND)}
     return context | _find_colleagues(request) | _build_preview(request, form)
 
 
