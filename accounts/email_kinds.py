@@ -25,7 +25,7 @@ class EmailCategory(models.TextChoices):
 
 
 class EmailKind(NamedTuple):
-    """A kind of e-mail: who gets it is in its title; `has_recipient` is False if it goes to an address, not a user."""
+    """A kind of e-mail; `has_recipient` is False if it goes to an address that is not of a user."""
 
     category: EmailCategory
     title: "StrOrPromise"

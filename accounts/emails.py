@@ -1,5 +1,6 @@
 """E-mails to users about their accounts: short, in the office's name and language. Templates in `templates/emails/`."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -23,15 +24,17 @@ def send(
     to: str = "",
     expires_at: datetime | None = None,
     requester: Actor | None = None,
+    own_texts: Mapping[UUID, EmailText] | None = None,
     **context: Any,
 ) -> None:
     """Queue an e-mail to each of `users`, or to the address `to`, as `outbox.actions.queue_emails` does.
 
     The template is rendered once per office: for several users of an office only the name may differ. It gets
-    `context`, the name of the office and, where there is one recipient, that `user`. The texts of the offices take one
-    query.
+    `context`, the name of the office and, where there is one recipient, that `user`. Who sends many e-mails one by one
+    gives their `own_texts`, which else take a query.
     """
-    own_texts = email_texts.find_texts(template, {user.provider_id for user in users if user.provider_id})
+    if own_texts is None:
+        own_texts = email_texts.find_texts(template, {user.provider_id for user in users if user.provider_id})
     drafts: dict[UUID | None, EmailDraft] = {}
     messages = []
     for user in users:

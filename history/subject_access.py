@@ -42,8 +42,8 @@ EXCLUDED_FIELDS = frozenset({
 # References to a user that the row is not about: who requested the address change of another user is in the events,
 # and impersonating users belong to support.
 EXCLUDED_REFERENCES = frozenset({
-    "accounts.EmailChange.asked_by", "invitations.Invitation.sent_by", "support.Impersonation.supporter",
-    "oauth.OfficeAccess.consented_by",
+    "accounts.EmailChange.asked_by", "accounts.OfficeEmailText.saved_by", "invitations.Invitation.sent_by",
+    "support.Impersonation.supporter", "oauth.OfficeAccess.consented_by",
 })  # fmt: skip
 _MESSAGE_FIELDS = ("channel", "kind", "state", "created_at", "sent_at", "attempts")
 

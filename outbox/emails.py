@@ -11,7 +11,7 @@ from django.conf import settings
 from django.template import Context, Engine
 from django.utils import translation
 
-from outbox.placeholders import EmailText, Placeholder, fill_text
+from outbox.placeholders import EmailText, Placeholder, fill_text, is_link_name
 
 _FOOTER_RULE = "\n-- \n"  # RFC 3676, 4.3
 _MARK_COLORS = ("#7a3a1d", "#0b5394", "#5b2c83", "#1c6640", "#8a1c4a", "#3d4f66")  # under white letters
@@ -19,14 +19,16 @@ LOGO_CONTENT_ID = "office-logo"
 
 
 class EmailContent(NamedTuple):
-    """The text part of an e-mail; `button` is the label of its first link to this installation in the HTML part.
+    """The text part of an e-mail; `button` is the label of its `link` in the HTML part.
 
-    `language` is that of all words around the text, the default language if empty.
+    Without `link` that is the first one to this installation. `language` is that of all words around the text, the
+    default language if empty.
     """
 
     subject: str
     text: str
     button: str = ""
+    link: str = ""
     language: str = ""
 
 
@@ -47,7 +49,14 @@ class EmailDraft(NamedTuple):
     def fill(self, values: Mapping[str, str], own_text: EmailText | None = None) -> EmailContent:
         """Return the e-mail, see `fill_text`."""
         subject, body = self.fill_text(values, own_text)
-        return EmailContent(subject, f"{body}\n{_FOOTER_RULE}{self.footer}\n", self.button, self.language)
+        text = f"{body}\n{_FOOTER_RULE}{self.footer}\n"
+        return EmailContent(subject, text, self.button, self._find_link(), self.language)
+
+    def _find_link(self) -> str:
+        """Return the link of the button: that of the template, whatever other links an office put in its text."""
+        by_name = sorted(self.placeholders, key=lambda name: not is_link_name(name))
+        found = (_find_own_link(self.placeholders[name].value) for name in by_name)
+        return next((link[0] for link in found if link), "")
 
 
 class Logo(NamedTuple):
@@ -110,7 +119,7 @@ def render_html(content: EmailContent, *, title: str, office: str, logo: Logo | 
         "subject": content.subject,
         "title": title or content.subject,
         "button": content.button,
-        "parts": list(_split_text(text.strip(), with_button=bool(content.button))),
+        "parts": list(_split_text(text.strip(), content)),
         "footer": footer,
         "office": office or "Loket",
         "letters": build_letters(office or "Loket"),
@@ -129,11 +138,11 @@ def build_letters(name: str) -> str:
     return ("".join(word[0] for word in words[-2:]) if len(words) > 1 else "".join(words)[:2]).upper()
 
 
-def _split_text(text: str, *, with_button: bool) -> Iterator[_Part]:
-    """Yield the paragraphs, with the button where the first link to this installation is."""
+def _split_text(text: str, content: EmailContent) -> Iterator[_Part]:
+    """Yield the paragraphs, with the button where its link is."""
     link, was_button = "", False
     for paragraph in text.split("\n\n"):
-        found = None if link or not with_button else _find_own_link(paragraph)
+        found = None if link or not content.button else _find_own_link(paragraph, content.link)
         if found is None:
             yield _Part(paragraph, is_note=was_button)
             was_button = False
@@ -144,10 +153,12 @@ def _split_text(text: str, *, with_button: bool) -> Iterator[_Part]:
         yield _Part("", link)
 
 
-def _find_own_link(paragraph: str) -> re.Match[str] | None:
+def _find_own_link(paragraph: str, link: str = "") -> re.Match[str] | None:
+    """Return where `link` is in a paragraph, or else the first link to this installation."""
     if paragraph.startswith("- "):
         return None  # items may hold texts from elsewhere
-    return re.search(rf"{re.escape(settings.LOKET_URL)}/\S*?(?=[.,;:!?)]*(?:\s|$))", paragraph)
+    pattern = re.escape(link) if link else rf"{re.escape(settings.LOKET_URL)}/\S*?"
+    return re.search(rf"{pattern}(?=[.,;:!?)]*(?:\s|$))", paragraph)
 
 
 @cache

@@ -24,6 +24,7 @@ class MessageBody(TypedDict, total=False):
     subject: str
     text: str
     button: str
+    link: str
     language: str
     title: str
     sender_name: str

@@ -40,6 +40,11 @@ def format_name(name: str) -> str:
     return "{" + name + "}"
 
 
+def is_link_name(name: str) -> bool:
+    """Return whether a placeholder stands for nothing but a link."""
+    return name.endswith(_LINK_SUFFIX)
+
+
 def fill_text(text: EmailText, placeholders: Mapping[str, Placeholder]) -> EmailText:
     """Return `text` with each placeholder replaced by its value; a value that looks like a placeholder stays as it is.
 
@@ -93,7 +98,7 @@ def validate_text(text: EmailText, placeholders: Mapping[str, Placeholder]) -> N
 
 
 def _list_subject_faults(subject: str) -> Iterator[ValidationError]:
-    if any(match[1].endswith(_LINK_SUFFIX) for match in _PATTERN.finditer(subject)):
+    if any(is_link_name(match[1]) for match in _PATTERN.finditer(subject)):
         yield ValidationError(_("The link belongs in the text, not the subject."), code="link_in_subject")
     if len(subject.splitlines()) > 1:
         yield ValidationError(_("The subject must be a single line."), code="one_line")

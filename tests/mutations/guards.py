@@ -1528,6 +1528,15 @@ GUARDS = [
         ("oauth/test_backchannel_logout.py",),
     ),
     Guard(
+        0, "no e-mail loses its facts or link", "outbox/placeholders.py",
+        "if placeholder.need == Need.REQUIRED]", "if False]",
+        ("outbox/test_placeholders.py", "users/test_email_texts.py"),
+    ),
+    Guard(
+        0, "the button of an e-mail keeps its link", "outbox/emails.py",
+        "pattern = re.escape(link) if link else", "pattern =", ("outbox/test_placeholders.py",),
+    ),
+    Guard(
         4, "a suspension does not hold back a logout", "outbox/models.py",
         'KINDS_SENT_WHEN_SUSPENDED = ("office_closed", "looked_along", "logout")',
         'KINDS_SENT_WHEN_SUSPENDED = ("office_closed", "looked_along")',

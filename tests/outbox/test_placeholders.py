@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from accounts import emails
 from accounts.email_kinds import COMMON_PLACEHOLDERS, KINDS, PLACEHOLDER_MEANINGS
 from accounts.models import Provider, User
-from outbox.emails import EmailDraft, render_draft
+from outbox.emails import EmailDraft, render_draft, render_html
 from outbox.placeholders import EmailText, Need, Placeholder, fill_text, validate_text
 from tests.helpers.invited_users import STANDARD_TEXT
 
-LINK = "http://localhost:8000/uitnodiging/abc/"
+LINK = f"{settings.LOKET_URL}/uitnodiging/abc/"
 AT = datetime(2026, 11, 28, 9, 5, tzinfo=UTC)
 TWO_FACTOR = "Inloggen gaat met two-factor authenticatie."
 TEMPLATES = {
@@ -143,6 +143,17 @@ def test_what_differs_between_two_mails_stands_in_placeholders(kind: str) -> Non
     values = {"token": "quist", "number": 777, "signed": "Quist", "minutes": 777, "count": 777, "digits": "777"}
     other = render_draft(kind, language="nl", **context, **values, by_support=True, lists=[("Quist", 777)]).text
     assert text == other
+
+
+def test_the_button_keeps_its_link_whatever_else_a_text_links_to() -> None:
+    text = EmailText("Kom", f"Lees {settings.LOKET_URL}/help/ eerst.\n\n{{UitnodigingLink}}\n\nGroet")
+    content = draft()._replace(button="Open").fill({}, text)
+    assert content.link == LINK
+    html = render_html(content, title="", office="De Vries", logo=None)
+    assert re.findall(r'<a [^>]*?href="([^"]+)"[^>]*>Open</a>', html) == [LINK]
+    changed = render_draft("password_changed", office="De Vries", user=User(provider=Provider()))
+    own_text = EmailText("x", f"{settings.LOKET_URL}/help/\n\n{{Melding}}\n\n{{NietJijTekst}}")
+    assert changed.fill({}, own_text).link.endswith("/wachtwoord-vergeten/")
 
 
 WORDS = st.one_of(
