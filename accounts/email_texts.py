@@ -1,6 +1,6 @@
 """The office's own texts of e-mails: every version that was saved; where there is none, the text of the product."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -47,9 +47,13 @@ class OfficeEmailText(models.Model):
         return f"{self.kind} {self.language} {self.number}"
 
     @property
+    def is_own(self) -> bool:
+        return bool(self.body)
+
+    @property
     def text(self) -> EmailText | None:
         """The text, or None for that of the product."""
-        return EmailText(self.subject, self.body) if self.body else None
+        return EmailText(self.subject, self.body) if self.is_own else None
 
 
 def list_versions(provider: "Provider", kind: str, language: str) -> list[OfficeEmailText]:
@@ -65,8 +69,7 @@ def find_texts(kind: str, provider_ids: Iterable[UUID]) -> dict[UUID, EmailText]
     return {provider: EmailText(subject, body) for provider, subject, body in newest if body}
 
 
-def list_versions_in_use(provider: "Provider") -> Mapping[tuple[str, str], OfficeEmailText]:
-    """Return the version in use of every kind and language that has one, also those of the product. One query."""
-    rows = OfficeEmailText.objects.filter(provider=provider).select_related("saved_by")
-    newest = rows.order_by("kind", "language", "-number").distinct("kind", "language")
-    return {(row.kind, row.language): row for row in newest}
+def list_versions_in_use(provider: "Provider", language: str) -> dict[str, OfficeEmailText]:
+    """Return the version in use of each kind that has one, also those of the product. One query."""
+    rows = OfficeEmailText.objects.filter(provider=provider, language=language)
+    return {row.kind: row for row in rows.order_by("kind", "-number").distinct("kind")}

@@ -115,8 +115,8 @@ def _list_placeholders(kind: str) -> list[MetadataOption]:
 
 def _list_templates(provider: Provider) -> list[EmailTemplateResource]:
     """Return the templates in the language of the e-mails of the office. One query."""
-    language, in_use = provider.email_language, email_texts.list_versions_in_use(provider)
-    own_texts = {kind: version.text for (kind, code), version in in_use.items() if code == language}
+    language = provider.email_language
+    own_texts = {kind: row.text for kind, row in email_texts.list_versions_in_use(provider, language).items()}
     return [
         _serialize_template(template_id, kind, own_texts.get(kind), emails.get_product_text(kind, language))
         for template_id, kind in TEMPLATE_IDS.items()

@@ -38,6 +38,7 @@ class EmailDraft(NamedTuple):
     text: EmailText
     placeholders: dict[str, Placeholder]
     button: str
+    link: str
     footer: str
     language: str
 
@@ -50,13 +51,7 @@ class EmailDraft(NamedTuple):
         """Return the e-mail, see `fill_text`."""
         subject, body = self.fill_text(values, own_text)
         text = f"{body}\n{_FOOTER_RULE}{self.footer}\n"
-        return EmailContent(subject, text, self.button, self._find_link(), self.language)
-
-    def _find_link(self) -> str:
-        """Return the link of the button: that of the template, whatever other links an office put in its text."""
-        by_name = sorted(self.placeholders, key=lambda name: not is_link_name(name))
-        found = (_find_own_link(self.placeholders[name].value) for name in by_name)
-        return next((link[0] for link in found if link), "")
+        return EmailContent(subject, text, self.button, self.link, self.language)
 
 
 class Logo(NamedTuple):
@@ -101,7 +96,14 @@ def render_draft(template: str, *, language: str = "", **context: Any) -> EmailD
         )
     subject, button, body = content.split("\n", 2)
     text = EmailText(subject.strip(), re.sub(r"\n{3,}", "\n\n", body.strip()))
-    return EmailDraft(text, placeholders, button.strip(), footer.strip(), language)
+    return EmailDraft(text, placeholders, button.strip(), _find_link(placeholders), footer.strip(), language)
+
+
+def _find_link(placeholders: Mapping[str, Placeholder]) -> str:
+    """Return the link of the button: that of the template, whatever other links an office put in its text."""
+    by_name = sorted(placeholders, key=lambda name: not is_link_name(name))
+    found = (_find_own_link(placeholders[name].value) for name in by_name)
+    return next((link[0] for link in found if link), "")
 
 
 def render_html(content: EmailContent, *, title: str, office: str, logo: Logo | None) -> str:

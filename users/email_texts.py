@@ -17,6 +17,7 @@ from core.errors import EditConflict
 from outbox.placeholders import EmailText, Need, Placeholder, validate_text
 from permissions.action_helpers import lock_and_authorize
 from permissions.checks import Right
+from permissions.models import Team
 from users.actions import change_office
 
 _TWO_FACTOR = "TwoFactorTekst"
@@ -32,7 +33,9 @@ def list_placeholders(provider: Provider, kind: str) -> dict[str, Placeholder]:
 
 def _requires_two_factor(provider: Provider) -> bool:
     rules = (provider.two_factor_managers, provider.two_factor_from, provider.two_factor_days)
-    return any(rules) or User.objects.filter(provider=provider, two_factor_required=True).exists()
+    return any(rules) or any(
+        model.objects.filter(provider=provider, two_factor_required=True).exists() for model in (User, Team)
+    )
 
 
 @action()

@@ -1,7 +1,6 @@
 """Pages for the office's texts of e-mails: the kinds, and for each language a text with its versions."""
 
-from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 
 from csp.constants import NONE, SELF, UNSAFE_INLINE
 from csp.decorators import csp_replace
@@ -37,34 +36,21 @@ _PREVIEW_POLICY = {
 }
 
 
-class TextInUse(NamedTuple):
-    """What an office uses for a kind of e-mail in a language: its `version`, if it ever saved one."""
-
-    language: str
-    language_name: str
-    version: OfficeEmailText | None
-
-    @property
-    def is_own(self) -> bool:
-        return self.version is not None and self.version.text is not None
-
-
 @page(Right.MANAGE_PROVIDER)
 def list_email_texts(request: OfficeRequest) -> HttpResponse:
-    """List the kinds by category, with whose text is used in each language; change the language of the office."""
+    """List the kinds with whose text is used in `?language=`; change the language of the e-mails of the office."""
     office = request.user.office
     form = EmailLanguageForm(request.POST or None, initial={"email_language": office.email_language})
     if request.method == "POST" and form.is_valid():
         users.email_texts.change_email_language(office, **form.cleaned_data, by=request.actor)
         messages.success(request, _("The language has been saved. It is used for new e-mails."))
         return redirect("users:email_texts")
-    in_use = email_texts.list_versions_in_use(office)
-    rows = [
-        (kind, name, [TextInUse(code, title, in_use.get((name, code))) for code, title in settings.LANGUAGES])
-        for name, kind in KINDS.items()
-    ]
-    categories = [(category.label, list(kinds)) for category, kinds in groupby(rows, lambda row: row[0].category)]
-    context = {"categories": categories, "languages": settings.LANGUAGES, "office_language": office.email_language}
+    language = request.GET.get("language", office.email_language)
+    if language not in dict(settings.LANGUAGES):
+        raise Http404
+    in_use = email_texts.list_versions_in_use(office, language)
+    rows = [(name, kind, in_use.get(name)) for name, kind in KINDS.items()]
+    context = {"rows": rows, "language": language, "languages": settings.LANGUAGES}
     return render_form(request, "users/email_texts.html", form, **context)
 
 
@@ -160,7 +146,7 @@ def _render_text_page(
         "language": language,
         "languages": settings.LANGUAGES,
         "versions": versions,
-        "in_use": TextInUse(language, "", versions[0] if versions else None),
+        "is_own": bool(versions) and versions[0].is_own,
         "chosen": request.GET.get("version", ""),
         "placeholders": _list_explained(form),
         "is_sent_language": language == request.user.office.email_language,
