@@ -13,7 +13,7 @@ from audit.models import Checkpoint
 from core import periodic_jobs
 from outbox.emails import render_draft
 
-KIND = "checkpoint"
+TEMPLATE = "checkpoint"
 
 
 def sign_due_checkpoints() -> int:
@@ -36,12 +36,12 @@ def sign_due_checkpoint(provider_id: UUID | None) -> Checkpoint | None:
 def _queue_checkpoint_emails(office: Provider, checkpoint: Checkpoint, addresses: list[str]) -> None:
     signed = json.dumps(checkpoint.signed, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     draft = render_draft(
-        KIND, language=office.email_language, office=office.name, number=checkpoint.sequence, signed=signed
+        TEMPLATE, language=office.email_language, office=office.name, number=checkpoint.sequence, signed=signed
     )
-    content = draft.fill({"ProviderNaam": office.name}, email_texts.find_texts(KIND, [office.pk]).get(office.pk))
+    content = draft.fill({"ProviderNaam": office.name}, email_texts.find_texts(TEMPLATE, [office.pk]).get(office.pk))
     messages = [
         outbox.actions.build_email(
-            kind=KIND,
+            kind="checkpoint",
             to=address,
             content=content,
             provider_id=office.pk,

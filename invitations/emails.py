@@ -19,18 +19,18 @@ from outbox.models import Message
 from outbox.placeholders import EmailText
 from permissions import checks
 
-KIND = "invitation"
+TEMPLATE = "invitation"
 
 
 def get_office_text(provider: Provider) -> EmailText:
     """Return the text of invitations of this office: its own, else that of the product."""
-    own_text = email_texts.find_texts(KIND, [provider.pk]).get(provider.pk)
-    return own_text or get_product_text(KIND, provider.email_language)
+    own_text = email_texts.find_texts(TEMPLATE, [provider.pk]).get(provider.pk)
+    return own_text or get_product_text(TEMPLATE, provider.email_language)
 
 
 def validate_text(text: EmailText) -> None:
     """Raises ValidationError, by field."""
-    placeholders.validate_text(text, list_placeholders(KIND))
+    placeholders.validate_text(text, list_placeholders(TEMPLATE))
 
 
 def build_invitation_email(
@@ -44,7 +44,7 @@ def build_invitation_email(
     if invitation.body:
         text: EmailText | None = EmailText(invitation.subject, invitation.body)
     else:
-        text = email_texts.find_texts(KIND, [user.office.pk]).get(user.office.pk)
+        text = email_texts.find_texts(TEMPLATE, [user.office.pk]).get(user.office.pk)
     with translation.override(user.office.email_language):
         title = build_invitation_title(invitation.sent_by)
     draft = _render(
@@ -53,7 +53,7 @@ def build_invitation_email(
         invited_by=title,
     )  # fmt: skip
     return outbox.actions.build_email(
-        kind=KIND,
+        kind="invitation",
         to=user.email,
         content=draft.fill(build_values(user), text),
         title=title,
@@ -73,4 +73,4 @@ def render_preview(user: User, text: EmailText, *, link: str) -> EmailText:
 
 
 def _render(provider: Provider, **context: Any) -> EmailDraft:
-    return render_draft(KIND, language=provider.email_language, office=provider.name, **context)
+    return render_draft(TEMPLATE, language=provider.email_language, office=provider.name, **context)

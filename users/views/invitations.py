@@ -20,7 +20,7 @@ from core.pickers import wants_options
 from invitations import drafts
 from invitations.actions import InvitationNotOpen
 from invitations.drafts import InvitationDraft
-from invitations.emails import KIND, get_office_text
+from invitations.emails import TEMPLATE, get_office_text
 from invitations.models import Invitation
 from outbox.placeholders import EmailText
 from permissions.access import OfficeRequest
@@ -89,7 +89,7 @@ def preview_invitation(request: OfficeRequest) -> HttpResponse:
 
 
 def _build_form_context(request: OfficeRequest, form: InviteUserForm) -> dict[str, Any]:
-    context = {"form": form, "concept": _get_draft_id(request), "placeholders": list_placeholders(KIND)}
+    context = {"form": form, "concept": _get_draft_id(request), "placeholders": list_placeholders(TEMPLATE)}
     return context | _find_colleagues(request) | _build_preview(request, form)
 
 
