@@ -34,7 +34,7 @@ class EmailKind(NamedTuple):
 
 KINDS: Mapping[str, EmailKind] = {
     "invitation": EmailKind(EmailCategory.ACCESS, _("User invitation")),
-    "invitation_refused": EmailKind(EmailCategory.ACCESS, _("Invitation could not be accepted")),
+    "invitation_refused": EmailKind(EmailCategory.ACCESS, _("Invitation denied")),
     "microsoft_login": EmailKind(EmailCategory.ACCESS, _("Log in with Microsoft")),
     "username": EmailKind(EmailCategory.ACCESS, _("Username")),
     "password_link": EmailKind(EmailCategory.ACCESS, _("Forgotten password")),
@@ -52,7 +52,7 @@ KINDS: Mapping[str, EmailKind] = {
     "recovery_codes_generated": EmailKind(EmailCategory.SECURITY, _("Recovery codes created")),
     "recovery_code_used": EmailKind(EmailCategory.SECURITY, _("Recovery code used")),
     "notifications": EmailKind(EmailCategory.NOTIFICATIONS, _("Daily notifications")),
-    "dormant_accounts": EmailKind(EmailCategory.NOTIFICATIONS, _("Dormant accounts")),
+    "dormant_accounts": EmailKind(EmailCategory.NOTIFICATIONS, _("Dormant accounts to review")),
     "checkpoint": EmailKind(EmailCategory.NOTIFICATIONS, _("History checkpoint"), has_recipient=False),
     "office_suspended": EmailKind(EmailCategory.OFFICE, _("Office suspended")),
     "office_reactivated": EmailKind(EmailCategory.OFFICE, _("Office reactivated")),

@@ -150,7 +150,7 @@ def _attach_html(mail: EmailMultiAlternatives, message: Message, body: MessageBo
     """Attach the HTML part, and the logo of the office if it has one at this moment."""
     office = message.provider_id
     logo = next(filter(None, (load(office) for load in LOGO_LOADERS)), None) if office else None
-    content = EmailContent(**{name: body.get(name, "") for name in EmailContent._fields})
+    content = EmailContent(*(str(body.get(name, "")) for name in EmailContent._fields))
     html = render_html(content, title=body.get("title", ""), office=body["sender_name"], logo=logo)
     mail.attach_alternative(html, "text/html")
     if logo is not None:

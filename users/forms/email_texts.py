@@ -49,7 +49,7 @@ class EmailTextForm(forms.Form):
     )
     accepted = forms.BooleanField(label=_("Save it like this"), required=False)
     person = forms.ModelChoiceField(
-        label=_("Preview for"), queryset=User.objects.none(), empty_label=None, required=False, widget=PickerSelect
+        label=_("Preview for"), queryset=User.objects.none(), empty_label=None, widget=PickerSelect
     )
     version_number = forms.IntegerField(widget=forms.HiddenInput, min_value=0, max_value=2**31 - 1)
 

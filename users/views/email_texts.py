@@ -7,7 +7,7 @@ from csp.decorators import csp_replace
 from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 
 import users.email_texts
@@ -15,6 +15,7 @@ from accounts import email_texts, emails
 from accounts.email_kinds import KINDS, PLACEHOLDER_MEANINGS, EmailKind
 from accounts.email_texts import OfficeEmailText
 from accounts.logos import OfficeLogo, load_email_logo
+from accounts.models import User
 from core.access import POST, page
 from core.errors import EditConflict
 from core.ids import parse_uuid
@@ -22,7 +23,7 @@ from outbox.emails import LOGO_CONTENT_ID, render_html
 from outbox.placeholders import EmailText, Need, format_name
 from permissions.access import OfficeRequest
 from permissions.checks import Right
-from permissions.shortcuts import get_colleague_or_404, render_form, show_errors
+from permissions.shortcuts import render_form, show_errors
 from users.forms.email_texts import EmailLanguageForm, EmailTextForm
 
 _PRODUCT = "loket"  # in place of the number of a version
@@ -77,12 +78,13 @@ def edit_email_text(request: OfficeRequest, kind: str, language: str) -> HttpRes
 
 
 @page(Right.MANAGE_PROVIDER)
-@csp_replace(_PREVIEW_POLICY)
+@csp_replace(_PREVIEW_POLICY)  # type: ignore[arg-type]
 def preview_email_text(request: OfficeRequest, kind: str, language: str) -> HttpResponse:
     """Return the HTML part of the e-mail, with the text as it is typed, for the user who was chosen."""
     _get_kind(kind, language)
     form, _versions = _build_form(request, kind, language)
-    user = get_colleague_or_404(request, parse_uuid(str(form["person"].value() or request.user.pk)))
+    colleagues = User.objects.visible_to(request.user).select_related("provider")
+    user = get_object_or_404(colleagues, pk=parse_uuid(str(form["person"].value() or request.user.pk)))
     example = emails.fill_example(kind, user, language=language, sender=request.user, text=form.shown_text)
     office = request.user.office
     logo = load_email_logo(office.pk)
