@@ -65,7 +65,15 @@ def build_email(
     Both parts are laid out when it is sent, under `title`; without one, the subject is the heading of the HTML part.
     `reply_to` is the address of a user of the office.
     """
-    body = MessageBody(to=to, **content._asdict(), title=title, sender_name=sender_name, reply_to=reply_to)
+    body = MessageBody(
+        to=to,
+        subject=content.subject,
+        text=content.text,
+        button=content.button,
+        title=title,
+        sender_name=sender_name,
+        reply_to=reply_to,
+    )
     message = Message(channel=Message.Channel.MAIL, kind=kind, recipient=to, scheduled_at=scheduled_at)
     if scheduled_at is not None:
         message.due = scheduled_at

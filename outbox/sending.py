@@ -164,7 +164,7 @@ def _lay_out_parts(mail: EmailMultiAlternatives, message: Message, body: Message
     html = render_html(content, title=title, office=body["sender_name"], logo=logo)
     mail.attach_alternative(html, "text/html")
     if logo is not None:
-        mail.mixed_subtype = "related"
+        mail.mixed_subtype = "related"  # type: ignore[attr-defined]
         image = MIMEImage(logo.png, "png")
         image.add_header("Content-ID", f"<{LOGO_CONTENT_ID}>")
         image.add_header("Content-Disposition", "inline", filename="logo.png")

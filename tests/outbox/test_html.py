@@ -60,7 +60,7 @@ def render(content: EmailContent, *, title: str = "", office: str = "Kantoor Smi
 def test_both_parts_of_every_mail_have_the_same_words_and_links(name: str) -> None:
     sample = build_sample(name)
     page, button = Page(sample.render_html()), sample.content.button
-    caption = f"De knop opent {HOST}. Werkt hij niet? Kopieer dan dit adres naar je browser:"
+    caption = f"De knop opent {HOST}. Werkt hij niet? Kopieer dan dit adres:"
     assert page.text.count(caption) == (1 if button else 0)
     head = f"DV {sample.office} via Loket {sample.title or sample.content.subject}"
     text = " ".join(f"{head} {sample.text}".replace("\n-- \n", "\n").replace("\n- ", "\n").split())

@@ -4,6 +4,7 @@ import base64
 import io
 import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import django
 from axe_playwright_python.sync_playwright import Axe
@@ -12,6 +13,9 @@ from playwright.sync_api import Page
 
 from tests.helpers.browser import chromium
 from tests.helpers.demo_process import ROOT
+
+if TYPE_CHECKING:
+    from outbox.emails import Logo
 
 FOLDER = ROOT / "screenshots" / "emails"
 RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]}}
@@ -44,7 +48,7 @@ def build_pages() -> Iterator[tuple[str, str]]:
     yield "invitation-no-style-rules", html[: html.index("<style>")] + html[html.index("</style>") :]
 
 
-def draw_logo() -> tuple[object, str]:
+def draw_logo() -> tuple["Logo", str]:
     """Return a dark logo without a background, as an e-mail shows it, and its PNG in Base64."""
     from outbox.emails import Logo
 
