@@ -62,18 +62,11 @@ def build_email(
 ) -> Message:
     """Return an unsaved e-mail for `queue_emails`, sent from `scheduled_at` until `expires_at`.
 
-    Both parts are laid out when it is sent, under `title`; without one, the subject is the heading of the HTML part.
-    `reply_to` is the address of a user of the office.
+    Both parts are laid out when it is sent, under `title` or else the subject. `reply_to` is a user of the office.
     """
-    body = MessageBody(
-        to=to,
-        subject=content.subject,
-        text=content.text,
-        button=content.button,
-        title=title,
-        sender_name=sender_name,
-        reply_to=reply_to,
-    )
+    subject, text, button = content
+    body = MessageBody(to=to, subject=subject, text=text, button=button, title=title)
+    body["sender_name"], body["reply_to"] = sender_name, reply_to
     message = Message(channel=Message.Channel.MAIL, kind=kind, recipient=to, scheduled_at=scheduled_at)
     if scheduled_at is not None:
         message.due = scheduled_at
