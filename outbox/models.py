@@ -26,6 +26,7 @@ class MessageBody(TypedDict, total=False):
     button: str
     title: str
     sender_name: str
+    reply_to: str
 
 
 # Kinds that report the suspension or impersonation, or end sessions at integrations.

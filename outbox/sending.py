@@ -26,7 +26,7 @@ from django.utils.module_loading import import_string
 
 from core.encryption import DecryptionError
 from core.keys import encode_email_domain
-from outbox.emails import LOGO_CONTENT_ID, EmailContent, Logo, render_html
+from outbox.emails import LOGO_CONTENT_ID, EmailContent, Logo, render_html, render_text
 from outbox.models import Message, MessageBody
 from outbox.return_path import build_return_path
 
@@ -123,14 +123,13 @@ def format_sender(name: str) -> str:
 
 
 def _build_email(message: Message, body: MessageBody) -> EmailMultiAlternatives:
-    recipient = encode_email_domain(body["to"])
-    try:
-        validate_email(recipient)
-        sanitize_address(recipient, "utf-8")
-    except (ValidationError, ValueError):
-        raise SendingError("address refused", permanent=True) from None
-    mail = EmailMultiAlternatives(body["subject"], body["text"], format_sender(body["sender_name"]), [recipient])
-    _attach_html(mail, message, body)
+    recipient, reply_to = encode_email_domain(body["to"]), encode_email_domain(body.get("reply_to", ""))
+    if not _can_be_addressed(recipient):
+        raise SendingError("address refused", permanent=True)
+    mail = EmailMultiAlternatives(body["subject"], "", format_sender(body["sender_name"]), [recipient])
+    if _can_be_addressed(reply_to):
+        mail.reply_to = [reply_to]
+    _lay_out_parts(mail, message, body)
     mail.extra_headers |= {
         "Content-Language": settings.LANGUAGE_CODE,
         "Auto-Submitted": "auto-generated",  # RFC 3834 section 5: no out-of-office reply
@@ -146,15 +145,26 @@ def _build_email(message: Message, body: MessageBody) -> EmailMultiAlternatives:
     return mail
 
 
-def _attach_html(mail: EmailMultiAlternatives, message: Message, body: MessageBody) -> None:
-    """Attach the HTML part, and the logo of the office if it has one at this moment."""
+def _can_be_addressed(address: str) -> bool:
+    try:
+        validate_email(address)
+        sanitize_address(address, "utf-8")
+    except (ValidationError, ValueError):
+        return False
+    return True
+
+
+def _lay_out_parts(mail: EmailMultiAlternatives, message: Message, body: MessageBody) -> None:
+    """Set both parts, and attach the logo of the office if it has one at this moment."""
     office = message.provider_id
     logo = next(filter(None, (load(office) for load in LOGO_LOADERS)), None) if office else None
     content = EmailContent(body["subject"], body["text"], body.get("button", ""))
-    html = render_html(content, title=body.get("title", ""), office=body["sender_name"], logo=logo)
+    title = body.get("title", "")
+    mail.body = render_text(content, title=title)
+    html = render_html(content, title=title, office=body["sender_name"], logo=logo)
     mail.attach_alternative(html, "text/html")
     if logo is not None:
-        mail.mixed_subtype = "related"
+        mail.mixed_subtype = "related"  # type: ignore[attr-defined]
         image = MIMEImage(logo.png, "png")
         image.add_header("Content-ID", f"<{LOGO_CONTENT_ID}>")
         image.add_header("Content-Disposition", "inline", filename="logo.png")

@@ -997,6 +997,11 @@ GUARDS = [
         ("outbox/test_bounces.py",),
     ),
     Guard(
+        0, "answers to who left the office", "invitations/emails.py",
+        "sender is None or sender.is_denied_access", "sender is None",
+        ("invitations/test_email.py",),
+    ),
+    Guard(
         0, "late bounces", "outbox/bounces.py",
         "sent_at__lt=timezone.now() - REPORTS_ACCEPTED_FOR", "sent_at=None",
         ("outbox/test_bounces.py",),
