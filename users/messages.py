@@ -117,7 +117,8 @@ def build_message_rows(messages: Sequence[Message], viewer: User, by: Actor) -> 
     by_id = users.in_bulk({message.user_id for message in messages if message.user_id})
     own = {by.user.pk} if by.user else set()
     allowed = set(by_id) - own - checks.find_users_with_more_rights(viewer, by_id)
-    newest = _find_newest(viewer, allowed)
+    repeated = {message.user_id for message in messages if message.kind in _REPEATABLE_KINDS}
+    newest = _find_newest(viewer, allowed & repeated)
     rows = []
     for message in messages:
         user = by_id.get(message.user_id) if message.user_id else None
