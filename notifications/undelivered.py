@@ -41,13 +41,13 @@ def _notify_sender(message_id: UUID) -> bool:
     message = Message.objects.filter(pk=message_id).first()
     if message is None:
         return False
-    lock_provider(message.provider_id)
+    provider = lock_provider(message.provider_id)
     if not Message.objects.filter(pk=message_id, is_reported=False).update(is_reported=True):
         return False
     invitation = _find_invitation(message)
     if invitation is not None and (sender := invitation.sent_by) is not None and _may_act(sender):
         Notification.objects.create(
-            provider_id=message.provider_id,
+            provider=provider,
             user=sender,
             invited=invitation.user,
             undelivered=message.kind,

@@ -39,7 +39,7 @@ def receive_mailbox(mailbox: Mailbox, password: str) -> int:
     """Receive the mails of a mailbox, delete them and return their number. Raises OSError and imaplib.IMAP4.error."""
     count = 0
     with _open_folder(mailbox, password) as server:
-        for uid in (server.uid("SEARCH", "ALL")[1][0] or b"").split():
+        for uid in (server.uid("SEARCH", "ALL")[1][0] or b"").decode().split():
             parts = server.uid("FETCH", uid, f"(BODY.PEEK[]<0.{MAX_READ_BYTES}>)")[1]
             content = next((part[1] for part in parts if isinstance(part, tuple)), b"")
             receive_report(list_recipients(content), content)
@@ -51,11 +51,12 @@ def receive_mailbox(mailbox: Mailbox, password: str) -> int:
 
 @contextmanager
 def _open_folder(mailbox: Mailbox, password: str) -> Iterator[imaplib.IMAP4]:
-    address = {"host": mailbox.host, "port": mailbox.port, "timeout": _TIMEOUT_SECONDS}
+    host, port = mailbox.host, mailbox.port
+    server: imaplib.IMAP4
     if mailbox.tls:  # the library's own context does not check certificates
-        server: imaplib.IMAP4 = imaplib.IMAP4_SSL(**address, ssl_context=ssl.create_default_context())
+        server = imaplib.IMAP4_SSL(host, port, ssl_context=ssl.create_default_context(), timeout=_TIMEOUT_SECONDS)
     else:
-        server = imaplib.IMAP4(**address)
+        server = imaplib.IMAP4(host, port, timeout=_TIMEOUT_SECONDS)
     with server:
         server.login(_quote(mailbox.username), password)
         if server.select(_quote(mailbox.folder))[0] != "OK":
