@@ -60,7 +60,7 @@ def receive_receipt(reference: str, content_type: str, body: bytes) -> ReceiptRe
         return ReceiptResult.TOO_EARLY
     state, word = _find_state(values)
     in_time = message is not None and message.created_at > timezone.now() - RECEIPTS_ACCEPTED_FOR
-    error = "" if state == _DELIVERED else f"{state} ({word})"
+    error = "" if state == _DELIVERED else state if word == state else f"{state} ({word})"
     known = bool(state) and in_time and _settle_message(message_id, error)
     log.info("report", id=str(message_id), esp="sms", type=state, known=known)
     return ReceiptResult.ACCEPTED

@@ -115,8 +115,8 @@ def build_message_rows(messages: Sequence[Message], viewer: User, by: Actor) -> 
     """Return the rows of a list, whose newest message of a kind to a user can be sent again. Four queries."""
     users = User.objects.visible_to(viewer).select_related("invitation", "provider")
     by_id = users.in_bulk({message.user_id for message in messages if message.user_id})
-    own = {by.user.pk} if by.user else set()
-    allowed = set(by_id) - own - checks.find_users_with_more_rights(viewer, by_id)
+    stronger = set() if checks.holds_every_right(by) else checks.find_users_with_more_rights(viewer, by_id)
+    allowed = set(by_id) - stronger - {viewer.pk}
     repeated = {message.user_id for message in messages if message.kind in _REPEATABLE_KINDS}
     newest = _find_newest(viewer, allowed & repeated)
     rows = []
@@ -153,7 +153,7 @@ def _build_send_again(message: Message, user: User) -> SendAgain | None:
         return SendAgain(_("Resend…"), reverse("users:resend_invitation", args=[user.pk]))
     if message.kind == "code" and is_invited and message.is_undeliverable:
         url = reverse("users:resend_invitation", args=[user.pk])
-        return SendAgain(_("Correct the mobile number"), f"{url}#id_mobile_number")
+        return SendAgain(_("Correct the number"), f"{url}#id_mobile_number")
     if message.kind == "username" and user.username is not None:
         return SendAgain(_("Resend"), reverse("users:send_username", args=[user.pk]), is_post=True)
     if message.kind == REMINDER_KIND and lacks_two_factor(user):

@@ -18,7 +18,9 @@ from outbox.kinds import KIND_LABELS
 from outbox.message_limits import LIMITED_KINDS, UNLIMITED_KINDS
 from outbox.models import Message
 from permissions.checks import Right
+from permissions.models import IndividualRight
 from tests.helpers.invited_users import NUMBER, invite
+from tests.helpers.notification_events import employer_of, make_team_at_employer
 from tests.helpers.users import actor, make_user, signed_in
 
 pytestmark = pytest.mark.django_db
@@ -58,10 +60,10 @@ def test_list_says_what_was_sent_to_whom_and_why_it_did_not_arrive(alice_client:
     make_message(bob, kind="code", channel="sms", recipient="", state="bounced", error="expired (expired)")
     alice_client.cookies["django_language"] = "en"
     text = re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", alice_client.get(LIST).text))
-    assert "Username to B. Bakker" in text
-    assert "Link for a new password to B. Bakker the mailbox does not exist" in text
+    assert "Username · B. Bakker" in text
+    assert "Link for a new password · B. Bakker the mailbox does not exist" in text
     assert "Response from the mail server: 550 5.1.1 user unknown" in text
-    assert "Code by SMS to B. Bakker the phone was switched off or out of reach" in text
+    assert "Code by SMS · B. Bakker the phone was switched off or out of reach" in text
     assert "Response from the SMS gateway: expired (expired)" in text
     assert text.count("Not delivered") >= 2
 
@@ -169,6 +171,13 @@ def test_nothing_is_offered_that_has_no_meaning_or_no_authority(
     assert again(manager, of(bob))["username"] is not None
     users.actions.block_user(bob, by=actor(alice))
     assert not any(again(alice_client, of(bob)).values())
+
+
+def test_an_administrator_may_send_to_users_with_rights_at_employers(alice_client: Client, bob: User) -> None:
+    IndividualRight.objects.create(provider=bob.office, user=bob, right=Right.VIEW_HRM)
+    make_team_at_employer(employer_of(bob.office), bob)
+    make_message(bob)
+    assert again(alice_client)["username"] is not None
 
 
 def test_sending_again_makes_a_new_message(alice_client: Client, bob: User) -> None:
