@@ -115,7 +115,7 @@ def send_digests(provider_id: UUID, *, today: date) -> int:
         if notice.read_at is None and (notice.user_id, notice.employer_id) in reached:
             bundles[notice.user_id].append(notice)
     for user in User.objects.filter(provider=provider_id, pk__in=bundles).select_related("provider"):
-        emails.send_digest(user, [notice.event for notice in bundles[user.pk]])
+        emails.send_digest(user, [notice.event for notice in bundles[user.pk] if notice.event])
     mailed = [notice.pk for notices in bundles.values() for notice in notices]
     Notification.objects.filter(pk__in=mailed).update(mailed_on=today)
     Notification.objects.filter(pk__in={notice.pk for notice in found} - set(mailed)).update(by_mail=False)

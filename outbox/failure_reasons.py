@@ -1,4 +1,4 @@
-"""Our words for the enhanced status code (RFC 3463) in the answer of a mail server."""
+"""Our words for the enhanced status code (RFC 3463) in the answer of a mail server, and for the state of an SMS."""
 
 from __future__ import annotations
 
@@ -28,6 +28,12 @@ _REASONS: dict[str, StrOrPromise] = {  # by whole code, by subject and detail, o
     "7": _("the mail server refused it by its security rules"),
 }
 
+_SMS_REASONS: dict[str, StrOrPromise] = {  # by the first word of a receipt
+    "expired": _("the phone was switched off or out of reach"),
+    "rejected": _("the phone network does not accept it"),
+    "undelivered": _("the number cannot be reached"),
+}
+
 
 def find_status(text: str) -> str:
     """Return the first enhanced status code of a failure in `text`, or ""."""
@@ -41,6 +47,11 @@ def describe_failure(text: str) -> str:
     _class, _dot, detail = status.partition(".")
     found = (_REASONS.get(key) for key in (status, detail, detail.partition(".")[0]))
     return str(next((reason for reason in found if reason), ""))
+
+
+def describe_sms_failure(text: str) -> str:
+    """Return the reason in a receipt in our words, or "" if `text` is another error."""
+    return str(_SMS_REASONS.get(text.partition(" ")[0], ""))
 
 
 def is_temporary_failure(text: str) -> bool:

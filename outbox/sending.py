@@ -29,6 +29,7 @@ from core.keys import encode_email_domain
 from outbox.emails import LOGO_CONTENT_ID, EmailContent, Logo, render_html, render_text
 from outbox.models import Message, MessageBody
 from outbox.return_path import build_return_path
+from outbox.sms_reference import build_reference
 
 if TYPE_CHECKING:
     from outbox.request_tracking import RequestTracker
@@ -100,7 +101,7 @@ def require_email_backend() -> None:
 
 def require_sms_gateway() -> None:
     """Raise ImproperlyConfigured unless SMS_URL can be used; does not connect."""
-    if settings.SMS_URL not in ("console:", "demo:") and _create_gateway("+31612345678") is None:
+    if settings.SMS_URL not in ("console:", "demo:") and _create_gateway("+31612345678", "x") is None:
         raise ImproperlyConfigured("SMS_URL is invalid. Use an address that Apprise supports.")
 
 
@@ -216,7 +217,7 @@ def _send_sms(message: Message, body: MessageBody) -> None:
 
 
 def _send_sms_via_gateway(message: Message, body: MessageBody) -> None:
-    gateway = _create_gateway(body["to"])
+    gateway = _create_gateway(body["to"], build_reference(message.pk))
     if gateway is None:
         raise SendingError("SMS_URL or the number is not understood")
     if "headers" in gateway.template_kwargs:  # json://, xml:// and form://
@@ -261,7 +262,7 @@ def _send_post(message: Message, body: MessageBody) -> None:
         raise SendingError(f"the integration answered {status}", permanent=status == HTTPStatus.BAD_REQUEST)
 
 
-def _create_gateway(to: str) -> Any:
+def _create_gateway(to: str, reference: str) -> Any:
     from apprise import Apprise  # slow to import and needed by the worker only
 
-    return Apprise.instantiate(settings.SMS_URL.replace("{to}", quote(to, safe="")))
+    return Apprise.instantiate(settings.SMS_URL.replace("{to}", quote(to, safe="")).replace("{reference}", reference))

@@ -3,7 +3,17 @@
 from django.urls import path
 
 from core.export_files import FileFormat
-from users.views import dormant_accounts, invitations, login_methods, profile, provider, quick_search, user_list, users
+from users.views import (
+    dormant_accounts,
+    invitations,
+    login_methods,
+    messages,
+    profile,
+    provider,
+    quick_search,
+    user_list,
+    users,
+)
 
 app_name = "users"
 urlpatterns = [
@@ -47,6 +57,8 @@ urlpatterns = [
     path("gebruikers/<uuid:pk>/inlogmethode/", login_methods.login_method, name="login_method"),
     path("gebruikers/<uuid:pk>/inlogmethode/azure/", login_methods.change_to_azure, name="change_to_azure"),
     path("gebruikers/<uuid:pk>/inlogmethode/website/", login_methods.change_to_website, name="change_to_website"),
+    path("gebruikers/<uuid:pk>/berichten/", messages.user_message_list, name="user_message_list"),
+    path("berichten/", messages.message_list, name="message_list"),
     path("profiel/", profile.profile, name="profile"),
     path("profiel/email/", profile.change_email, name="change_email"),
     path("email-bevestigen/<str:token>/", profile.confirm_email, name="confirm_email"),

@@ -39,6 +39,12 @@ GUARDS = [
         ("teams/test_team_detail.py", "teams/test_employers.py"),
     ),
     Guard(
+        1, "messages of another office", "users/messages.py",
+        "Message.objects.filter(provider_id=viewer.office.pk, channel__in=_CHANNELS)",
+        "Message.objects.filter(channel__in=_CHANNELS)",
+        ("users/test_messages.py",),
+    ),
+    Guard(
         1, "an action in another office", "permissions/checks.py",
         "if not by.is_operator and (provider_id is None or by.user is None or by.user.provider_id != provider_id):",
         "if False:",
@@ -1000,6 +1006,19 @@ GUARDS = [
         0, "answers to who left the office", "invitations/emails.py",
         "sender is None or sender.is_denied_access", "sender is None",
         ("invitations/test_email.py",),
+    ),
+    Guard(
+        0, "forged SMS receipts", "outbox/sms_reference.py",
+        "if not match or not verify_keyed_hash(match[1], match[2], purpose=_PURPOSE, digits=_DIGITS):", "if not match:",
+        ("outbox/test_sms_receipts.py",),
+    ),
+    Guard(
+        0, "the first SMS receipt counts", "outbox/sms_receipts.py",
+        "state__in=[state.SENT, state.NO_RESPONSE], delivered_at=None)", ")", ("outbox/test_sms_receipts.py",),
+    ),
+    Guard(
+        0, "an undelivered invitation is reported once", "notifications/undelivered.py",
+        "pk=message_id, is_reported=False).update", "pk=message_id).update", ("notifications/test_undelivered.py",),
     ),
     Guard(
         0, "late bounces", "outbox/bounces.py",

@@ -186,6 +186,9 @@ def the_office(camera: Camera) -> str:
         "history-moment": "/historie/op/",
         "history-moment-error": "/historie/op/?day=2999-01-01",
         "keeping": "/kantoor/historie/",
+        "messages": "/berichten/",
+        "messages-undelivered": "/berichten/?state=undelivered",
+        "messages-nothing": "/berichten/?person=y",
         "sets": "/kantoor/sets/",
         "set-new": "/kantoor/sets/nieuw/",
         "signals": "/signalen/",
@@ -399,7 +402,7 @@ def people(camera: Camera) -> None:
         ("Berg", "rechten"), ("Vermeer", "rechten"), ("Dubois", "rechten"), ("Berg", "bewerken"), ("Berg", "blokkeren"),
         ("Dijk", "vertrek"), ("Dijk", "acties"),
         ("Horst", "bewerken"), ("Horst", "opnieuw-versturen"), ("Horst", "intrekken"), ("Dijk", "teams"),
-        ("Berg", "teams"), ("Berg", "teams/toevoegen"), ("Berg", "historie"), ("Berg", "wissen"),
+        ("Berg", "teams"), ("Berg", "teams/toevoegen"), ("Berg", "historie"), ("Berg", "berichten"), ("Berg", "wissen"),
     ):  # fmt: skip
         camera.go(f"{camera.of(last_name)}{page}/")
         camera.shoot(f"{page.replace('/', '-')}-{last_name.lower()}")
