@@ -7,9 +7,7 @@ import smtplib
 import sys
 from collections.abc import Callable
 from datetime import timedelta
-from email.headerregistry import Address
 from email.mime.image import MIMEImage
-from email.utils import parseaddr
 from http import HTTPStatus
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -29,6 +27,7 @@ from core.keys import encode_email_domain
 from outbox.emails import LOGO_CONTENT_ID, EmailContent, Logo, render_html
 from outbox.models import Message, MessageBody
 from outbox.return_path import build_return_path
+from outbox.senders import SignableEmail, find_sender, format_sender, get_own_address
 
 if TYPE_CHECKING:
     from outbox.request_tracking import RequestTracker
@@ -115,13 +114,6 @@ def redact_reason(text: str, *, to: str = "") -> str:
     return " ".join(words)[:_MAX_REASON_LENGTH]
 
 
-def format_sender(name: str) -> str:
-    """Return the From header with the name of an office, if any, and our own address."""
-    display = " ".join("".join(char if char.isprintable() else " " for char in name).split())
-    own_address = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
-    return str(Address(f"{display} via Loket" if display else "Loket", addr_spec=own_address))
-
-
 def _build_email(message: Message, body: MessageBody) -> EmailMultiAlternatives:
     recipient = encode_email_domain(body["to"])
     try:
@@ -129,7 +121,15 @@ def _build_email(message: Message, body: MessageBody) -> EmailMultiAlternatives:
         sanitize_address(recipient, "utf-8")
     except (ValidationError, ValueError):
         raise SendingError("address refused", permanent=True) from None
-    mail = EmailMultiAlternatives(body["subject"], body["text"], format_sender(body["sender_name"]), [recipient])
+    sender = find_sender(message.provider_id)
+    mail = SignableEmail(
+        body["subject"],
+        body["text"],
+        format_sender(body["sender_name"], sender.address),
+        [recipient],
+        reply_to=[sender.reply_to] if sender.reply_to else None,
+    )
+    mail.sign = sender.sign
     _attach_html(mail, message, body)
     mail.extra_headers |= {
         "Content-Language": settings.LANGUAGE_CODE,
@@ -140,9 +140,9 @@ def _build_email(message: Message, body: MessageBody) -> EmailMultiAlternatives:
         mail.metadata = {"message": str(message.pk)}  # type: ignore[attr-defined]
     else:  # the same at every attempt, so that duplicates can be recognized
         mail.extra_headers["Message-ID"] = f"<{message.pk}@{urlsplit(settings.LOKET_URL).hostname}>"
-        if settings.LOKET_BOUNCE_DOMAIN:
-            mail.extra_headers["From"] = mail.from_email
-            mail.from_email = build_return_path(message.pk)  # of the envelope only
+        mail.extra_headers["From"] = mail.from_email
+        # Of the envelope only, and ours for every office: bounces come to us, and SPF is checked there.
+        mail.from_email = build_return_path(message.pk) if settings.LOKET_BOUNCE_DOMAIN else get_own_address()
     return mail
 
 
