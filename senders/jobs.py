@@ -27,4 +27,4 @@ def _check(provider_id: UUID) -> bool:
     return True
 
 
-JOBS = [PeriodicJob(check_due_senders, every=10)]
+JOBS = [PeriodicJob(check_due_senders, every=5)]

@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from time_machine import travel
 
+from accounts.logos import OfficeLogo
 from accounts.models import Provider, User
 from audit.models import Event, Verb
 from core import encryption
@@ -94,6 +95,19 @@ def test_signed_mail_verifies_and_aligns_while_the_envelope_is_ours(
     assert mail_server.senders[-1].endswith("@bounces.loket.example")
     assert mail_server.senders[-1].startswith("bounce+")
     assert content.isascii()
+
+
+@pytest.mark.parametrize("has_logo", [False, True])
+def test_signed_mail_verifies_without_return_paths_and_with_a_logo(
+    used: OfficeSender, name_server: NameServer, mail_server: MailServer, settings: Any, has_logo: bool
+) -> None:
+    settings.LOKET_BOUNCE_DOMAIN = ""
+    if has_logo:
+        OfficeLogo.objects.create(provider=used.provider, digest="a" * 64, png=b"\x89PNG" * 99, width=301, height=80)
+    mail = send(mail_server, used.provider)
+    assert dkim.verify(mail_server.contents[-1], dnsfunc=name_server.find_text)
+    assert mail_server.senders == ["loket@loket.example"], "SPF and bounces are ours"
+    assert any(part.get_content_type() == "image/png" for part in mail.walk()) == has_logo
 
 
 @pytest.mark.parametrize(
