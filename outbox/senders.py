@@ -49,16 +49,16 @@ class SignableEmail(EmailMultiAlternatives):
 
     sign: Callable[[bytes], bytes] | None = None
 
-    def message(self) -> Any:
+    def message(self, **options: Any) -> Any:
         """Return the message, whose `as_bytes` begins with the signature of the bytes that follow it."""
         if self.sign is None:
-            return super().message()
+            return super().message(**options)
         self.encoding = utf8_charset_qp  # 7 bits, which no mail server on the way converts (RFC 6376, 5.3)
-        mail: EmailMessage = super().message()
+        mail: EmailMessage = super().message(**options)
         sign, write = self.sign, mail.as_bytes
 
-        def write_signed(*args: Any, **options: Any) -> bytes:
-            content = write(*args, **options | {"linesep": "\r\n"})
+        def write_signed(*args: Any, **named: Any) -> bytes:
+            content = write(*args, **named | {"linesep": "\r\n"})
             return sign(content) + content
 
         mail.as_bytes = write_signed  # type: ignore[method-assign]

@@ -43,4 +43,4 @@ def find_sender_alert(user: User, rights: Container[Right]) -> SenderAlert | Non
     if Right.MANAGE_PROVIDER not in rights:
         return None
     stopped = OfficeSender.objects.filter(provider=user.office, in_use_since=None, held_at__isnull=False).first()
-    return stopped and SenderAlert(stopped)
+    return SenderAlert(stopped) if stopped else None

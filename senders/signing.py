@@ -20,12 +20,12 @@ _SIGNED_FIELDS = (b"from", b"reply-to", b"to", b"subject", b"date", b"message-id
 
 def is_signed_by_provider() -> bool:
     """Return whether an e-mail provider sends and signs the e-mails, instead of a mail server of the operator."""
-    return settings.EMAIL_BACKEND.startswith("anymail.")
+    return str(settings.EMAIL_BACKEND).startswith("anymail.")
 
 
 def get_mail_provider_name() -> str:
     """Return the name of the e-mail provider as in the setting, such as "Mailgun"."""
-    return settings.EMAIL_BACKEND.split(".")[2].replace("_", " ").capitalize()
+    return str(settings.EMAIL_BACKEND).split(".")[2].replace("_", " ").capitalize()
 
 
 def generate_key(provider: Provider) -> DkimKey:

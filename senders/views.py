@@ -55,7 +55,7 @@ def office_sender(request: OfficeRequest) -> HttpResponse:
 
 
 def _build_record_context(sender: OfficeSender) -> dict[str, object]:
-    by_provider = is_signed_by_provider()
+    by_provider, spf_state = is_signed_by_provider(), sender.get_state(RecordKind.SPF)
     keys = list(DkimKey.objects.filter(provider=sender.provider_id).order_by("-created_at"))
     shown = [] if by_provider else [key for key in reversed(keys) if key.retired_at is None]
     rows = [
@@ -71,8 +71,7 @@ def _build_record_context(sender: OfficeSender) -> dict[str, object]:
         "has_waiting_key": any(row.is_waiting_key for row in rows),
         "mail_provider": get_mail_provider_name() if by_provider else "",
         "provider_state": sender.get_state(RecordKind.DKIM),
-        "envelope_domain": get_envelope_domain(),
-        "spf_state": sender.get_state(RecordKind.SPF),
+        "spf": RecordRow(records.RequiredRecord(RecordKind.SPF, get_envelope_domain(), ""), spf_state),
     }
 
 

@@ -220,6 +220,12 @@ def the_office(camera: Camera) -> str:
     camera.go("/kantoor/")
     camera.send(name="", invitation_days="90")
     camera.shoot("office-errors")
+    camera.go("/kantoor/afzender/")
+    camera.send(address="loket@co.uk", reply_to="x")
+    camera.shoot("office-sender-errors")
+    camera.go("/kantoor/afzender/")
+    camera.send(address="loket@devries.example", reply_to="info@devries.example")
+    camera.shoot("office-sender-records")
     return programs(camera)
 
 
