@@ -7,9 +7,7 @@ import smtplib
 import sys
 from collections.abc import Callable
 from datetime import timedelta
-from email.headerregistry import Address
 from email.mime.image import MIMEImage
-from email.utils import parseaddr
 from http import HTTPStatus
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -29,6 +27,7 @@ from core.keys import encode_email_domain
 from outbox.emails import LOGO_CONTENT_ID, EmailContent, Logo, render_html, render_text
 from outbox.models import Message, MessageBody
 from outbox.return_path import build_return_path
+from outbox.senders import SignableEmail, find_sender, format_sender, get_own_address
 from outbox.sms_reference import build_reference
 
 if TYPE_CHECKING:
@@ -116,18 +115,14 @@ def redact_reason(text: str, *, to: str = "") -> str:
     return " ".join(words)[:_MAX_REASON_LENGTH]
 
 
-def format_sender(name: str) -> str:
-    """Return the From header with the name of an office, if any, and our own address."""
-    display = " ".join("".join(char if char.isprintable() else " " for char in name).split())
-    own_address = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
-    return str(Address(f"{display} via Loket" if display else "Loket", addr_spec=own_address))
-
-
 def _build_email(message: Message, body: MessageBody) -> EmailMultiAlternatives:
-    recipient, reply_to = encode_email_domain(body["to"]), encode_email_domain(body.get("reply_to", ""))
+    recipient = encode_email_domain(body["to"])
     if not _can_be_addressed(recipient):
         raise SendingError("address refused", permanent=True)
-    mail = EmailMultiAlternatives(body["subject"], "", format_sender(body["sender_name"]), [recipient])
+    sender = find_sender(message.provider_id)
+    mail = SignableEmail(body["subject"], "", format_sender(body["sender_name"], sender.address), [recipient])
+    mail.sign = sender.sign
+    reply_to = encode_email_domain(body.get("reply_to", "")) or sender.reply_to
     if _can_be_addressed(reply_to):
         mail.reply_to = [reply_to]
     _lay_out_parts(mail, message, body)
@@ -140,9 +135,9 @@ def _build_email(message: Message, body: MessageBody) -> EmailMultiAlternatives:
         mail.metadata = {"message": str(message.pk)}  # type: ignore[attr-defined]
     else:  # the same at every attempt, so that duplicates can be recognized
         mail.extra_headers["Message-ID"] = f"<{message.pk}@{urlsplit(settings.LOKET_URL).hostname}>"
-        if settings.LOKET_BOUNCE_DOMAIN:
-            mail.extra_headers["From"] = mail.from_email
-            mail.from_email = build_return_path(message.pk)  # of the envelope only
+        mail.extra_headers["From"] = mail.from_email
+        # Of the envelope only, and ours for every office: bounces come to us, and SPF is checked there.
+        mail.from_email = build_return_path(message.pk) if settings.LOKET_BOUNCE_DOMAIN else get_own_address()
     return mail
 
 

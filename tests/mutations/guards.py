@@ -1557,4 +1557,29 @@ GUARDS = [
         'KINDS_SENT_WHEN_SUSPENDED = ("office_closed", "looked_along")',
         ("oauth/test_backchannel_logout.py",),
     ),
+    Guard(
+        1, "a sender stops when its records break", "senders/actions.py",
+        "    elif not _is_silence(sender):", "    elif False:", ("senders/test_sender.py",),
+    ),
+    Guard(
+        1, "no sender before its records hold", "senders/signing.py",
+        "    if not chosen.is_in_use:", "    if False:", ("senders/test_sender.py",),
+    ),
+    Guard(
+        1, "no sender at a public suffix", "senders/forms.py",
+        "        if not find_registrable_domain(domain):", "        if False:", ("senders/test_sender.py",),
+    ),
+    Guard(
+        1, "replies go to the proved domain", "senders/forms.py",
+        "        if len(set(domains)) > 1:", "        if False:", ("senders/test_sender.py",),
+    ),
+    Guard(
+        1, "another office is told of a claim", "senders/actions.py",
+        "            _report_conflict(sender)\n", "", ("senders/test_sender.py",),
+    ),
+    Guard(
+        10, "a key signs only once its record is seen", "senders/signing.py",
+        "filter(provider=provider_id, seen_at__isnull=False)", "filter(provider=provider_id)",
+        ("senders/test_sender.py",),
+    ),
 ]  # fmt: skip
