@@ -57,6 +57,8 @@ KINDS: Mapping[str, EmailKind] = {
     "office_suspended": EmailKind(EmailCategory.OFFICE, _("Office suspended")),
     "office_reactivated": EmailKind(EmailCategory.OFFICE, _("Office reactivated")),
     "impersonation_ended": EmailKind(EmailCategory.OFFICE, _("Impersonation by support")),
+    "sender_stopped": EmailKind(EmailCategory.OFFICE, _("Own sender stopped")),
+    "sender_contested": EmailKind(EmailCategory.OFFICE, _("Domain also proved by another office")),
 }
 
 # Placeholders of every e-mail to a user, filled in by `accounts.emails`; the first one also without a user.
@@ -73,10 +75,12 @@ PLACEHOLDER_MEANINGS: Mapping[str, "StrOrPromise"] = {
     "GeldigTot": _("date and time until which the link is valid"),
     "TwoFactorTekst": _("paragraph about two-factor, included only if required"),
     "GebruikerLink": _("the link to the invited user"),
+    "NaamGenodigde": _("name of the invited user"),
     "InlogLink": _("the link to log in"),
     "BevestigLink": _("the link that confirms the address"),
     "WachtwoordLink": _("the link to choose a password"),
     "GeldigMinuten": _("how many minutes the link is valid"),
+    "GeldigUren": _("how many hours the link is valid"),
     "Gebruikersnaam": _("the username"),
     "WachtwoordVergetenTekst": _("paragraph about a forgotten password, for those who have one"),
     "TwoFactorLink": _("the link to set up two-factor"),
@@ -90,6 +94,8 @@ PLACEHOLDER_MEANINGS: Mapping[str, "StrOrPromise"] = {
     "Controlepunt": _("the signed checkpoint"),
     "HistorieLink": _("the link to the history"),
     "InstellingenLink": _("the link to the office settings"),
+    "DnsRecords": _("the DNS records that do not hold, one per line"),
+    "AfzenderLink": _("the link to the office's own sender"),
 }
 
 
@@ -112,7 +118,8 @@ def build_example_context(kind: str, user: Any, sender: Any) -> dict[str, Any]:
         "device": gettext("Phone"), "reason": gettext("At the request of the office"), "due": date(now.year + 1, 1, 1),
         "count": 1, "more": 0, "events": [event], "lists": [(gettext("Not logged in for 90 days"), 2)],
         "number": 1234, "signed": '{"sequence":1234}', "impersonation": _build_example_impersonation(user, now),
-        "invited_by": build_invitation_title(sender) if kind == "invitation" else "",
+        "hours": 48, "domain": "kantoor.example", "address": "loket@kantoor.example", "records": ["SPF", "DKIM"],
+        "sender": sender, "reply_to": sender.email if sender and kind == "invitation" else "",
     }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from django.utils import translation
 
 import outbox.actions
 from accounts import email_texts
-from accounts.email_kinds import COMMON_PLACEHOLDERS, KINDS, build_example_context
+from accounts.email_kinds import COMMON_PLACEHOLDERS, KINDS, build_example_context, build_invitation_title
 from accounts.models import LoginMethod, Provider, User
 from audit.actors import Actor
 from outbox.emails import EmailContent, EmailDraft, render_draft
@@ -69,18 +69,20 @@ def build_values(user: User) -> dict[str, str]:
 
 
 class ExampleEmail(NamedTuple):
-    """An e-mail about invented facts, and the heading above it if that is not the subject."""
+    """An e-mail about invented facts; `title` is the heading above it if that is not the subject."""
 
     content: EmailContent
     title: str
+    reply_to: str
 
 
 def fill_example(kind: str, user: User, *, language: str, sender: User | None, text: EmailText) -> ExampleEmail:
     """Return `text` as `user`, who has an office, would get it; the links with a token in it do not work."""
     with translation.override(language):
         context = build_example_context(kind, user, sender)
+        title = build_invitation_title(sender) if kind == "invitation" else ""
     draft = render_draft(kind, language=language, **context)
-    return ExampleEmail(draft.fill(build_values(user), text), context["invited_by"])
+    return ExampleEmail(draft.fill(build_values(user), text), title, context["reply_to"])
 
 
 def list_placeholders(kind: str) -> dict[str, Placeholder]:

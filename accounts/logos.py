@@ -78,4 +78,4 @@ def build_office_context(user: Any) -> dict[str, Any]:
 def load_email_logo(provider_id: UUID) -> Logo | None:
     """Return the logo for e-mails of an office, to be shown at half its size, as on pages."""
     logo = OfficeLogo.objects.filter(provider=provider_id).first()
-    return logo and Logo(bytes(logo.png), (logo.width + 1) // 2, (logo.height + 1) // 2)
+    return Logo(bytes(logo.png), (logo.width + 1) // 2, (logo.height + 1) // 2) if logo else None

@@ -6,25 +6,18 @@ from uuid import UUID
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import LoginMethod, User
-from accounts.search import filter_by_search
 from audit.actors import Actor
-from core.forms import FilterForm
+from core.pickers import PickerSelect
 from departures.plans import MAX_NAMES, MAX_REVOKED, DepartureChoices, Situation
 from permissions import checks
 from permissions.checks import Right
 from permissions.inactive import build_open_filter
-from permissions.models import Team
-
-
-class SuccessorSearchForm(FilterForm):
-    q = forms.CharField(
-        label=_("Search for a successor"), required=False, max_length=100, widget=forms.TextInput({"type": "search"})
-    )
+from permissions.models import Team, TeamMember
 
 
 def filter_candidates(user: User, by: Actor) -> QuerySet[User]:
@@ -34,12 +27,16 @@ def filter_candidates(user: User, by: Actor) -> QuerySet[User]:
     return people.exclude(pk__in=[user.pk, by.user.pk] if by.user else [user.pk])
 
 
-def list_candidates(user: User, by: Actor, q: str) -> list[User]:
-    """Return candidates who match `q`, the ones who share most teams first."""
-    others = filter_by_search(filter_candidates(user, by), q)
-    mine = Team.objects.filter(provider=user.office, members__user=user)
-    shared = Count("memberships", filter=Q(memberships__team__in=mine), distinct=True)
-    return list(others.annotate(shared=shared).order_by("-shared", "sort_name", "pk")[:MAX_NAMES])
+def _list_successor_choices(user: User, candidates: QuerySet[User]) -> list[tuple[Any, Any]]:
+    """Return the candidates by name, those in a team of `user` first."""
+    teams = Team.objects.filter(provider=user.office, members__user=user)
+    mates = Q(pk__in=TeamMember.objects.filter(team__in=teams).values("user"))
+    listed = candidates.order_by("sort_name", "pk")
+    groups = [(_("In the same teams"), listed.filter(mates)), (_("Other colleagues"), listed.exclude(mates))]
+    return [
+        ("", _("Nobody")),
+        *((label, [(str(one.pk), one.list_name) for one in found]) for label, found in groups if found),
+    ]
 
 
 def list_grantable_teams(user: User, by: Actor) -> QuerySet[Team]:
@@ -66,9 +63,8 @@ class DepartureForm(forms.Form):
         widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
     )
     successor = forms.ModelChoiceField(
-        label=_("Successor"), queryset=User.objects.none(), required=False, widget=forms.RadioSelect, blank=True,
-        empty_label=_("Nobody"),
-    )  # fmt: skip
+        label=_("Successor"), queryset=User.objects.none(), required=False, widget=PickerSelect
+    )
     teams = forms.ModelMultipleChoiceField(
         label=_("Teams that the successor joins"),
         queryset=Team.objects.none(),
@@ -81,15 +77,13 @@ class DepartureForm(forms.Form):
         label=_("Let the notification settings follow the office again"), required=False, initial=True
     )
 
-    def __init__(
-        self, data: Any, *, user: User, situation: Situation, by: Actor, rights: Collection[Right], q: str
-    ) -> None:
+    def __init__(self, data: Any, *, user: User, situation: Situation, by: Actor, rights: Collection[Right]) -> None:
         uncovered = {team.pk for team in situation.empty_teams}
         super().__init__(data, initial={"teams": uncovered, "access_until": user.access_until})
         if self.is_bound:
             self.fields["access_until"].required = self.data.get("moment") != "now"
         if Right.MANAGE_TEAMS in rights and situation.teams:
-            self._offer_handover(user, by, q)
+            self._offer_handover(user, by)
             self._offer_teams(list(list_grantable_teams(user, by)), uncovered)
         else:
             del self.fields["successor"], self.fields["teams"]
@@ -101,12 +95,10 @@ class DepartureForm(forms.Form):
         for name in [name for name, found in offered.items() if not found]:
             del self.fields[name]
 
-    def _offer_handover(self, user: User, by: Actor, q: str) -> None:
+    def _offer_handover(self, user: User, by: Actor) -> None:
         successor = cast("forms.ModelChoiceField[User]", self.fields["successor"])
-        found = list_candidates(user, by, q)
         successor.queryset = filter_candidates(user, by)
-        successor.label_from_instance = lambda obj: obj.list_name  # type: ignore[method-assign]
-        successor.widget.choices = [("", _("Nobody")), *((str(one.pk), one.list_name) for one in found)]
+        successor.widget.choices = _list_successor_choices(user, successor.queryset)
         cast("forms.ModelMultipleChoiceField[Team]", self.fields["teams"]).queryset = list_grantable_teams(user, by)
 
     def _offer_teams(self, grantable: list[Team], uncovered: set[UUID]) -> None:

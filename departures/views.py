@@ -16,7 +16,7 @@ from core.access import page
 from core.confirmation import Confirmation, is_confirmed, render_confirmation
 from core.errors import EditConflict
 from departures import actions
-from departures.forms import DepartureForm, SuccessorSearchForm
+from departures.forms import DepartureForm
 from departures.plans import MAX_NAMES, DeparturePlan, build_plan, examine_departure, find_obstacle
 from permissions.access import OfficeRequest
 from permissions.checks import LastAdministrator, Right
@@ -31,15 +31,8 @@ def departure(request: OfficeRequest, pk: UUID) -> HttpResponse:
     if user.blocked_at is not None:
         messages.info(request, _("%(name)s is blocked already. Nothing was done.") % {"name": user.full_name})
         return redirect("users:user_detail", user.pk)
-    situation, search = examine_departure(user), SuccessorSearchForm(request.GET or None)
-    form = DepartureForm(
-        request.POST or None,
-        user=user,
-        situation=situation,
-        by=request.actor,
-        rights=request.rights,
-        q=search.values()["q"],
-    )
+    situation = examine_departure(user)
+    form = DepartureForm(request.POST or None, user=user, situation=situation, by=request.actor, rights=request.rights)
     obstacle = find_obstacle(user)
     if request.method == "POST" and not obstacle and form.is_valid():
         plan = build_plan(user, form.choices)
@@ -51,7 +44,6 @@ def departure(request: OfficeRequest, pk: UUID) -> HttpResponse:
     context = {
         "colleague": user,
         "form": form,
-        "search": search,
         "situation": situation,
         "obstacle": obstacle,
         "most": MAX_NAMES,

@@ -40,23 +40,25 @@ def build_invitation_email(
 
     `digits` are the last two of the mobile number.
     """
-    user = invitation.user
+    user, sender = invitation.user, invitation.sent_by
     if invitation.body:
         text: EmailText | None = EmailText(invitation.subject, invitation.body)
     else:
         text = email_texts.find_texts(TEMPLATE, [user.office.pk]).get(user.office.pk)
     with translation.override(user.office.email_language):
-        title = build_invitation_title(invitation.sent_by)
+        title = build_invitation_title(sender)
+    reply_to = _get_reply_address(sender)
     draft = _render(
         user.office, link=settings.LOKET_URL + reverse("invitations:open_link", args=[token]), digits=digits,
         expires_at=invitation.expires_at, with_two_factor=checks.two_factor_rules(user).is_required_today,
-        invited_by=title,
+        sender=sender, reply_to=reply_to,
     )  # fmt: skip
     return outbox.actions.build_email(
         kind="invitation",
         to=user.email,
         content=draft.fill(build_values(user), text),
         title=title,
+        reply_to=reply_to,
         provider_id=user.provider_id,
         user_id=user.pk,
         sender_name=user.office_name,
@@ -74,3 +76,8 @@ def render_preview(user: User, text: EmailText, *, link: str) -> EmailText:
 
 def _render(provider: Provider, **context: Any) -> EmailDraft:
     return render_draft(TEMPLATE, language=provider.email_language, office=provider.name, **context)
+
+
+def _get_reply_address(sender: User | None) -> str:
+    """Return the address of the sender of an invitation, or "" when they no longer work at the office."""
+    return "" if sender is None or sender.is_denied_access else sender.email

@@ -8,7 +8,7 @@ import binascii
 import os
 from collections.abc import Sequence
 from email.utils import parseaddr
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
@@ -103,6 +103,19 @@ def validate_domain(text: str) -> None:
             DomainNameValidator(accept_idna=False)(text)
     except NotAnAddress:
         raise ValidationError("must be a domain, such as bounces.loket.example") from None
+
+
+def validate_name_servers(texts: Sequence[str]) -> None:
+    """Require IP addresses, each with an optional port after a #."""
+    for text in texts:
+        host, _hash, port = text.partition("#")
+        try:
+            ip_address(host)
+            is_port = not port or 0 < int(port) < 65536
+        except ValueError:
+            is_port = False
+        if not is_port:
+            raise ValidationError("must be IP addresses, such as 127.0.0.1 or 127.0.0.1#5353")
 
 
 def validate_sms_url(text: str) -> None:

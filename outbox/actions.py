@@ -56,14 +56,15 @@ def build_email(
     user_id: UUID | None,
     sender_name: str,
     title: str = "",
+    reply_to: str = "",
     expires_at: datetime | None = None,
     scheduled_at: datetime | None = None,
 ) -> Message:
     """Return an unsaved e-mail for `queue_emails`, sent from `scheduled_at` until `expires_at`.
 
-    Its HTML part is laid out when it is sent, under `title` or else the subject.
+    Both parts are laid out when it is sent, under `title` or else the subject. `reply_to` is a user of the office.
     """
-    body = MessageBody(to=to, **content._asdict(), title=title, sender_name=sender_name)
+    body = MessageBody(to=to, **content._asdict(), title=title, sender_name=sender_name, reply_to=reply_to)
     message = Message(channel=Message.Channel.MAIL, kind=kind, recipient=to, scheduled_at=scheduled_at)
     if scheduled_at is not None:
         message.due = scheduled_at

@@ -56,13 +56,14 @@ def receive_maildir(folder: Path) -> int:
             continue
         with path.open("rb") as file:
             content = file.read(MAX_READ_BYTES)
-        receive_report(_list_recipients(content), content)
+        receive_report(list_recipients(content), content)
         path.unlink(missing_ok=True)
         count += 1
     return count
 
 
-def _list_recipients(content: bytes) -> list[str]:
+def list_recipients(content: bytes) -> list[str]:
+    """Return the words of the headers that may hold the address to which a mail was delivered."""
     headers = BytesHeaderParser().parsebytes(content)
     texts = [str(text) for name in _RECIPIENT_HEADERS for text in headers.get_all(name, [])]
     return [word.strip("<>,") for text in texts for word in text.split()]

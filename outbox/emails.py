@@ -1,6 +1,7 @@
-"""Texts of e-mails: rendering of `templates/emails/`, and the HTML part, which is laid out from the text part."""
+"""Texts of e-mails: rendering of `templates/emails/`, and both parts of an e-mail, which are laid out from one text."""
 
 import re
+import textwrap
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, NamedTuple
@@ -10,16 +11,21 @@ from zlib import crc32
 from django.conf import settings
 from django.template import Context, Engine
 from django.utils import translation
+from django.utils.text import Truncator
 
 from outbox.placeholders import EmailText, Placeholder, fill_text, is_link_name
 
 _FOOTER_RULE = "\n-- \n"  # RFC 3676, 4.3
+_LINE_LENGTH = 72  # characters of the text part
+_PREVIEW_LENGTH = 140  # characters
+_PREVIEW_END = "\u034f\u200c\u00a0" * 90  # keeps what follows out of the preview: clients show some 200 characters
+_LINK_IN_LINE = re.compile(r"[ \t]*(?<!\S)(https?://\S+)[ \t]*")
 _MARK_COLORS = ("#7a3a1d", "#0b5394", "#5b2c83", "#1c6640", "#8a1c4a", "#3d4f66")  # under white letters
 LOGO_CONTENT_ID = "office-logo"
 
 
 class EmailContent(NamedTuple):
-    """The text part of an e-mail; `button` is the label of its `link` in the HTML part.
+    """The text of an e-mail; `button` is the label of its `link`.
 
     Without `link` that is the first one to this installation. `language` is that of all words around the text, the
     default language if empty.
@@ -83,18 +89,17 @@ class _Part(NamedTuple):
 def render_draft(template: str, *, language: str = "", **context: Any) -> EmailDraft:
     """Render `templates/emails/<template>.txt` in `language`, or else the default language.
 
-    Its first line is the subject, its second the label of the button, if any. `site` in the context is the address of
-    this installation, without a slash at the end. What differs between two e-mails of a kind stands in the tag
-    `placeholder`, so that an office can write the rest in its own words.
+    Its first line is the subject, its second the label of the button, if any; a line `-- ` begins the footer. `site`
+    in the context is the address of this installation, without a slash at the end. What differs between two e-mails of
+    a kind stands in the tag `placeholder`, so that an office can write the rest, except the footer, in its own words.
     """
     placeholders: dict[str, Placeholder] = {}
     language = language or settings.LANGUAGE_CODE
     with translation.override(language):
         values = Context({"site": settings.LOKET_URL, "placeholders": placeholders, **context}, autoescape=False)
-        content, footer = (
-            Engine.get_default().get_template(f"emails/{name}.txt").render(values) for name in (template, "_footer")
-        )
-    subject, button, body = content.split("\n", 2)
+        content = Engine.get_default().get_template(f"emails/{template}.txt").render(values)
+    subject, button, content = content.split("\n", 2)
+    body, _rule, footer = content.rpartition(_FOOTER_RULE)
     text = EmailText(subject.strip(), re.sub(r"\n{3,}", "\n\n", body.strip()))
     return EmailDraft(text, placeholders, button.strip(), _find_link(placeholders), footer.strip(), language)
 
@@ -106,22 +111,38 @@ def _find_link(placeholders: Mapping[str, Placeholder]) -> str:
     return next((link[0] for link in found if link), "")
 
 
+def render_text(content: EmailContent, *, title: str = "") -> str:
+    """Lay out `content` as plain text under `title`: lines of at most 72 characters, and a line for each link.
+
+    Words without a space, such as links and signatures, are not broken.
+    """
+    parts, footer = _split_content(content)
+    shown = [title] if title else []
+    for part in parts:
+        if not part.link:
+            shown.append(_wrap_lines(part.text))
+        elif not any(part.link in text for text in shown):  # it may be in the sentence before
+            label = "" if shown and shown[-1].endswith(":") else f"{content.button}:\n"
+            shown.append(label + part.link)
+    text = "\n\n".join(shown)
+    return f"{text}\n{_FOOTER_RULE}{_wrap_lines(footer)}\n" if footer else f"{text}\n"
+
+
 def render_html(content: EmailContent, *, title: str, office: str, logo: Logo | None) -> str:
     """Lay out `content` as an HTML page with inline styles, for e-mail clients; all text is escaped.
 
     E-mails are in the language of the office, whatever language the recipient chose for the screens. Without `title`,
     the subject is the heading. The page shows `logo` from the attachment LOGO_CONTENT_ID.
     """
-    text, rule, footer = content.text.strip().rpartition(_FOOTER_RULE)
-    if not rule:
-        text, footer = footer, ""
+    parts, footer = _split_content(content)
     language = content.language or settings.LANGUAGE_CODE
     values = {
         "language": language,
         "subject": content.subject,
+        "preview": _build_preview(parts),
         "title": title or content.subject,
         "button": content.button,
-        "parts": list(_split_text(text.strip(), content)),
+        "parts": parts,
         "footer": footer,
         "office": office or "Loket",
         "letters": build_letters(office or "Loket"),
@@ -140,8 +161,19 @@ def build_letters(name: str) -> str:
     return ("".join(word[0] for word in words[-2:]) if len(words) > 1 else "".join(words)[:2]).upper()
 
 
+def _split_content(content: EmailContent) -> tuple[list[_Part], str]:
+    """Return the parts of the text and its footer, if any."""
+    text, rule, footer = content.text.strip().rpartition(_FOOTER_RULE)
+    if not rule:
+        text, footer = footer, ""
+    return list(_split_text(text.strip(), content)), footer
+
+
 def _split_text(text: str, content: EmailContent) -> Iterator[_Part]:
-    """Yield the paragraphs, with the button where its link is."""
+    """Yield the paragraphs, with the button where its link is.
+
+    The button takes the place of a link that has a line of its own, or that ends one after a colon.
+    """
     link, was_button = "", False
     for paragraph in text.split("\n\n"):
         found = None if link or not content.button else _find_own_link(paragraph, content.link)
@@ -150,9 +182,14 @@ def _split_text(text: str, content: EmailContent) -> Iterator[_Part]:
             was_button = False
             continue
         link, was_button = found[0], True
-        if before := paragraph.removesuffix(link).rstrip():
+        before, after = paragraph[: found.start()].rstrip(" \t"), paragraph[found.end() :]
+        is_apart = before[-1:] in ("", "\n", ":") and after[:1] in ("", "\n")
+        if before := (before if is_apart else paragraph).strip():
             yield _Part(before)
         yield _Part("", link)
+        if is_apart and after:
+            yield _Part(after.strip(), is_note=True)
+            was_button = False
 
 
 def _find_own_link(paragraph: str, link: str = "") -> re.Match[str] | None:
@@ -161,6 +198,24 @@ def _find_own_link(paragraph: str, link: str = "") -> re.Match[str] | None:
         return None  # items may hold texts from elsewhere
     pattern = re.escape(link) if link else rf"{re.escape(settings.LOKET_URL)}/\S*?"
     return re.search(rf"{pattern}(?=[.,;:!?)]*(?:\s|$))", paragraph)
+
+
+def _wrap_lines(text: str) -> str:
+    """Give each link a line of its own, and break other lines that are too long between words."""
+    wrapper = textwrap.TextWrapper(_LINE_LENGTH, break_long_words=False, break_on_hyphens=False)
+    lines = []
+    for line in text.split("\n"):
+        wrapper.subsequent_indent = "  " if line.startswith("- ") else ""
+        for piece in _LINK_IN_LINE.sub(r"\n\1\n", line).strip("\n").split("\n"):
+            lines += wrapper.wrap(piece) or [""]
+    return "\n".join(lines)
+
+
+def _build_preview(parts: list[_Part]) -> str:
+    """Return what lists of e-mails show beside the subject: how the text begins after the salutation."""
+    texts = [part.text for part in parts if not part.text.endswith(",")]
+    words = _LINK_IN_LINE.sub(" ", " ".join(texts)).split()
+    return Truncator(" ".join(words)).chars(_PREVIEW_LENGTH) + _PREVIEW_END
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Our words for the enhanced status code (RFC 3463) in the answer of a mail server."""
+"""Our words for the enhanced status code (RFC 3463) in the answer of a mail server, and for the state of an SMS."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _REASONS: dict[str, StrOrPromise] = {  # by whole code, by subject and detail, o
     "1.10": _NO_MAILBOX,
     "1.2": _("the domain does not exist"),
     "1": _("the address is not valid"),
-    "2.1": _("the mailbox is closed"),
+    "2.1": _("the mailbox no longer accepts e-mails"),
     "2.2": _("the mailbox is full"),
     "2.3": _("the e-mail is too large"),
     "2": _("the mailbox does not accept this e-mail"),
@@ -26,6 +26,12 @@ _REASONS: dict[str, StrOrPromise] = {  # by whole code, by subject and detail, o
     "4": _("the mail server of the recipient could not be reached"),
     "6": _("the mail server does not accept the content"),
     "7": _("the mail server refused it by its security rules"),
+}
+
+_SMS_REASONS: dict[str, StrOrPromise] = {  # by the first word of a receipt
+    "expired": _("the phone was switched off or out of reach"),
+    "rejected": _("the phone network does not accept it"),
+    "undelivered": _("the number cannot be reached"),
 }
 
 
@@ -41,6 +47,11 @@ def describe_failure(text: str) -> str:
     _class, _dot, detail = status.partition(".")
     found = (_REASONS.get(key) for key in (status, detail, detail.partition(".")[0]))
     return str(next((reason for reason in found if reason), ""))
+
+
+def describe_sms_failure(text: str) -> str:
+    """Return the reason in a receipt in our words, or "" if `text` is another error."""
+    return str(_SMS_REASONS.get(text.partition(" ")[0], ""))
 
 
 def is_temporary_failure(text: str) -> bool:

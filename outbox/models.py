@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core import encryption
 from core.ids import uuid7
-from outbox.failure_reasons import describe_failure, is_temporary_failure
+from outbox.failure_reasons import describe_failure, describe_sms_failure, is_temporary_failure
 
 
 class MessageBody(TypedDict, total=False):
@@ -28,6 +28,7 @@ class MessageBody(TypedDict, total=False):
     language: str
     title: str
     sender_name: str
+    reply_to: str
 
 
 # Kinds that report the suspension or impersonation, or end sessions at integrations.
@@ -111,10 +112,12 @@ class Message(models.Model):
     expires_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     sent_at = models.DateTimeField(null=True)
+    delivered_at = models.DateTimeField(null=True)  # of an SMS, when its receipt says so
     esp_id = models.CharField(max_length=255, blank=True)  # id at the email provider, used in its webhooks
     error = models.CharField(max_length=200, blank=True)  # reason of failure, without address or content
     correlation_id = models.CharField(max_length=36, default="", db_default="")  # of the request that caused it
     urgency = models.PositiveSmallIntegerField(choices=Urgency, default=Urgency.USUAL, db_default=1)
+    is_reported = models.BooleanField(default=False, db_default=False)  # once its sender knows that it did not arrive
 
     objects = MessageQuerySet.as_manager()
 
@@ -136,8 +139,14 @@ class Message(models.Model):
                 name="message_turn",
             ),
             models.Index(
-                fields=["provider_id"], condition=Q(state__in=["failed", "bounced"]), name="message_undelivered"
+                fields=["provider_id", "-id"], condition=Q(state__in=["failed", "bounced"]), name="message_undelivered"
             ),
+            models.Index(
+                fields=["id"],
+                condition=Q(state__in=["failed", "bounced"], kind__in=["invitation", "code"], is_reported=False),
+                name="message_to_report",
+            ),
+            models.Index(fields=["provider_id", "-id"], name="message_of_office"),
             models.Index(fields=["esp_id"], condition=~Q(esp_id=""), name="message_esp"),
             models.Index(fields=["provider_id", "user_id", "-id"], name="message_of_user"),
             models.Index(
@@ -187,8 +196,8 @@ class Message(models.Model):
 
     @property
     def failure_reason(self) -> str:
-        """Our words for `error`, or "" if the mail server gave no status code that says enough."""
-        return describe_failure(self.error) if self.channel == self.Channel.MAIL else ""
+        """Our words for `error`, or "" if the mail server or SMS gateway did not say enough."""
+        return describe_sms_failure(self.error) if self.channel == self.Channel.SMS else describe_failure(self.error)
 
     @property
     def is_failure_temporary(self) -> bool:

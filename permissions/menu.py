@@ -49,6 +49,8 @@ def list_office_entries() -> list[MenuEntry]:
         MenuEntry(compliance, _("Deviations"), reverse("teams:deviations"), "warn", Right.VIEW_USERS),
         MenuEntry(compliance, _("Dormant accounts"), reverse("users:dormant_accounts"), "user", Right.MANAGE_USERS),
         MenuEntry(compliance, _("History"), reverse("history:event_list"), "clock", Right.VIEW_AUDIT),
+        # Below: *Dormant accounts* is the page that this right leads to first.
+        MenuEntry(settings, _("Messages"), reverse("users:message_list"), "phone", Right.MANAGE_USERS),
     ]
 
 

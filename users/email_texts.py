@@ -94,6 +94,7 @@ def send_test_email(provider: Provider, *, kind: str, language: str, text: Email
         to=by.user.email,
         content=example.content._replace(subject=subject),
         title=example.title,
+        reply_to=example.reply_to,
         provider_id=provider.pk,
         user_id=by.user.pk,
         sender_name=provider.name,

@@ -55,6 +55,8 @@ class ActRow(NamedTuple):
     icon: str
     tone: str
     job: ImportJob | None  # that can be reverted
+    times: int = 1  # it happened in a row, the last time at this event
+    first_clock: str = ""  # of the first of several times
 
     @property
     def title(self) -> str:
@@ -143,4 +145,26 @@ def _choose_icon(verb: str, *, is_import: bool) -> tuple[str, str]:
 
 
 def group_by_day(rows: Iterable[ActRow]) -> list[tuple[date, list[ActRow]]]:
-    return [(day, list(of_day)) for day, of_day in groupby(rows, key=lambda row: row.moment.date())]
+    """Group rows, newest first, by day; what happened several times in a row is one row."""
+    return [(day, _merge_repeats(of_day)) for day, of_day in groupby(rows, key=lambda row: row.moment.date())]
+
+
+def _merge_repeats(rows: Iterable[ActRow]) -> list[ActRow]:
+    merged: list[ActRow] = []
+    for row in rows:
+        if merged and _says_the_same(row, merged[-1]):
+            merged[-1] = merged[-1]._replace(times=merged[-1].times + 1, first_clock=row.clock)
+        else:
+            merged.append(row)
+    return merged
+
+
+def _says_the_same(row: ActRow, other: ActRow) -> bool:
+    """Return whether two rows say the same in full: single events that changed nothing."""
+    if any(one.events > 1 or one.event.changes or one.reason for one in (row, other)):
+        return False
+    return (row.title, row.origin, row.event.on_behalf_of_name) == (
+        other.title,
+        other.origin,
+        other.event.on_behalf_of_name,
+    )

@@ -22,6 +22,7 @@ import notifications
 import oauth
 import outbox
 import permissions
+import senders
 import support
 import teams
 import users
@@ -53,6 +54,7 @@ PACKAGES = (
     oauth,
     outbox,
     permissions,
+    senders,
     support,
     teams,
     users,
@@ -148,6 +150,7 @@ def action_arguments(office: Provider, alice: User, bob: User, dora: User) -> di
         "enabled": True, "thresholds": ReviewThresholds(), "impersonation": impersonation, "support_may_look": True,
         "person": bob, "session": None,
         "event": Event(provider_id=office.pk, verb=Verb.TEAM_CHANGED, target_id=team.pk),
+        "address": "x@x.example", "reply_to": "", "domain": "x.example", "selector": "s",
         "logo": None, "columns": ["email"], "has_shortcuts": True,
         "first_day": date(2026, 1, 1), "last_day": date(2026, 1, 31),
     }  # fmt: skip

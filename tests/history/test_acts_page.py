@@ -224,3 +224,21 @@ def test_a_line_unfolds_to_all_it_knows(alice_client: Client, alice: User, bob: 
     summary, rest = line.split("</summary>")
     assert ("Voorvoegsel: – → van" in summary, "Bos → Bosch" in summary) == (False, True)
     assert ("Voorvoegsel: – → van" in rest, "Achternaam: Bos → Bosch" in rest) == (True, False)
+
+
+def test_what_happened_several_times_in_a_row_is_one_line(alice_client: Client, alice: User, bob: User) -> None:
+    for verb in (Verb.CODE_REJECTED, Verb.CODE_REJECTED, Verb.CODE_REJECTED, Verb.SIGNED_IN, Verb.CODE_REJECTED):
+        audit.actions.record(verb, bob, by=actor(bob), provider_id=bob.provider_id)
+    (_day, rows) = alice_client.get("/historie/").context["days"][0]
+    assert [row.times for row in rows if "code" in row.sentence] == [1, 3]
+    shown = text_of(alice_client.get("/historie/").text)
+    assert f"3 keer sinds {rows[-1].first_clock}" in shown
+    assert len(alice_client.get("/historie/?view=lines").context["rows"]) == 5, "every line is still there"
+
+
+def test_changes_in_a_row_stay_lines_of_their_own(alice_client: Client, alice: User, bob: User) -> None:
+    for city in ("Utrecht", "Almere"):
+        changes = {"place_of_employment": [None, city]}
+        audit.actions.record(Verb.USER_CHANGED, bob, by=actor(alice), provider_id=bob.provider_id, changes=changes)
+    (_day, rows) = alice_client.get("/historie/").context["days"][0]
+    assert [row.times for row in rows] == [1, 1]

@@ -39,7 +39,7 @@ NO_PAGES = {
     },
     "for programs and scripts": {
         "demo:mailbox_json", "authentication:passkey_translations", "v2:openapi_document", "v2:not_found",
-        "teams:preview_team_rights",
+        "teams:preview_team_rights", "demo:mailbox_email",
         "oauth:openid_configuration", "oauth:jwks", "oauth:server_metadata", "oauth:userinfo",
     },
     "leads on to a page that is walked": {

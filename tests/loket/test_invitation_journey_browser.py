@@ -204,6 +204,12 @@ def test_an_office_writes_its_own_mail(browser: Browser, office: Office) -> None
     assert office.demo.mailbox()[0]["subject"].startswith("Test: Kom erbij, ")
     admin.send()
     admin.open("/demo/postvak/")
+    shown = admin.page.frame_locator("iframe").first
+    assert shown.locator("h1").inner_text() == "M. Vermeer nodigt je uit voor Loket"
+    with admin.page.expect_popup() as opened:
+        shown.get_by_role("link", name="Uitnodiging openen").click()
+    opened.value.wait_for_url("**/uitnodiging/**")
+    opened.value.close()
     admin.open("/kantoor/e-mailteksten/invitation/nl/")
     admin.follow("a[href='?version=loket']")
     admin.send()

@@ -39,6 +39,12 @@ GUARDS = [
         ("teams/test_team_detail.py", "teams/test_employers.py"),
     ),
     Guard(
+        1, "messages of another office", "users/messages.py",
+        "Message.objects.filter(provider_id=viewer.office.pk, channel__in=_CHANNELS)",
+        "Message.objects.filter(channel__in=_CHANNELS)",
+        ("users/test_messages.py",),
+    ),
+    Guard(
         1, "an action in another office", "permissions/checks.py",
         "if not by.is_operator and (provider_id is None or by.user is None or by.user.provider_id != provider_id):",
         "if False:",
@@ -997,6 +1003,24 @@ GUARDS = [
         ("outbox/test_bounces.py",),
     ),
     Guard(
+        0, "answers to who left the office", "invitations/emails.py",
+        "sender is None or sender.is_denied_access", "sender is None",
+        ("invitations/test_email.py",),
+    ),
+    Guard(
+        0, "forged SMS receipts", "outbox/sms_reference.py",
+        "if not match or not verify_keyed_hash(match[1], match[2], purpose=_PURPOSE, digits=_DIGITS):", "if not match:",
+        ("outbox/test_sms_receipts.py",),
+    ),
+    Guard(
+        0, "the first SMS receipt counts", "outbox/sms_receipts.py",
+        "state__in=[state.SENT, state.NO_RESPONSE], delivered_at=None)", ")", ("outbox/test_sms_receipts.py",),
+    ),
+    Guard(
+        0, "an undelivered invitation is reported once", "notifications/undelivered.py",
+        "pk=message_id, is_reported=False).update", "pk=message_id).update", ("notifications/test_undelivered.py",),
+    ),
+    Guard(
         0, "late bounces", "outbox/bounces.py",
         "sent_at__lt=timezone.now() - REPORTS_ACCEPTED_FOR", "sent_at=None",
         ("outbox/test_bounces.py",),
@@ -1541,5 +1565,30 @@ GUARDS = [
         'KINDS_SENT_WHEN_SUSPENDED = ("office_closed", "looked_along", "logout")',
         'KINDS_SENT_WHEN_SUSPENDED = ("office_closed", "looked_along")',
         ("oauth/test_backchannel_logout.py",),
+    ),
+    Guard(
+        1, "a sender stops when its records break", "senders/actions.py",
+        "    elif not _is_silence(sender):", "    elif False:", ("senders/test_sender.py",),
+    ),
+    Guard(
+        1, "no sender before its records hold", "senders/signing.py",
+        "    if not chosen.is_in_use:", "    if False:", ("senders/test_sender.py",),
+    ),
+    Guard(
+        1, "no sender at a public suffix", "senders/forms.py",
+        "        if not find_registrable_domain(domain):", "        if False:", ("senders/test_sender.py",),
+    ),
+    Guard(
+        1, "replies go to the proved domain", "senders/forms.py",
+        "        if len(set(domains)) > 1:", "        if False:", ("senders/test_sender.py",),
+    ),
+    Guard(
+        1, "another office is told of a claim", "senders/actions.py",
+        "            _report_conflict(sender)\n", "", ("senders/test_sender.py",),
+    ),
+    Guard(
+        10, "a key signs only once its record is seen", "senders/signing.py",
+        "filter(provider=provider_id, seen_at__isnull=False)", "filter(provider=provider_id)",
+        ("senders/test_sender.py",),
     ),
 ]  # fmt: skip

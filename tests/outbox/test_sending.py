@@ -98,7 +98,7 @@ def list_mail_kinds() -> set[str]:
 @pytest.mark.slow
 def test_every_kind_of_mail_asks_for_no_automatic_answer(mail_server: MailServer) -> None:
     kinds = list_mail_kinds()
-    assert len(kinds) == 24, sorted(kinds)
+    assert len(kinds) == 26, sorted(kinds)
     mails = [build_mail(kind=kind, to=f"{kind}@devries.example") for kind in sorted(kinds)]
     outbox.actions.queue_emails(mails, requester=actor())
     while send_due_messages():

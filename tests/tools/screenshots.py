@@ -164,6 +164,9 @@ def the_office(camera: Camera) -> str:
         "list-attention": "/gebruikers/?attention=undelivered",
         "office": "/kantoor/",
         "office-logo": "/kantoor/logo/",
+        "office-sender": "/kantoor/afzender/",
+        "new-dkim-key": "/kantoor/afzender/sleutel/",
+        "remove-sender": "/kantoor/afzender/verwijderen/",
         "policies": "/kantoor/twee-factor/",
         "policies-effect": "/kantoor/twee-factor/gevolgen/?version=1&two_factor_managers=on&two_factor_days=14",
         "policies-errors": "/kantoor/twee-factor/gevolgen/?version=1&two_factor_days=91&two_factor_from=2020-01-01",
@@ -187,6 +190,9 @@ def the_office(camera: Camera) -> str:
         "history-moment": "/historie/op/",
         "history-moment-error": "/historie/op/?day=2999-01-01",
         "keeping": "/kantoor/historie/",
+        "messages": "/berichten/",
+        "messages-undelivered": "/berichten/?state=undelivered",
+        "messages-nothing": "/berichten/?person=y",
         "sets": "/kantoor/sets/",
         "set-new": "/kantoor/sets/nieuw/",
         "signals": "/signalen/",
@@ -217,6 +223,12 @@ def the_office(camera: Camera) -> str:
     camera.go("/kantoor/")
     camera.send(name="", invitation_days="90")
     camera.shoot("office-errors")
+    camera.go("/kantoor/afzender/")
+    camera.send(address="loket@co.uk", reply_to="x")
+    camera.shoot("office-sender-errors")
+    camera.go("/kantoor/afzender/")
+    camera.send(address="loket@devries.example", reply_to="info@devries.example")
+    camera.shoot("office-sender-records")
     return programs(camera)
 
 
@@ -399,7 +411,7 @@ def people(camera: Camera) -> None:
         ("Berg", "rechten"), ("Vermeer", "rechten"), ("Dubois", "rechten"), ("Berg", "bewerken"), ("Berg", "blokkeren"),
         ("Dijk", "vertrek"), ("Dijk", "acties"),
         ("Horst", "bewerken"), ("Horst", "opnieuw-versturen"), ("Horst", "intrekken"), ("Dijk", "teams"),
-        ("Berg", "teams"), ("Berg", "teams/toevoegen"), ("Berg", "historie"), ("Berg", "wissen"),
+        ("Berg", "teams"), ("Berg", "teams/toevoegen"), ("Berg", "historie"), ("Berg", "berichten"), ("Berg", "wissen"),
     ):  # fmt: skip
         camera.go(f"{camera.of(last_name)}{page}/")
         camera.shoot(f"{page.replace('/', '-')}-{last_name.lower()}")

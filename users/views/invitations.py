@@ -30,6 +30,7 @@ from teams.forms.teams import SearchForm
 from users import copied_access, invitation_preview
 from users.forms.initial_access import InitialAccessForm, collect_initial_access
 from users.forms.invitations import InviteUserForm, MobileNumberForm, ResendInvitationForm, find_users_with_email
+from users.user_summary import get_last_code
 from users.views.shared import build_initial_access_callback, render_created_message
 
 
@@ -182,7 +183,8 @@ def resend_invitation(request: OfficeRequest, pk: UUID) -> HttpResponse:
             return _redirect_if_closed(request, user)
     if user.accepted_at is not None or user.invitation.state == Invitation.State.ACCEPTED:
         return _redirect_if_closed(request, user)
-    return render_form(request, "invitations/resend.html", form, colleague=user)
+    code = get_last_code(user.invitation)
+    return render_form(request, "invitations/resend.html", form, colleague=user, code=code)
 
 
 @page(Right.MANAGE_USERS)
