@@ -36,6 +36,8 @@ KIND_LABELS: dict[str, StrOrPromise] = {
     "checkpoint": _("Checkpoint of the history"),
     "office_closed": _("Office suspended"),
     "office_reopened": _("Office reactivated"),
+    "sender_stopped": _("Own sender stopped"),
+    "sender_contested": _("Domain also proved by another office"),
 }
 
 
