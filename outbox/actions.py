@@ -64,7 +64,9 @@ def build_email(
 
     Both parts are laid out when it is sent, under `title` or else the subject. `reply_to` is a user of the office.
     """
-    body = MessageBody(to=to, **content._asdict(), title=title, sender_name=sender_name, reply_to=reply_to)
+    subject, text, button, link, language = content
+    body = MessageBody(to=to, subject=subject, text=text, button=button, link=link, language=language, title=title)
+    body["sender_name"], body["reply_to"] = sender_name, reply_to
     message = Message(channel=Message.Channel.MAIL, kind=kind, recipient=to, scheduled_at=scheduled_at)
     if scheduled_at is not None:
         message.due = scheduled_at

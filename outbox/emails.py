@@ -97,8 +97,8 @@ def render_draft(template: str, *, language: str = "", **context: Any) -> EmailD
     language = language or settings.LANGUAGE_CODE
     with translation.override(language):
         values = Context({"site": settings.LOKET_URL, "placeholders": placeholders, **context}, autoescape=False)
-        content = Engine.get_default().get_template(f"emails/{template}.txt").render(values)
-    subject, button, content = content.split("\n", 2)
+        rendered = Engine.get_default().get_template(f"emails/{template}.txt").render(values)
+    subject, button, content = rendered.split("\n", 2)
     body, _rule, footer = content.rpartition(_FOOTER_RULE)
     text = EmailText(subject.strip(), re.sub(r"\n{3,}", "\n\n", body.strip()))
     return EmailDraft(text, placeholders, button.strip(), _find_link(placeholders), footer.strip(), language)
