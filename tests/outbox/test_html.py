@@ -179,6 +179,14 @@ def test_a_link_in_a_sentence_stays_and_gets_one_button() -> None:
     assert page.text.count("De knop opent") == 1
 
 
+def test_both_parts_have_the_button_at_the_link_of_the_template_whatever_an_office_links_to_before() -> None:
+    link = f"{SITE}/uitnodiging/x/"
+    content = EmailContent("Kom", f"Lees {SITE}/hulp/ eerst.\n\n{link}\n\nTot dan", "Open", link)
+    assert f"Open:\n{link}\n" in render_text(content)
+    page = Page(render(content))
+    assert page.links == [f"{SITE}/hulp/", link, link]
+
+
 def test_a_foreign_link_is_never_the_button() -> None:
     page = Page(render(EmailContent("Kies", f"https://elders.example/\n\n{SITE}.elders.example/x\n", "Open")))
     assert "De knop opent" not in page.text
