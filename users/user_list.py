@@ -7,7 +7,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
+from django.core.cache import cache
 from django.db.models import Count, Q, QuerySet
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.html import format_html
@@ -34,6 +36,7 @@ from users.filters import (
     list_countable_conditions,
 )
 from users.list_preferences import ListColumn
+from users.overview import CACHE_FROM_USERS, CACHE_SECONDS
 from users.status import (
     FAILED_STATUSES,
     AccountStatus,
@@ -226,6 +229,18 @@ def build_views(counts: Mapping[str, int], filters: UserFilters) -> list[View]:
         View(title, build_query_string(**query), counts.get(key), active == query)
         for key, (title, query) in _VIEWS.items()
     ]
+
+
+def get_choice_counts(office_id: UUID, users: QuerySet[User], counts: Mapping[str, int]) -> dict[str, Counter[str]]:
+    """Return `count_choices` of an office; of a large one once a minute, or when a number of a tab changes."""
+    if counts["everyone"] <= CACHE_FROM_USERS:
+        return count_choices(users, counts)
+    key = f"user-choices:{office_id}:{timezone.localdate()}:{'-'.join(str(number) for number in counts.values())}"
+    found: dict[str, Counter[str]] | None = cache.get(key)
+    if found is None:
+        found = count_choices(users, counts)
+        cache.set(key, found, CACHE_SECONDS)
+    return found
 
 
 def count_choices(users: QuerySet[User], counts: Mapping[str, int]) -> dict[str, Counter[str]]:

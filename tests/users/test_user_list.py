@@ -391,3 +391,21 @@ def test_the_counts_of_the_tabs_are_those_of_their_lists(
 
 def names_of(client: Client, query: str) -> list[str]:
     return [row.user.last_name for row in client.get(URL + query).context["rows"]]
+
+
+def test_choices_of_a_large_office_are_counted_once_a_minute(
+    alice_client: Client, office: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("users.user_list.CACHE_FROM_USERS", 0)
+
+    def read_count() -> str:
+        labels = dict(alice_client.get("/gebruikers/").context["form"].fields["last_login"].choices)
+        return strip_tags(labels["never"])
+
+    user = make_user(office, username="u")
+    before = read_count()
+    User.objects.filter(pk=user.pk).update(last_login=timezone.now())
+    assert read_count() == before, "kept"
+    User.objects.filter(pk=user.pk).update(last_login=None, blocked_at=timezone.now())
+    make_user(office, username="v")
+    assert read_count() != before, "counted anew once a tab has another number"

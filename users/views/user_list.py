@@ -78,7 +78,7 @@ def _build_toolbar_context(
     users = User.objects.visible_to(request.user)
     counts, pills = user_list.count_views(users, total), build_pills(form, filters, user_list.PILLS)
     if not request.htmx and "pending" in counts:
-        form.add_counts(user_list.count_choices(users, counts))
+        form.add_counts(user_list.get_choice_counts(request.user.office.pk, users, counts))
     may_begin = {Right.MANAGE_USERS, Right.MANAGE_TEAMS} <= request.rights
     return {
         "form": form,
