@@ -10,7 +10,7 @@ DEPLOYED = LOKET_URL=https://loket.example DATABASE_URL=postgres://loket@localho
 	LOKET_SEALING_KEYS=$$($(RUN)/python -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())') \
 	LOKET_CHECKPOINT_KEY=$$($(RUN)/python -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())')
 
-.PHONY: demo test coverage test-slow test-all test-cluster test-guards check audit bench messages screenshots picture
+.PHONY: demo test coverage test-slow test-all test-cluster test-guards check audit bench messages screenshots email-pictures picture
 
 demo: .venv/run.stamp
 	@exec env -u DATABASE_URL $(RUN)/python manage.py demo
@@ -60,6 +60,9 @@ bench: .venv/dev.stamp
 
 screenshots: .venv/dev.stamp
 	$(RUN)/python -m tests.tools.screenshots
+
+email-pictures: .venv/dev.stamp
+	$(RUN)/python -m tests.tools.email_pictures
 
 picture: .venv/dev.stamp
 	$(RUN)/python -m tests.tools.readme_picture

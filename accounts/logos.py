@@ -3,11 +3,14 @@
 import hashlib
 import io
 from typing import IO, TYPE_CHECKING, Any
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.urls import reverse
 from django.utils.translation import gettext as _
+
+from outbox.emails import Logo
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -70,3 +73,9 @@ def build_office_context(user: Any) -> dict[str, Any]:
     """
     logo = OfficeLogo.objects.defer("png").filter(provider=user.provider_id).first() if user.provider_id else None
     return {"office_name": user.office_name, "office_logo": logo}
+
+
+def load_email_logo(provider_id: UUID) -> Logo | None:
+    """Return the logo for e-mails of an office, to be shown at half its size, as on pages."""
+    logo = OfficeLogo.objects.filter(provider=provider_id).first()
+    return Logo(bytes(logo.png), (logo.width + 1) // 2, (logo.height + 1) // 2) if logo else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Self
 
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.hashers import is_password_usable
 from django.db import models
@@ -16,6 +17,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django_otp.models import Device
 
+from accounts.email_texts import OfficeEmailText as OfficeEmailText
 from accounts.logos import OfficeLogo as OfficeLogo
 from accounts.previous_password import PREVIOUS_PASSWORD_IS_WHOLE, PreviousPassword
 from core.composite_keys import CompositeForeignKey, SameOfficeForeignKey
@@ -23,8 +25,7 @@ from core.ids import uuid7
 from core.key_fields import KeyedModel, KeyedQuerySet, KeyField
 from core.keys import compute_email_key, compute_name_key, compute_search_key, compute_username_key
 
-# Sorts before every other datetime.
-MIN_DATETIME = Value(datetime(1, 1, 1, tzinfo=UTC), output_field=models.DateTimeField())
+MIN_DATETIME = Value(datetime(1, 1, 1, tzinfo=UTC), output_field=models.DateTimeField())  # sorts first
 _PASSWORD_USABLE = ~Q(password="") & ~Q(password__startswith="!")  # noqa: S106
 _EXTERNAL = ("external_tenant", "external_tid", "external_user_id")
 _NO_IDENTITY: dict[str, Any] = dict.fromkeys(_EXTERNAL)
@@ -52,8 +53,8 @@ class Provider(KeyedModel):
     erase_after_months = models.PositiveSmallIntegerField(_("months to keep former users' accounts"), default=24)
     checkpoint_addresses = models.TextField(blank=True)  # one a line; recipients of signed checkpoints of the audit log
     established_at = models.DateTimeField(null=True, editable=False)  # first sign-in of an administrator
-    # See `support.impersonation`.
     support_may_look = models.BooleanField(_("Loket support may impersonate users (read-only)"), default=True)
+    email_language = models.CharField(_("Language of e-mails"), max_length=7, default=settings.LANGUAGE_CODE)
     suspended_at = models.DateTimeField(null=True, editable=False)  # see users.suspension
     version = models.PositiveIntegerField(default=1, editable=False)  # incremented by every change
     created_at = models.DateTimeField(auto_now_add=True)

@@ -6,10 +6,12 @@ from uuid import UUID, uuid5
 
 from django.conf import settings
 from django.http import HttpResponse
-from django.utils.translation import gettext as _
 from ninja import Query
 from typing_extensions import TypedDict
 
+from accounts import email_texts, emails
+from accounts.email_kinds import KINDS, PLACEHOLDER_MEANINGS, EmailCategory
+from accounts.models import Provider
 from api import errors
 from api.auth import ApiRequest
 from api.authorizations import RightResource, serialize_rights
@@ -18,17 +20,16 @@ from api.listing import ListQuery, render_list, render_rows, render_whole_list
 from api.operations import Operations
 from api.schemas import ListEnvelope, MetadataField, MetadataOption, MetadataValue, ResourceReference, render_item
 from core.keys import compute_name_key
-from invitations import email_text
-from invitations.actions import get_office_text
 from oauth.scopes import Scope
+from outbox.placeholders import EmailText
 from permissions.catalog import Right
 from permissions.models import AuthorizationSet
 
 operations = Operations("sets and texts", read=Scope.USERS_READ, write=Scope.USERS_WRITE)
 FILTER_FIELDS = {"id": FilterField("id", FieldType.ID), "description": FilterField("name", key=compute_name_key)}
-# The only template that an office can edit.
-INVITATION_TEMPLATE_ID = uuid5(UUID(int=0), "loket.emailtemplate.invitation")
+TEMPLATE_IDS = {uuid5(UUID(int=0), f"loket.emailtemplate.{kind}"): kind for kind in KINDS}
 _ACCESS = "Toegang Loket.nl"
+_CATEGORIES = list(EmailCategory)
 _ACCESS_MODULE_ID = uuid5(UUID(int=0), "loket.module.access")
 
 
@@ -105,25 +106,39 @@ def get_authorization_set(request: ApiRequest, set_id: UUID) -> HttpResponse:
     return render_item(request, _serialize_set(found), etag=str(found.version))
 
 
-def _list_placeholders() -> list[MetadataOption]:
+def _list_placeholders(kind: str) -> list[MetadataOption]:
     return [
-        MetadataOption(key=number, value=name, description=str(meaning))
-        for number, (name, meaning) in enumerate(email_text.PLACEHOLDERS.items(), 1)
+        MetadataOption(key=number, value=name, description=str(PLACEHOLDER_MEANINGS[name]))
+        for number, name in enumerate(emails.list_placeholders(kind), 1)
     ]
 
 
-def _serialize_template(request: ApiRequest) -> EmailTemplateResource:
-    text = get_office_text(request.caller.user.office)
+def _list_templates(provider: Provider) -> list[EmailTemplateResource]:
+    """Return the templates in the language of the e-mails of the office. One query."""
+    language = provider.email_language
+    own_texts = {kind: row.text for kind, row in email_texts.list_versions_in_use(provider, language).items()}
+    return [
+        _serialize_template(template_id, kind, own_texts.get(kind), emails.get_product_text(kind, language))
+        for template_id, kind in TEMPLATE_IDS.items()
+    ]
+
+
+def _serialize_template(
+    template_id: UUID, kind: str, own_text: EmailText | None, product_text: EmailText
+) -> EmailTemplateResource:
+    category, text = KINDS[kind].category, own_text or product_text
     sender = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
     return EmailTemplateResource(
-        id=INVITATION_TEMPLATE_ID,
-        category=MetadataValue(key=1, value=_ACCESS, code="access"),
-        definedAtLevel="loket" if text == email_text.STANDARD_TEXT else "provider",
+        id=template_id,
+        category=MetadataValue(key=_CATEGORIES.index(category) + 1, value=str(category.label), code=category.value),
+        definedAtLevel="provider" if own_text else "loket",
         dependsOnModule=ResourceReference(id=_ACCESS_MODULE_ID, description=_ACCESS),
         email=EmailTemplateText(subject=text.subject, body=text.body, senderEmail=sender),
         isEmailTemplateEditable=True,
-        type=EmailTemplateType(id=INVITATION_TEMPLATE_ID, description=_("User invitation"), sortOrder=10),
-        placeholders=_list_placeholders(),
+        type=EmailTemplateType(
+            id=template_id, description=str(KINDS[kind].title), sortOrder=10 * (list(KINDS).index(kind) + 1)
+        ),
+        placeholders=_list_placeholders(kind),
     )
 
 
@@ -135,7 +150,7 @@ def _serialize_template(request: ApiRequest) -> EmailTemplateResource:
 )
 def list_email_templates(request: ApiRequest, provider_id: UUID) -> HttpResponse:
     """List the e-mail templates that the office can customize, in their current version."""
-    return render_whole_list(request, [_serialize_template(request)])
+    return render_whole_list(request, _list_templates(request.caller.user.office))
 
 
 @operations.get_extended_list(
@@ -147,8 +162,10 @@ def list_email_templates(request: ApiRequest, provider_id: UUID) -> HttpResponse
 )
 def get_email_template(request: ApiRequest, provider_id: UUID, email_template_id: UUID) -> HttpResponse:
     """Return an e-mail template."""
-    _require_template(email_template_id)
-    template = _serialize_template(request)
+    kind, office = _get_kind(email_template_id), request.caller.user.office
+    own_text = email_texts.find_texts(kind, [office.pk]).get(office.pk)
+    product_text = emails.get_product_text(kind, office.email_language)
+    template = _serialize_template(email_template_id, kind, own_text, product_text)
     return render_rows(request, [template], 1, ListQuery(), content=template)
 
 
@@ -160,10 +177,11 @@ def get_email_template(request: ApiRequest, provider_id: UUID, email_template_id
 )
 def get_email_template_metadata(request: ApiRequest, provider_id: UUID, email_template_id: UUID) -> HttpResponse:
     """Return the placeholders that the text of a template can contain."""
-    _require_template(email_template_id)
-    return render_whole_list(request, [MetadataField(field="placeholders", options=_list_placeholders())])
+    options = _list_placeholders(_get_kind(email_template_id))
+    return render_whole_list(request, [MetadataField(field="placeholders", options=options)])
 
 
-def _require_template(template_id: UUID) -> None:
-    if template_id != INVITATION_TEMPLATE_ID:
+def _get_kind(template_id: UUID) -> str:
+    if template_id not in TEMPLATE_IDS:
         raise errors.build_not_found_error()
+    return TEMPLATE_IDS[template_id]

@@ -1,6 +1,6 @@
 """Moments in text, in the time zone of the offices."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
@@ -32,3 +32,7 @@ def format_short_day(day: date | None) -> str:
         return ""
     is_this_year = day.year == timezone.localdate().year
     return formats.date_format(day, pgettext("date", "j M") if is_this_year else pgettext("date", "j M Y"))
+
+
+def get_day_start(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))

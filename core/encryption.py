@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 
 _KEY_BYTES, _NONCE_BYTES, _KEY_ID_BYTES = 32, 12, 4  # bytes
+_HMAC_DIGITS = 64  # of HMAC-SHA-256
 
 
 class DecryptionError(Exception):
@@ -113,14 +114,17 @@ def decrypt_with_token(encrypted: bytes, *, token: str, context: str) -> bytes:
     return _decrypt(AESGCM(_derive_key(token.encode(), "token")), encrypted, context)
 
 
-def compute_keyed_hash(text: str, *, purpose: str) -> str:
-    """Return a hexadecimal HMAC of `text` under the newest key, for codes too short for a plain hash."""
-    return _compute_hmac(_load_keys()[0], text, purpose)
+def compute_keyed_hash(text: str, *, purpose: str, digits: int = _HMAC_DIGITS) -> str:
+    """Return the first hexadecimal digits of an HMAC of `text` under the newest key.
+
+    For codes too short for a plain hash.
+    """
+    return _compute_hmac(_load_keys()[0], text, purpose)[:digits]
 
 
-def verify_keyed_hash(text: str, digest: str, *, purpose: str) -> bool:
-    """Return whether `digest` is the HMAC of `text` under any of the keys, in constant time."""
-    matches = [hmac.compare_digest(_compute_hmac(key, text, purpose), digest) for key in _load_keys()]
+def verify_keyed_hash(text: str, digest: str, *, purpose: str, digits: int = _HMAC_DIGITS) -> bool:
+    """Return whether `digest` is that of `text` under any of the keys, in constant time."""
+    matches = [hmac.compare_digest(_compute_hmac(key, text, purpose)[:digits], digest) for key in _load_keys()]
     return any(matches)
 
 

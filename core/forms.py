@@ -1,15 +1,22 @@
 """Parts of forms that every app shares."""
 
+from __future__ import annotations
+
 import re
-from typing import Any, Protocol, cast
+from datetime import date
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from core.text import validate_no_control_characters, validate_no_direction_marks
 from core.throttle import Throttled
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 PLAIN_TEXT_VALIDATORS = [validate_no_control_characters, validate_no_direction_marks]
 
@@ -25,6 +32,16 @@ class FilterForm(forms.Form):
         self.is_valid()
         cleaned = getattr(self, "cleaned_data", {})
         return {name: cleaned.get(name) or "" for name in self.fields}
+
+
+def build_day_field(label: StrOrPromise) -> forms.DateField:
+    """Return a date field whose next day is also valid, in every time zone."""
+    return forms.DateField(
+        label=label,
+        required=False,
+        validators=[MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999, 12, 31))],
+        widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"),
+    )
 
 
 class OneTimeCodeField(forms.CharField):

@@ -18,10 +18,11 @@ from audit.export import ChainExport
 from audit.models import Verb
 from core import sheets, throttle
 from core.access import ReauthenticationLevel
+from core.dates import get_day_start
 from core.throttle import RateLimit
 from core.zip_stream import ZipEntry, iter_zip
 from history import access_tables, point_in_time
-from history.event_search import EventSearch, get_day_start
+from history.event_search import EventSearch
 from history.past_access import PastOffice
 from history.presenters import event_rows
 from permissions import checks

@@ -6,11 +6,14 @@ from uuid import UUID
 from django.db import transaction
 
 import outbox.actions
+from accounts import email_texts
 from accounts.models import Provider
 from audit import checkpoints
 from audit.models import Checkpoint
 from core import periodic_jobs
-from outbox.emails import render_email
+from outbox.emails import render_draft
+
+TEMPLATE = "checkpoint"
 
 
 def sign_due_checkpoints() -> int:
@@ -32,12 +35,15 @@ def sign_due_checkpoint(provider_id: UUID | None) -> Checkpoint | None:
 
 def _queue_checkpoint_emails(office: Provider, checkpoint: Checkpoint, addresses: list[str]) -> None:
     signed = json.dumps(checkpoint.signed, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    content = render_email("checkpoint", office=office.name, number=checkpoint.sequence, signed=signed)
+    draft = render_draft(
+        TEMPLATE, language=office.email_language, office=office.name, number=checkpoint.sequence, signed=signed
+    )
+    content = draft.fill({"ProviderNaam": office.name}, email_texts.find_texts(TEMPLATE, [office.pk]).get(office.pk))
     messages = [
         outbox.actions.build_email(
             kind="checkpoint",
             to=address,
-            **content._asdict(),
+            content=content,
             provider_id=office.pk,
             user_id=None,
             sender_name=office.name,

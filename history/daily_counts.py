@@ -8,7 +8,7 @@ from django.core.cache import cache
 from django.db import connections, router
 
 from audit.models import Event
-from history.event_search import get_day_start
+from core.dates import get_day_start
 
 CHART_DAYS = 30
 MAX_EVENTS = 10_000  # counted of a day

@@ -7,16 +7,16 @@ target and origin. An office has some dozens of combinations, which a recursive 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import connections, router
-from django.utils import timezone
 
 from accounts.models import User
 from accounts.search import filter_by_search
 from audit.models import Event
+from core.dates import get_day_start
 from core.paging import MAX_COUNT, PageCursor
 
 _CHUNK_SIZE = 1000
@@ -177,7 +177,3 @@ def build_event_search(
         since=get_day_start(since) if since else None,
         before=get_day_start(until + timedelta(days=1)) if until else None,
     )
-
-
-def get_day_start(day: date) -> datetime:
-    return timezone.make_aware(datetime.combine(day, time.min))

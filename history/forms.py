@@ -7,29 +7,18 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django import forms
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from audit.actors import EventOrigin
 from audit.models import Verb
-from core.forms import FilterForm
+from core.forms import FilterForm, build_day_field
 from history.presenters import labels
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
 _ALL_CHOICE = [("", _("All"))]
-
-
-def _build_date_field(label: StrOrPromise) -> forms.DateField:
-    """Return a date field whose next day is also valid, in every time zone."""
-    return forms.DateField(
-        label=label,
-        required=False,
-        validators=[MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999, 12, 31))],
-        widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"),
-    )
 
 
 class EventFilterForm(FilterForm):
@@ -42,8 +31,8 @@ class EventFilterForm(FilterForm):
     kind = forms.ChoiceField(label=_("Subject"), choices=[*_ALL_CHOICE, *labels.get_target_choices()], required=False)
     verb = forms.ChoiceField(label=_("Event"), choices=[*_ALL_CHOICE, *Verb.choices], required=False)
     origin = forms.ChoiceField(label=_("Origin"), choices=[*_ALL_CHOICE, *EventOrigin.choices], required=False)
-    since = _build_date_field(_("From date"))
-    until = _build_date_field(_("To date"))
+    since = build_day_field(_("From date"))
+    until = build_day_field(_("To date"))
 
 
 class AuditPackageForm(forms.Form):
@@ -96,7 +85,7 @@ def get_package_periods() -> list[tuple[StrOrPromise, date, date]]:
 class PointInTimeForm(FilterForm):
     """A point in time, and its subject: a user, a team, an employer, or else the whole office."""
 
-    day = _build_date_field(_("Day"))
+    day = build_day_field(_("Day"))
     time = forms.TimeField(label=_("Time"), required=False, widget=forms.TimeInput({"type": "time"}, "%H:%M"))
     user = forms.UUIDField(required=False, widget=forms.HiddenInput)
     team = forms.UUIDField(required=False, widget=forms.HiddenInput)

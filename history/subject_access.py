@@ -27,23 +27,23 @@ from outbox.models import Message
 from permissions import checks
 from permissions.checks import Right
 
-# Secrets, values derived from them, and versions and hashes without personal data.
+# Secrets, values derived from them, versions and hashes without personal data, and other users.
 EXCLUDED_FIELDS = frozenset({
     "password", "previous_password", "previous_password_until", "token", "token_hash", "token_checksum",
     "token_family", "code", "code_hash", "code_hashes", "id_token", "jti", "encrypted_phone", "encrypted_secret",
     "encrypted_response", "key_hash", "body_hash", "digest", "last_step", "public_key", "credential_id",
     "credential_id_sha256", "handle_hex", "sign_count",
     "throttling_failure_timestamp", "throttling_failure_count", "session", "session_id", "session_version", "sid",
-    "version", "message",
+    "version", "message", "message_id", "invited",
     "device_code", "user_code", "nonce", "claims", "code_challenge", "code_challenge_method", "source_refresh_token",
     "access_token", "email_key", "name_key", "username_key", "sort_name", "search_text", "provider", "user",
     "is_support", "of_support",
 })  # fmt: skip
 # References to a user that the row is not about: who requested the address change of another user is in the events,
-# and impersonating users belong to support.
+# impersonating users belong to support, and that an invitation did not arrive is among the messages.
 EXCLUDED_REFERENCES = frozenset({
-    "accounts.EmailChange.asked_by", "invitations.Invitation.sent_by", "support.Impersonation.supporter",
-    "oauth.OfficeAccess.consented_by",
+    "accounts.EmailChange.asked_by", "accounts.OfficeEmailText.saved_by", "invitations.Invitation.sent_by",
+    "notifications.Notification.invited", "oauth.OfficeAccess.consented_by", "support.Impersonation.supporter",
 })  # fmt: skip
 _MESSAGE_FIELDS = ("channel", "kind", "state", "created_at", "sent_at", "attempts")
 

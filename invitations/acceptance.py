@@ -57,7 +57,7 @@ def _decrypt_phone(invitation: Invitation, token: str) -> str:
 
 
 def get_last_code(invitation: Invitation, *, browser: str) -> InvitationCode | None:
-    for row in invitation.codes.order_by("-sent_at", "-id"):
+    for row in invitation.codes.select_related("message").order_by("-sent_at", "-id"):
         if _belongs_to_browser(row, browser):
             return row
     return None

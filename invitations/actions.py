@@ -1,4 +1,4 @@
-"""Actions of the office on invitations: invite, resend, revoke, and edit the text of the e-mail."""
+"""Actions of the office on invitations: invite, resend and revoke."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -18,12 +18,11 @@ from audit.changes import Changes
 from audit.models import Verb
 from core import encryption, periodic_jobs
 from core.access import ReauthenticationLevel
-from core.errors import EditConflict
-from invitations import email_text, emails
-from invitations.email_text import EmailText
-from invitations.models import Invitation, InvitationText
+from invitations import emails
+from invitations.models import Invitation
 from invitations.sender_authority import set_sender
 from outbox import message_limits
+from outbox.placeholders import EmailText
 from permissions import checks
 from permissions.action_helpers import lock_and_authorize
 from permissions.checks import Right, SupportAction
@@ -53,7 +52,7 @@ def invite_user(
     """
     provider = lock_and_authorize(provider.pk, by, Right.MANAGE_USERS)
     if text is not None:
-        email_text.validate_text(text.subject, text.body)
+        emails.validate_text(text)
     known = User.objects.select_related("invitation").filter(pk=user_id).first() if user_id is not None else None
     if known is not None and known.provider_id == provider.pk and hasattr(known, "invitation"):
         return known
@@ -130,7 +129,7 @@ def send_invitation(invitation: Invitation, mobile_number: str, by: Actor) -> No
         mobile_number.encode(), token=token, context=invitation.encryption_context
     )
     message = emails.build_invitation_email(
-        invitation, get_invitation_text(invitation), token=token, scheduled_at=scheduled_at
+        invitation, token=token, digits=mobile_number[-2:], scheduled_at=scheduled_at
     )
     (invitation.message,) = outbox.actions.queue_emails([message], requester=by)
     if not invitation._state.adding:
@@ -141,18 +140,6 @@ def send_invitation(invitation: Invitation, mobile_number: str, by: Actor) -> No
     if invitation.message.is_scheduled:
         changes["send_at"] = [None, invitation.sent_at.isoformat()]
     record(Verb.INVITATION_SENT, user, by=by, provider_id=user.provider_id, changes=changes)
-
-
-def get_invitation_text(invitation: Invitation) -> EmailText:
-    """Return the text of the invitation: its own, else the office's, else the standard text."""
-    if invitation.body:
-        return EmailText(invitation.subject, invitation.body)
-    return get_office_text(invitation.provider)
-
-
-def get_office_text(provider: Provider) -> EmailText:
-    own = InvitationText.objects.filter(provider=provider).first()
-    return EmailText(own.subject, own.body) if own else email_text.STANDARD_TEXT
 
 
 @action()
@@ -202,51 +189,3 @@ def _expire_invitation(pk: UUID) -> bool:
     by = build_job_actor("expire_invitations")
     record(Verb.INVITATION_EXPIRED, invitation.user, by=by, provider_id=invitation.provider_id)
     return True
-
-
-@action()
-def save_office_text(provider: Provider, *, text: EmailText, before: EmailText, by: Actor) -> None:
-    """Set the office's own text of the invitation.
-
-    `before` is the text when the form was opened. Raises EditConflict when the text was changed in the meantime,
-    PermissionDenied without the right to manage the office, ValidationError for a wrong placeholder.
-    """
-    provider = lock_and_authorize(provider.pk, by, Right.MANAGE_PROVIDER)
-    email_text.validate_text(text.subject, text.body)
-    if get_office_text(provider) != before:
-        raise EditConflict
-    if text == before:
-        return
-    InvitationText.objects.update_or_create(provider=provider, defaults={"subject": text.subject, "body": text.body})
-    _record_text_change(provider, before, text, by)
-
-
-@action()
-def restore_standard_text(provider: Provider, *, by: Actor) -> bool:
-    """Return False when the office had no text of its own. Raises PermissionDenied without manage_provider."""
-    provider = lock_and_authorize(provider.pk, by, Right.MANAGE_PROVIDER)
-    before = get_office_text(provider)
-    deleted, _by_model = InvitationText.objects.filter(provider=provider).delete()
-    if deleted:
-        _record_text_change(provider, before, email_text.STANDARD_TEXT, by)
-    return bool(deleted)
-
-
-def _record_text_change(provider: Provider, old: EmailText, new: EmailText, by: Actor) -> None:
-    changes: Changes = {"subject": [old.subject, new.subject], "body": [old.body, new.body]}
-    changes = {name: pair for name, pair in changes.items() if pair[0] != pair[1]}
-    record(Verb.TEXT_CHANGED, provider, by=by, provider_id=provider.pk, changes=changes)
-
-
-@action()
-def send_test_email(provider: Provider, *, text: EmailText, by: Actor) -> None:
-    """E-mail `text` to the actor, filled in for an example user, with a link that does not work.
-
-    Raises PermissionDenied without the right to manage the office, ValidationError for a wrong placeholder.
-    """
-    provider = lock_and_authorize(provider.pk, by, Right.MANAGE_PROVIDER)
-    email_text.validate_text(text.subject, text.body)
-    if by.user is None:
-        return
-    message = emails.build_test_email(text, by.user, provider)
-    outbox.actions.queue_emails([message], requester=by)

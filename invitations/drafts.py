@@ -12,7 +12,7 @@ from django.contrib.sessions.backends.base import SessionBase
 
 from accounts.user_details import UserDetails
 from core.ids import uuid7
-from invitations.email_text import EmailText
+from outbox.placeholders import EmailText
 
 _SESSION_KEY, _MAX_DRAFTS = "drafts", 10
 

@@ -137,14 +137,3 @@ class InvitationCode(models.Model):
     def is_usable(self) -> bool:
         in_time = clock_skew.is_still_valid(self.expires_at, within=timedelta(minutes=CODE_VALID_MINUTES))
         return in_time and self.verified_at is None and self.wrong_tries < MAX_TRIES_PER_CODE
-
-
-class InvitationText(models.Model):
-    """The office's own text of the invitation e-mail; without a row the standard text is used."""
-
-    provider = models.OneToOneField(Provider, on_delete=models.CASCADE, primary_key=True, related_name="+")
-    subject = models.CharField(_("Subject"), max_length=512)
-    body = models.TextField(_("Text"), max_length=6000)
-
-    def __str__(self) -> str:
-        return self.subject

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from invitations.views import accept, email_text
+from invitations.views import accept
 
 app_name = "invitations"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -11,8 +11,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("uitnodiging/code/", accept.enter_code, name="enter_code"),
     path("uitnodiging/account/", accept.create_account, name="create_account"),
     path("uitnodiging/<str:token>/", accept.open_link, name="open_link"),
-    path("kantoor/e-mailteksten/", email_text.edit_text, name="edit_text"),
-    path("kantoor/e-mailteksten/voorbeeld/", email_text.preview_text, name="preview_text"),
-    path("kantoor/e-mailteksten/proef/", email_text.send_test_email, name="send_test_email"),
-    path("kantoor/e-mailteksten/standaard/", email_text.restore_standard_text, name="restore_standard_text"),
 ]

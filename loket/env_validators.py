@@ -8,12 +8,12 @@ import binascii
 import os
 from collections.abc import Sequence
 from email.utils import parseaddr
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from django.core.exceptions import ValidationError as NotAnAddress
-from django.core.validators import validate_email
+from django.core.validators import DomainNameValidator, validate_email
 from environs import ValidationError, validate
 
 _KEY_BYTES = 32  # bytes
@@ -94,6 +94,28 @@ def validate_sender(text: str) -> None:
         validate_email(parseaddr(text)[1])
     except NotAnAddress:
         raise ValidationError("must be a mail address") from None
+
+
+def validate_domain(text: str) -> None:
+    """Require an empty text or a domain in ASCII."""
+    try:
+        if text:
+            DomainNameValidator(accept_idna=False)(text)
+    except NotAnAddress:
+        raise ValidationError("must be a domain, such as bounces.loket.example") from None
+
+
+def validate_name_servers(texts: Sequence[str]) -> None:
+    """Require IP addresses, each with an optional port after a #."""
+    for text in texts:
+        host, _hash, port = text.partition("#")
+        try:
+            ip_address(host)
+            is_port = not port or 0 < int(port) < 65536
+        except ValueError:
+            is_port = False
+        if not is_port:
+            raise ValidationError("must be IP addresses, such as 127.0.0.1 or 127.0.0.1#5353")
 
 
 def validate_sms_url(text: str) -> None:

@@ -144,6 +144,7 @@ INSTALLED_APPS = [
     "django_otp_webauthn",
     "django_htmx",
     "permissions",
+    "senders",
     "authentication",
     "invitations",
     "notifications",
@@ -244,18 +245,16 @@ OAUTH2_PROVIDER = {
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["authentication.backends.ActiveUserBackend"]
-LOGIN_URL = "authentication:login"
-LOGIN_REDIRECT_URL = "home"
+LOGIN_URL, LOGIN_REDIRECT_URL = "authentication:login", "home"
 PASSWORD_HASHERS = ["accounts.passwords.Argon2id"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = LOKET_IMPORT_MAX_SIZE = 5 * 1024 * 1024 + 64 * 1024  # a file to import, kept in memory
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 
-LANGUAGE_CODE = "nl"
+LANGUAGE_CODE, TIME_ZONE = "nl", "Europe/Amsterdam"
 LANGUAGES = [("nl", _("Dutch")), ("en", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
-TIME_ZONE = "Europe/Amsterdam"
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
@@ -267,11 +266,12 @@ _email = env.dj_email_url("EMAIL_URL", "smtp://localhost:25")
 EMAIL_BACKEND = env.str("LOKET_EMAIL_BACKEND", _email["EMAIL_BACKEND"])
 if EMAIL_BACKEND.startswith("anymail."):
     INSTALLED_APPS.append("anymail")  # checks its settings; takes 5 MB
-EMAIL_HOST, EMAIL_PORT = _email["EMAIL_HOST"], _email["EMAIL_PORT"]
+EMAIL_HOST, EMAIL_PORT, EMAIL_TIMEOUT = _email["EMAIL_HOST"], _email["EMAIL_PORT"], 10
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _email["EMAIL_HOST_USER"], _email["EMAIL_HOST_PASSWORD"]
 EMAIL_USE_TLS, EMAIL_USE_SSL = _email["EMAIL_USE_TLS"], _email["EMAIL_USE_SSL"]
-EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("LOKET_FROM_EMAIL", "loket@localhost", validate=check.validate_sender)
+LOKET_BOUNCE_DOMAIN = env.str("LOKET_BOUNCE_DOMAIN", "", validate=check.validate_domain)
+LOKET_DNS_SERVERS: list[str] = env.list("LOKET_DNS_SERVERS", [], validate=check.validate_name_servers)
 ANYMAIL: dict[str, Any] = {
     name.removeprefix("ANYMAIL_"): value for name, value in os.environ.items() if name.startswith("ANYMAIL_")
 }

@@ -37,6 +37,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("notifications.urls")),
     path("", include("history.urls")),
     path("", include("outbox.urls")),
+    path("", include("senders.urls")),
     path("", include("support.urls")),
 ]
 if "demo" in settings.INSTALLED_APPS:

@@ -27,6 +27,7 @@ from notifications.views.inbox import get_home_context
 from permissions.access import OfficeRequest
 from permissions.access_summary import summarize_access
 from permissions.checks import Right, effective_rights, list_active_administrators
+from senders.alerts import find_sender_alert
 from teams.onboarding import get_onboarding_progress
 from users.alerts import count_alerts, list_alert_reasons
 from users.overview_charts import build_overview_context, sort_alerts
@@ -56,7 +57,7 @@ def home(request: OfficeRequest) -> HttpResponse:
     }
     if manages and not context["beginning"]:
         context |= build_overview_context(request.user, held)
-        tasks = sort_alerts([*alerts, context["single_payroll"]])
+        tasks = sort_alerts([*alerts, find_sender_alert(request.user, held), context["single_payroll"]])
         context |= {"task_count": len(tasks), "tasks": tasks[:MAX_TASKS], "other_tasks": tasks[MAX_TASKS:]}
     if not manages:
         context |= {"access_groups": summarize_access(request.user), "may_see_teams": Right.VIEW_TEAMS in held}

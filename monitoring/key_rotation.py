@@ -11,6 +11,7 @@ from core import encryption
 from imports.models import ImportJob, ImportJobPage
 from oauth.models import IdempotentResponse, SigningKey
 from outbox.models import Message
+from senders.models import DkimKey
 
 
 class EncryptedColumn(NamedTuple):
@@ -27,6 +28,7 @@ ENCRYPTED_COLUMNS = (
     EncryptedColumn(AuthenticatorApp, "encrypted_secret", lambda row: row.encryption_context),
     EncryptedColumn(PasswordResetRequest, "encrypted_email", lambda row: row.encryption_context),
     EncryptedColumn(SigningKey, "encrypted_pem", lambda row: row.encryption_context),
+    EncryptedColumn(DkimKey, "encrypted_private_key", lambda row: row.encryption_context),
     EncryptedColumn(IdempotentResponse, "encrypted_response", lambda row: row.encryption_context),
     EncryptedColumn(ImportJob, "encrypted_input", lambda row: row.encryption_context("input")),
     EncryptedColumn(ImportJob, "encrypted_summary", lambda row: row.encryption_context("summary")),

@@ -20,7 +20,7 @@ from audit.models import ChainLink, Event, PendingEvent, Verb
 from core.ids import build_min_uuid7
 from core.models import FailedJobItem, PeriodicJobStatus, WorkerHeartbeat
 from monitoring import health, metric_files
-from outbox.models import Message
+from outbox.models import Message, ReportCount, ReportResult
 
 RECENT_PERIOD = timedelta(hours=1)
 _request_counter = Counter("loket_requests", "Requests that were answered.", ["method", "route", "status"])
@@ -81,6 +81,11 @@ def _collect_outbox() -> Iterator[Metric]:
     yield _build_labeled_gauge(
         "loket_messages_last_hour", "Messages made in the last hour, by what became of them.", "state", numbers
     )
+    reports = CounterMetricFamily("loket_delivery_reports", "Mails to return paths of messages.", labels=["result"])
+    counted = dict.fromkeys(ReportResult.values, 0) | dict(ReportCount.objects.values_list("result", "number"))
+    for result, number in counted.items():
+        reports.add_metric([result], number)
+    yield reports
 
 
 def _collect_sign_ins() -> Iterator[Metric]:

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from accounts import email_texts
 from accounts.models import User
 from core import periodic_jobs
 from notifications import emails, preferences
@@ -114,8 +115,10 @@ def send_digests(provider_id: UUID, *, today: date) -> int:
     for notice in found:
         if notice.read_at is None and (notice.user_id, notice.employer_id) in reached:
             bundles[notice.user_id].append(notice)
+    own_texts = email_texts.find_texts(emails.TEMPLATE, [provider_id])
     for user in User.objects.filter(provider=provider_id, pk__in=bundles).select_related("provider"):
-        emails.send_digest(user, [notice.event for notice in bundles[user.pk]])
+        events = [notice.event for notice in bundles[user.pk] if notice.event]
+        emails.send_digest(user, events, own_texts)
     mailed = [notice.pk for notices in bundles.values() for notice in notices]
     Notification.objects.filter(pk__in=mailed).update(mailed_on=today)
     Notification.objects.filter(pk__in={notice.pk for notice in found} - set(mailed)).update(by_mail=False)

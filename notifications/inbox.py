@@ -24,7 +24,9 @@ class InboxItem(NamedTuple):
 
 def get_inbox_page(user: User, *, cursor: str, unread: bool) -> KeysetPage[Notification]:
     """Return a page of the notifications of `user`, newest first. Three queries."""
-    notices = Notification.objects.visible_to(user).prefetch_related("event", "employer")  # a join would cost per row
+    notices = Notification.objects.visible_to(user).prefetch_related(
+        "event", "employer", "invited"
+    )  # a join would cost per row
     sorts = {"shown": F("shown_at")}
     return paginate_queryset(
         notices.unread() if unread else notices, cursor=cursor, sort="-shown", sorts=sorts, datetime_sorts=["shown"]
@@ -33,7 +35,7 @@ def get_inbox_page(user: User, *, cursor: str, unread: bool) -> KeysetPage[Notif
 
 def get_newest_unread(user: User) -> list[Notification]:
     """Return the newest unread notifications of `user` for the home page. Three queries."""
-    return list(_get_unread_newest_first(user).prefetch_related("event", "employer")[:HOME_PAGE_LIMIT])
+    return list(_get_unread_newest_first(user).prefetch_related("event", "employer", "invited")[:HOME_PAGE_LIMIT])
 
 
 def get_last_unread(user: User) -> Notification | None:
@@ -68,7 +70,7 @@ def add_first_readers(notices: Sequence[Notification]) -> list[InboxItem]:
     read = Notification.objects.filter(
         provider=notices[0].provider_id, event__in=[notice.event_id for notice in notices], read_at__isnull=False
     )
-    first: dict[UUID, Notification] = {
+    first: dict[UUID | None, Notification] = {
         notice.event_id: notice
         for notice in read.order_by("event", "read_at", "pk").distinct("event").select_related("user")
     }

@@ -1,9 +1,12 @@
 """Notifications: preferences, sets of preferences, raised notification events, and which users they were shown to."""
 
+from datetime import date
 from typing import Self
 
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Provider, User
 from core.composite_keys import SameOfficeForeignKey
@@ -115,20 +118,39 @@ class NotificationEvent(OfficeModel):
 
 class NotificationQuerySet(models.QuerySet["Notification"]):
     def visible_to(self, user: User) -> Self:
-        """Return the notifications of `user` at employers that the user can access now and that have the product."""
+        """Return the notifications of `user`, at employers that the user can access now and that have the product.
+
+        Those about users whom `user` invited have no employer.
+        """
         employers = checks.list_reachable_employers(user).filter(products__contains=[Product.SIGNALS])
-        return self.filter(provider_id=user.provider_id, user=user, employer__in=employers)
+        return self.filter(Q(employer=None) | Q(employer__in=employers), provider_id=user.provider_id, user=user)
 
     def unread(self) -> Self:
         return self.filter(read_at=None)
 
 
 class Notification(OfficeModel):
-    """A notification event shown to a user: since when, whether by e-mail too, and when it was marked as read."""
+    """A notification shown to a user: since when, whether by e-mail too, and when it was marked as read.
 
-    event = models.ForeignKey(NotificationEvent, on_delete=models.CASCADE, db_index=False, related_name="notices")
+    About an event at an employer, or about a user whom the recipient invited and who could not be reached.
+    """
+
+    class Undelivered(models.TextChoices):
+        """The message that did not reach an invited user, by its kind."""
+
+        INVITATION = "invitation", _("Invitation not delivered")
+        CODE = "code", _("Code for the invitation not delivered")
+
+    event = models.ForeignKey(
+        NotificationEvent, on_delete=models.CASCADE, null=True, db_index=False, related_name="notices"
+    )
     user = models.ForeignKey(User, on_delete=models.CASCADE, db_index=False, related_name="notices")
-    employer = models.ForeignKey(Employer, on_delete=models.CASCADE, db_index=False, related_name="+")  # the event's
+    employer = models.ForeignKey(  # the event's
+        Employer, on_delete=models.CASCADE, null=True, db_index=False, related_name="+"
+    )
+    invited = models.ForeignKey(User, on_delete=models.CASCADE, null=True, db_index=False, related_name="+")
+    undelivered = models.CharField(max_length=10, choices=Undelivered, blank=True)
+    message_id = models.UUIDField(null=True)  # what was not delivered
     shown_at = models.DateTimeField()
     by_mail = models.BooleanField()  # still to be mailed while `mailed_on` is empty
     mailed_on = models.DateField(null=True)
@@ -139,11 +161,23 @@ class Notification(OfficeModel):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["provider", "event", "user"], name="notice_once"),
+            models.UniqueConstraint(
+                fields=["message_id"], condition=Q(message_id__isnull=False), name="notice_of_message_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(event__isnull=False, employer__isnull=False, invited=None, undelivered="", message_id=None)
+                | Q(event=None, employer=None, invited__isnull=False, message_id__isnull=False) & ~Q(undelivered=""),
+                name="notice_about_event_or_invited",
+            ),
             SameOfficeForeignKey("event"),
             SameOfficeForeignKey("user"),
             SameOfficeForeignKey("employer"),
+            SameOfficeForeignKey("invited"),
         ]
         indexes = [
+            models.Index(
+                fields=["invited", "provider"], condition=Q(invited__isnull=False), name="notice_about_invited"
+            ),
             models.Index(fields=["provider", "user", "-shown_at", "-id"], name="notice_of_user"),
             models.Index(
                 fields=["provider", "user", "-shown_at", "-id"], condition=Q(read_at=None), name="notice_unread"
@@ -155,7 +189,20 @@ class Notification(OfficeModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.event_id} {self.user_id}"
+        return f"{self.event_id or self.invited_id} {self.user_id}"
+
+    @property
+    def label(self) -> str:
+        return self.event.label if self.event else str(self.Undelivered(self.undelivered).label)
+
+    @property
+    def text(self) -> str:
+        """What the label does not say, such as the name of the user that it is about."""
+        return self.event.text if self.event else self.invited.full_name if self.invited else ""
+
+    @property
+    def day(self) -> date:
+        return self.event.event_date if self.event else timezone.localdate(self.shown_at)
 
 
 class DailyRun(models.Model):

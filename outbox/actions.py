@@ -26,7 +26,7 @@ from core.clock_skew import MAX_CLOCK_SKEW
 from core.logs import get_correlation_id
 from core.models import WorkerHeartbeat
 from outbox import message_limits, sending
-from outbox.emails import render_text_as_html
+from outbox.emails import EmailContent
 from outbox.models import Message, MessageBody, MessageQuerySet, PausedOffice
 
 if TYPE_CHECKING:
@@ -51,21 +51,22 @@ def build_email(
     *,
     kind: str,
     to: str,
-    subject: str,
-    text: str,
+    content: EmailContent,
     provider_id: UUID | None,
     user_id: UUID | None,
     sender_name: str,
-    html: str = "",
+    title: str = "",
+    reply_to: str = "",
     expires_at: datetime | None = None,
     scheduled_at: datetime | None = None,
 ) -> Message:
     """Return an unsaved e-mail for `queue_emails`, sent from `scheduled_at` until `expires_at`.
 
-    The default HTML is the text.
+    Both parts are laid out when it is sent, under `title` or else the subject. `reply_to` is a user of the office.
     """
-    html = html or render_text_as_html(text)
-    body = MessageBody(to=to, subject=subject, text=text, html=html, sender_name=sender_name)
+    subject, text, button, link, language = content
+    body = MessageBody(to=to, subject=subject, text=text, button=button, link=link, language=language, title=title)
+    body["sender_name"], body["reply_to"] = sender_name, reply_to
     message = Message(channel=Message.Channel.MAIL, kind=kind, recipient=to, scheduled_at=scheduled_at)
     if scheduled_at is not None:
         message.due = scheduled_at

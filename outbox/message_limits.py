@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 # Users could otherwise trigger these without end.
 LIMITED_KINDS = frozenset({
-    "invitation", "invitation_test", "code", "username", "confirm_address", "address_asked", "unblocked", "microsoft",
+    "invitation", "email_test", "code", "username", "confirm_address", "address_asked", "unblocked", "microsoft",
     "password_link",
 })  # fmt: skip
 # These report an event and must not be suppressed. Each follows from something that is limited itself: a message of
@@ -44,7 +44,7 @@ LIMITED_KINDS = frozenset({
 UNLIMITED_KINDS = frozenset({
     "blocked", "address_changed", "password_changed", "factor_added", "factor_removed", "factors_reset",
     "factor_duty_ahead", "recovery_codes_made", "recovery_code_used", "looked_along", "office_closed",
-    "office_reopened", "invitation_refused", "signals", "hygiene", "checkpoint",
+    "office_reopened", "invitation_refused", "signals", "hygiene", "checkpoint", "sender_stopped", "sender_contested",
 })  # fmt: skip
 _SMS_KINDS = ("invitation", "code")  # an invitation leads to an SMS later
 _BULK_PERIOD = timedelta(hours=1)

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core import encryption
 from core.ids import uuid7
+from outbox.failure_reasons import describe_failure, describe_sms_failure, is_temporary_failure
 
 
 class MessageBody(TypedDict, total=False):
@@ -22,8 +23,12 @@ class MessageBody(TypedDict, total=False):
     to: str
     subject: str
     text: str
-    html: str
+    button: str
+    link: str
+    language: str
+    title: str
     sender_name: str
+    reply_to: str
 
 
 # Kinds that report the suspension or impersonation, or end sessions at integrations.
@@ -107,10 +112,12 @@ class Message(models.Model):
     expires_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     sent_at = models.DateTimeField(null=True)
+    delivered_at = models.DateTimeField(null=True)  # of an SMS, when its receipt says so
     esp_id = models.CharField(max_length=255, blank=True)  # id at the email provider, used in its webhooks
     error = models.CharField(max_length=200, blank=True)  # reason of failure, without address or content
     correlation_id = models.CharField(max_length=36, default="", db_default="")  # of the request that caused it
     urgency = models.PositiveSmallIntegerField(choices=Urgency, default=Urgency.USUAL, db_default=1)
+    is_reported = models.BooleanField(default=False, db_default=False)  # once its sender knows that it did not arrive
 
     objects = MessageQuerySet.as_manager()
 
@@ -132,8 +139,14 @@ class Message(models.Model):
                 name="message_turn",
             ),
             models.Index(
-                fields=["provider_id"], condition=Q(state__in=["failed", "bounced"]), name="message_undelivered"
+                fields=["provider_id", "-id"], condition=Q(state__in=["failed", "bounced"]), name="message_undelivered"
             ),
+            models.Index(
+                fields=["id"],
+                condition=Q(state__in=["failed", "bounced"], kind__in=["invitation", "code"], is_reported=False),
+                name="message_to_report",
+            ),
+            models.Index(fields=["provider_id", "-id"], name="message_of_office"),
             models.Index(fields=["esp_id"], condition=~Q(esp_id=""), name="message_esp"),
             models.Index(fields=["provider_id", "user_id", "-id"], name="message_of_user"),
             models.Index(
@@ -181,6 +194,16 @@ class Message(models.Model):
         """Whether it is known that the message will not arrive."""
         return self.state in (self.State.FAILED, self.State.BOUNCED)
 
+    @property
+    def failure_reason(self) -> str:
+        """Our words for `error`, or "" if the mail server or SMS gateway did not say enough."""
+        return describe_sms_failure(self.error) if self.channel == self.Channel.SMS else describe_failure(self.error)
+
+    @property
+    def is_failure_temporary(self) -> bool:
+        """Whether the same message may arrive another time, because nothing is wrong with the address."""
+        return is_temporary_failure(self.error)
+
     def decrypt_body(self) -> MessageBody:
         """Decrypt the body. Raises encryption.DecryptionError, also once the body has been deleted."""
         return cast(
@@ -192,3 +215,26 @@ class Message(models.Model):
     def encryption_context(self) -> str:
         """Context that binds the body to this row: it cannot be decrypted in another row."""
         return f"message:{self.pk}"
+
+
+class ReportResult(models.TextChoices):
+    """What a mail to the return path of a message was, and whether it counted."""
+
+    HARD_BOUNCE = "hard_bounce", "hard bounce"
+    SOFT_BOUNCE = "soft_bounce", "soft bounce"  # not delivered either, but the address may be right
+    DELAY = "delay", "delay"
+    AUTO_REPLY = "auto_reply", "automatic reply"
+    OTHER = "other", "other"
+    FORGED = "forged", "forged"  # without a valid signature
+    LATE = "late", "late"
+    UNKNOWN = "unknown", "unknown"  # no such message, or one that is no longer considered sent
+
+
+class ReportCount(models.Model):
+    """How many mails to return paths had this result."""
+
+    result = models.CharField(max_length=11, choices=ReportResult, primary_key=True)
+    number = models.PositiveBigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.result}: {self.number}"

@@ -7,12 +7,12 @@ import smtplib
 import sys
 from collections.abc import Callable
 from datetime import timedelta
-from email.headerregistry import Address
-from email.utils import parseaddr
+from email.mime.image import MIMEImage
 from http import HTTPStatus
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
+from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured, ValidationError
@@ -24,7 +24,11 @@ from django.utils.module_loading import import_string
 
 from core.encryption import DecryptionError
 from core.keys import encode_email_domain
+from outbox.emails import LOGO_CONTENT_ID, EmailContent, Logo, render_html, render_text
 from outbox.models import Message, MessageBody
+from outbox.return_path import build_return_path
+from outbox.senders import SignableEmail, find_sender, format_sender, get_own_address
+from outbox.sms_reference import build_reference
 
 if TYPE_CHECKING:
     from outbox.request_tracking import RequestTracker
@@ -33,6 +37,7 @@ CONNECT_TIMEOUT_SECONDS = 5.0  # seconds, of the SMS gateway; LOKET_SMS_TIMEOUT 
 POST_TIMEOUT_SECONDS = 5.0  # seconds to connect, as many for TLS, to send and to wait for the response
 _MAX_REASON_LENGTH = 150  # characters
 FORM_BUILDERS: dict[str, Callable[[str], dict[str, str]]] = {}  # by kind of POST: the form for the content, made anew
+LOGO_LOADERS: list[Callable[[UUID], Logo | None]] = []  # by office: its logo, if any
 _SENSITIVE_PATTERN = re.compile(r"@|://|\d{4}|\S{25}")  # an address, a link, a number or code, a token
 
 
@@ -95,7 +100,7 @@ def require_email_backend() -> None:
 
 def require_sms_gateway() -> None:
     """Raise ImproperlyConfigured unless SMS_URL can be used; does not connect."""
-    if settings.SMS_URL not in ("console:", "demo:") and _create_gateway("+31612345678") is None:
+    if settings.SMS_URL not in ("console:", "demo:") and _create_gateway("+31612345678", "x") is None:
         raise ImproperlyConfigured("SMS_URL is invalid. Use an address that Apprise supports.")
 
 
@@ -110,24 +115,19 @@ def redact_reason(text: str, *, to: str = "") -> str:
     return " ".join(words)[:_MAX_REASON_LENGTH]
 
 
-def format_sender(name: str) -> str:
-    """Return the From header with the name of an office, if any, and our own address."""
-    display = " ".join("".join(char if char.isprintable() else " " for char in name).split())
-    own_address = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
-    return str(Address(f"{display} via Loket" if display else "Loket", addr_spec=own_address))
-
-
 def _build_email(message: Message, body: MessageBody) -> EmailMultiAlternatives:
     recipient = encode_email_domain(body["to"])
-    try:
-        validate_email(recipient)
-        sanitize_address(recipient, "utf-8")
-    except (ValidationError, ValueError):
-        raise SendingError("address refused", permanent=True) from None
-    mail = EmailMultiAlternatives(body["subject"], body["text"], format_sender(body["sender_name"]), [recipient])
-    mail.attach_alternative(body["html"], "text/html")
+    if not _can_be_addressed(recipient):
+        raise SendingError("address refused", permanent=True)
+    sender = find_sender(message.provider_id)
+    mail = SignableEmail(body["subject"], "", format_sender(body["sender_name"], sender.address), [recipient])
+    mail.sign = sender.sign
+    reply_to = encode_email_domain(body.get("reply_to", "")) or sender.reply_to
+    if _can_be_addressed(reply_to):
+        mail.reply_to = [reply_to]
+    _lay_out_parts(mail, message, body)
     mail.extra_headers |= {
-        "Content-Language": settings.LANGUAGE_CODE,
+        "Content-Language": body.get("language") or settings.LANGUAGE_CODE,
         "Auto-Submitted": "auto-generated",  # RFC 3834 section 5: no out-of-office reply
         "X-Auto-Response-Suppress": "All",  # the same for Exchange
     }
@@ -135,7 +135,36 @@ def _build_email(message: Message, body: MessageBody) -> EmailMultiAlternatives:
         mail.metadata = {"message": str(message.pk)}  # type: ignore[attr-defined]
     else:  # the same at every attempt, so that duplicates can be recognized
         mail.extra_headers["Message-ID"] = f"<{message.pk}@{urlsplit(settings.LOKET_URL).hostname}>"
+        mail.extra_headers["From"] = mail.from_email
+        # Of the envelope only, and ours for every office: bounces come to us, and SPF is checked there.
+        mail.from_email = build_return_path(message.pk) if settings.LOKET_BOUNCE_DOMAIN else get_own_address()
     return mail
+
+
+def _can_be_addressed(address: str) -> bool:
+    try:
+        validate_email(address)
+        sanitize_address(address, "utf-8")
+    except (ValidationError, ValueError):
+        return False
+    return True
+
+
+def _lay_out_parts(mail: EmailMultiAlternatives, message: Message, body: MessageBody) -> None:
+    """Set both parts, and attach the logo of the office if it has one at this moment."""
+    office = message.provider_id
+    logo = next(filter(None, (load(office) for load in LOGO_LOADERS)), None) if office else None
+    content = EmailContent(*(str(body.get(name, "")) for name in EmailContent._fields))
+    title = body.get("title", "")
+    mail.body = render_text(content, title=title)
+    html = render_html(content, title=title, office=body["sender_name"], logo=logo)
+    mail.attach_alternative(html, "text/html")
+    if logo is not None:
+        mail.mixed_subtype = "related"  # type: ignore[attr-defined]
+        image = MIMEImage(logo.png, "png")
+        image.add_header("Content-ID", f"<{LOGO_CONTENT_ID}>")
+        image.add_header("Content-Disposition", "inline", filename="logo.png")
+        mail.attach(image)
 
 
 def _send_email(mail: EmailMultiAlternatives, to: str) -> str:
@@ -183,7 +212,7 @@ def _send_sms(message: Message, body: MessageBody) -> None:
 
 
 def _send_sms_via_gateway(message: Message, body: MessageBody) -> None:
-    gateway = _create_gateway(body["to"])
+    gateway = _create_gateway(body["to"], build_reference(message.pk))
     if gateway is None:
         raise SendingError("SMS_URL or the number is not understood")
     if "headers" in gateway.template_kwargs:  # json://, xml:// and form://
@@ -228,7 +257,7 @@ def _send_post(message: Message, body: MessageBody) -> None:
         raise SendingError(f"the integration answered {status}", permanent=status == HTTPStatus.BAD_REQUEST)
 
 
-def _create_gateway(to: str) -> Any:
+def _create_gateway(to: str, reference: str) -> Any:
     from apprise import Apprise  # slow to import and needed by the worker only
 
-    return Apprise.instantiate(settings.SMS_URL.replace("{to}", quote(to, safe="")))
+    return Apprise.instantiate(settings.SMS_URL.replace("{to}", quote(to, safe="")).replace("{reference}", reference))

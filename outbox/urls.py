@@ -8,4 +8,6 @@ app_name = "outbox"
 urlpatterns: list[URLPattern | URLResolver] = [
     # The path given in anymail's documentation.
     path("anymail/<slug:esp>/tracking/", views.delivery_report, name="delivery_report"),
+    path("sms/receipts/", views.sms_receipt, name="sms_receipts"),
+    path("sms/receipts/<str:reference>/", views.sms_receipt, name="sms_receipt"),
 ]

@@ -43,12 +43,14 @@ def list_office_entries() -> list[MenuEntry]:
         MenuEntry(settings, _("Sets"), reverse("teams:set_list"), "layers", Right.MANAGE_SETS),
         MenuEntry(settings, _("Office notifications"), office_notifications, "flag", Right.MANAGE_SIGNALS),
         MenuEntry(settings, _("Integrations"), reverse("oauth:application_list"), "plug", Right.MANAGE_INTEGRATIONS),
-        MenuEntry(settings, _("E-mail texts"), reverse("invitations:edit_text"), "mail", provider),
+        MenuEntry(settings, _("E-mail texts"), reverse("users:email_texts"), "mail", provider),
         MenuEntry(settings, _("History and retention"), reverse("history:retention_settings"), "gear", provider),
         MenuEntry(compliance, _("Authorization matrix"), reverse("teams:matrix"), "grid", Right.VIEW_USERS),
         MenuEntry(compliance, _("Deviations"), reverse("teams:deviations"), "warn", Right.VIEW_USERS),
         MenuEntry(compliance, _("Dormant accounts"), reverse("users:dormant_accounts"), "user", Right.MANAGE_USERS),
         MenuEntry(compliance, _("History"), reverse("history:event_list"), "clock", Right.VIEW_AUDIT),
+        # Below: *Dormant accounts* is the page that this right leads to first.
+        MenuEntry(settings, _("Messages"), reverse("users:message_list"), "phone", Right.MANAGE_USERS),
     ]
 
 

@@ -272,6 +272,7 @@ class MessageAdmin(ReadOnlyAdmin):
         *list_display,
         build_field_column("due", _("Next attempt")),
         _expires,
+        build_field_column("delivered_at", _("Delivered on")),
         build_field_column("esp_id", _("ID at the mail provider")),
     )
 

@@ -76,8 +76,8 @@ def end_impersonation(impersonation: Impersonation, *, by: Actor) -> bool:
         provider_id=impersonation.provider_id,
         reason=impersonation.reason,
     )
-    for administrator in checks.list_active_administrators(impersonation.provider):
-        emails.send("impersonation_ended", administrator, kind="looked_along", impersonation=impersonation)
+    administrators = checks.list_active_administrators(impersonation.provider)
+    emails.send("impersonation_ended", *administrators, kind="looked_along", impersonation=impersonation)
     return True
 
 

@@ -41,7 +41,13 @@ def pytest_collection_finish() -> None:
 
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin"
 # Debian's programs, by the mark of the tests that need them.
-PROGRAMS = {"browser": ["chromium"], "nginx": ["nginx"], "node": ["node", "java"], "apache": ["apache2"]}
+PROGRAMS = {
+    "browser": ["chromium"],
+    "nginx": ["nginx"],
+    "node": ["node", "java"],
+    "apache": ["apache2"],
+    "postfix": ["postfix"],
+}
 FILES = {
     "node": Path(__file__).parent.parent / "node_modules" / ".stamp",
     "apache": Path("/usr/lib/apache2/modules/mod_auth_openidc.so"),

@@ -54,13 +54,13 @@ def change_provider(
     provider: Provider, *, name: str, invitation_days: int, support_may_look: bool, version: int, by: Actor
 ) -> None:
     """Raises PermissionDenied without manage_provider, EditConflict after a concurrent change."""
-    _change_office(provider, by, version, name=name, invitation_days=invitation_days, support_may_look=support_may_look)
+    change_office(provider, by, version, name=name, invitation_days=invitation_days, support_may_look=support_may_look)
 
 
 @action()
 def change_retention(provider: Provider, *, erase_after_months: int, checkpoint_addresses: str, by: Actor) -> None:
     """Raises PermissionDenied without manage_provider. `checkpoint_addresses` has one address per line."""
-    _change_office(provider, by, erase_after_months=erase_after_months, checkpoint_addresses=checkpoint_addresses)
+    change_office(provider, by, erase_after_months=erase_after_months, checkpoint_addresses=checkpoint_addresses)
 
 
 @action()
@@ -79,7 +79,7 @@ def set_logo(provider: Provider, logo: OfficeLogo | None, *, by: Actor) -> None:
     record(Verb.PROVIDER_CHANGED, provider, by=by, provider_id=provider.pk, changes={"logo": digests})
 
 
-def _change_office(provider: Provider, by: Actor, version: int | None = None, **values: Any) -> None:
+def change_office(provider: Provider, by: Actor, version: int | None = None, **values: Any) -> None:
     provider = lock_and_authorize(provider.pk, by, Right.MANAGE_PROVIDER)
     if version not in (None, provider.version):
         raise EditConflict

@@ -3,7 +3,6 @@
 from datetime import date, timedelta
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone, translation
 
@@ -82,7 +81,7 @@ def _process_subscription(pk: UUID) -> bool | None:
     counts = dormant_accounts.count_users_to_review(User.objects.visible_to(subscription.user), thresholds)
     if not any(counts.values()):
         return None
-    with translation.override(settings.LANGUAGE_CODE):
+    with translation.override(subscription.user.office.email_language):
         lists = [(reason.get_title(thresholds), count) for reason, count in counts.items() if count]
     emails.send("dormant_accounts", subscription.user, kind="hygiene", lists=lists)
     return True

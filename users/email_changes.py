@@ -49,7 +49,14 @@ def request_email_change(user: User, email: str, *, by: Actor) -> None:
     )
     with message_limits.batch_charges():  # else two requests for each other's address would deadlock
         emails.send(
-            "confirm_email", user, kind="confirm_address", to=email, expires_at=expires_at, requester=by, token=token
+            "confirm_email",
+            user,
+            kind="confirm_address",
+            to=email,
+            expires_at=expires_at,
+            requester=by,
+            token=token,
+            hours=EMAIL_CHANGE_HOURS,
         )
         emails.send("email_change_requested", user, kind="address_asked", requester=by)
     changes = {"email": [user.email, email]}

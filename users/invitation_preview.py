@@ -1,6 +1,5 @@
 """What an invitation comes to while it is filled in: its e-mail and the rights it grants. Nothing is stored or sent."""
 
-from datetime import timedelta
 from typing import Any, NamedTuple, cast
 
 from django.utils import timezone
@@ -10,8 +9,8 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Provider, User
 from accounts.user_details import UserDetails
-from invitations import email_text
-from invitations.email_text import EmailText
+from invitations import emails
+from outbox.placeholders import EmailText
 from permissions.catalog import sort_rights
 from permissions.checks import Right
 from permissions.impact import HypotheticalUser, compute_hypothetical_access
@@ -31,10 +30,7 @@ def render_preview(provider: Provider, details: UserDetails, text: EmailText) ->
     user = User(
         provider=provider, **(details if any(details.get(name) for name in _NAME_FIELDS) else _EXAMPLE | details)
     )
-    until = timezone.now() + timedelta(days=provider.invitation_days)
-    return email_text.render_text(
-        text, user, link=_("[the personal link]"), expires_at=until, with_two_factor=user.two_factor_required
-    )
+    return emails.render_preview(user, text, link=_("[the personal link]"))
 
 
 def render_typed_preview(provider: Provider, values: dict[str, Any], text: EmailText) -> dict[str, SafeString]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from django.urls import reverse
 from django.utils.formats import date_format, number_format
@@ -14,6 +14,7 @@ from authentication.mfa.status import TwoFactorStatus
 from core.charts import Bar, DayBars, Part, StackedBar
 from permissions.catalog import Right
 from permissions.coverage import SinglePayroll
+from senders.alerts import SenderAlert
 from users.alerts import Alert
 from users.overview import (
     DayChange,
@@ -67,7 +68,10 @@ class SinglePayrollAlert:
         return _("%(names)s and %(count)s more.") % {"names": names, "count": more} if more else f"{names}."
 
 
-def sort_alerts(alerts: Iterable[Alert | SinglePayrollAlert | None]) -> list[Alert | SinglePayrollAlert]:
+AnyAlert: TypeAlias = Alert | SinglePayrollAlert | SenderAlert
+
+
+def sort_alerts(alerts: Iterable[AnyAlert | None]) -> list[AnyAlert]:
     """Return the alerts there are, worst first; they come in the order of their reasons."""
     order = ["danger", "warning", ""]
     return sorted((alert for alert in alerts if alert), key=lambda alert: order.index(alert.tone))

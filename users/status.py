@@ -163,7 +163,8 @@ def _get_chip_detail(status: AccountStatus, user: User) -> str:
         return _("until %(date)s") % {"date": f"{user.access_until:%d-%m-%Y}"}
     if status == AccountStatus.UNDELIVERED:
         message = user.invitation.message
-        return message.error or (_("the account was blocked first") if message.is_canceled else "")
+        blocked_first = _("the account was blocked first") if message.is_canceled else ""
+        return message.failure_reason or message.error or blocked_first
     if status == AccountStatus.LOCKED:
         return _("too many incorrect codes")
     if status == AccountStatus.SENDING and user.invitation.message.is_scheduled:

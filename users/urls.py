@@ -3,7 +3,18 @@
 from django.urls import path
 
 from core.export_files import FileFormat
-from users.views import dormant_accounts, invitations, login_methods, profile, provider, quick_search, user_list, users
+from users.views import (
+    dormant_accounts,
+    email_texts,
+    invitations,
+    login_methods,
+    messages,
+    profile,
+    provider,
+    quick_search,
+    user_list,
+    users,
+)
 
 app_name = "users"
 urlpatterns = [
@@ -47,12 +58,26 @@ urlpatterns = [
     path("gebruikers/<uuid:pk>/inlogmethode/", login_methods.login_method, name="login_method"),
     path("gebruikers/<uuid:pk>/inlogmethode/azure/", login_methods.change_to_azure, name="change_to_azure"),
     path("gebruikers/<uuid:pk>/inlogmethode/website/", login_methods.change_to_website, name="change_to_website"),
+    path("gebruikers/<uuid:pk>/berichten/", messages.user_message_list, name="user_message_list"),
+    path("berichten/", messages.message_list, name="message_list"),
     path("profiel/", profile.profile, name="profile"),
     path("profiel/email/", profile.change_email, name="change_email"),
     path("email-bevestigen/<str:token>/", profile.confirm_email, name="confirm_email"),
     path("kantoor/", provider.office_settings, name="office_settings"),
     path("kantoor/logo/", provider.office_logo, name="office_logo"),
     path("logo/<str:digest>.png", provider.show_logo, name="show_logo"),
+    path("kantoor/e-mailteksten/", email_texts.list_email_texts, name="email_texts"),
+    path("kantoor/e-mailteksten/<slug:kind>/<slug:language>/", email_texts.edit_email_text, name="edit_email_text"),
+    path(
+        "kantoor/e-mailteksten/<slug:kind>/<slug:language>/voorbeeld/",
+        email_texts.preview_email_text,
+        name="preview_email_text",
+    ),
+    path(
+        "kantoor/e-mailteksten/<slug:kind>/<slug:language>/proef/",
+        email_texts.send_test_email,
+        name="send_test_email",
+    ),
     path("kantoor/tenants/", provider.tenant_list, name="tenant_list"),
     path("kantoor/tenants/nieuw/", provider.add_tenant, name="add_tenant"),
     path("kantoor/tenants/<uuid:pk>/", provider.rename_tenant, name="rename_tenant"),

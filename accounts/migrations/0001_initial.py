@@ -35,6 +35,7 @@ class Migration(migrations.Migration):
                 ('checkpoint_addresses', models.TextField(blank=True)),
                 ('established_at', models.DateTimeField(editable=False, null=True)),
                 ('support_may_look', models.BooleanField(default=True, verbose_name='Loket support may impersonate users (read-only)')),
+                ('email_language', models.CharField(default='nl', max_length=7, verbose_name='Language of e-mails')),
                 ('suspended_at', models.DateTimeField(editable=False, null=True)),
                 ('version', models.PositiveIntegerField(default=1, editable=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
@@ -258,5 +259,23 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='emailchange',
             constraint=core.composite_keys.SameOfficeForeignKey('user', name='accounts_emailchange_user_id_same_office'),
+        ),
+        migrations.CreateModel(
+            name='OfficeEmailText',
+            fields=[
+                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('kind', models.CharField(max_length=40)),
+                ('language', models.CharField(max_length=7)),
+                ('number', models.PositiveIntegerField()),
+                ('subject', models.CharField(blank=True, max_length=512)),
+                ('body', models.TextField(blank=True, max_length=6000)),
+                ('saved_at', models.DateTimeField(auto_now_add=True)),
+                ('provider', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.provider')),
+                ('saved_by', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'indexes': [models.Index(fields=['saved_by'], name='email_text_saved_by')],
+                'constraints': [models.UniqueConstraint(fields=('provider', 'kind', 'language', 'number'), name='email_text_version'), models.CheckConstraint(condition=models.Q(models.Q(('body', ''), ('subject', '')), models.Q(models.Q(('subject', ''), _negated=True), models.Q(('body', ''), _negated=True)), _connector='OR'), name='email_text_whole'), core.composite_keys.SameOfficeForeignKey('saved_by', name='accounts_officeemailtext_saved_by_id_same_office')],
+            },
         ),
     ]

@@ -5,11 +5,13 @@ from datetime import date, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from accounts.email_kinds import KINDS
 from accounts.models import ExternalTenant, LoginMethod, Provider, User
 from audit.actors import EventOrigin
 from audit.models import Event, Verb
@@ -37,6 +39,11 @@ _FIELD_LABELS: Mapping[str, "StrOrPromise"] = {
     "hygiene_mail": _("Monthly e-mail about dormant accounts: days without a login, maximum password age"),
     "support_may_look": _("Loket support may impersonate users (read-only)"),
     "logo": _("Logo"),
+    "sender_address": _("Sender address"),
+    "reply_to": _("Replies go to"),
+    "dkim_selector": _("Key for the signature (DKIM)"),
+    "sender_in_use": _("Own sender in use"),
+    "sender_contested": _("Domain also proved by another office"),
     "two_factor_days_since": _("Everyone, days counted from"),
     "checkpoint_addresses": _("Checkpoint recipients"),
     "external_tenant": _("Azure AD tenant"),
@@ -50,6 +57,8 @@ _FIELD_LABELS: Mapping[str, "StrOrPromise"] = {
     "session": _("Session"),
     "subject": _("Subject"),
     "body": _("Text"),
+    "email_kind": _("E-mail"),
+    "language": _("Language"),
     "integration": _("Integration"),
     "integrations": _("Integrations"),
     "scopes": _("Scopes"),
@@ -120,6 +129,9 @@ _CHOICE_LABELS: Mapping[str, Mapping[Any, Any]] = {
     "kind": _TARGET_LABELS,
     "verb": dict(Verb.choices),
     "origin": dict(EventOrigin.choices),
+    "email_kind": {name: kind.title for name, kind in KINDS.items()},
+    "email_language": dict(settings.LANGUAGES),
+    "language": dict(settings.LANGUAGES),
     "employer": {"provider": _("The office itself")},
     "authorization_matrix": {"provider": _("The office itself")},
     "only": {"1": _("yes")},

@@ -30,7 +30,7 @@ _SENTENCES: Mapping[str, "StrOrPromise"] = {
     Verb.TENANT_RENAMED: gettext_lazy("%(who)s renamed the Azure AD tenant %(old)s to %(new)s."),
     Verb.TENANT_CONFIRMED: gettext_lazy("%(who)s confirmed that the Azure AD tenant %(target)s belongs to the office."),
     Verb.TENANT_REMOVED: gettext_lazy("%(who)s removed the Azure AD tenant %(target)s."),
-    Verb.TEXT_CHANGED: gettext_lazy("%(who)s changed the office's invitation text."),
+    Verb.TEXT_CHANGED: gettext_lazy("%(who)s changed the office's text of an e-mail."),
     Verb.USER_CREATED: gettext_lazy("%(who)s created an account for %(target)s."),
     Verb.USER_CHANGED: gettext_lazy("%(who)s changed %(target)s: %(fields)s."),
     Verb.USER_BLOCKED: gettext_lazy("%(who)s blocked %(target)s."),

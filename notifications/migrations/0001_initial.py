@@ -77,6 +77,7 @@ class Migration(migrations.Migration):
                     "employer",
                     models.ForeignKey(
                         db_index=False,
+                        null=True,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="+",
                         to="permissions.employer",
@@ -104,11 +105,34 @@ class Migration(migrations.Migration):
                     "event",
                     models.ForeignKey(
                         db_index=False,
+                        null=True,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="notices",
                         to="notifications.notificationevent",
                     ),
                 ),
+                (
+                    "invited",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "undelivered",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("invitation", "Invitation not delivered"),
+                            ("code", "Code for the invitation not delivered"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("message_id", models.UUIDField(null=True)),
             ],
         ),
         migrations.CreateModel(
@@ -226,6 +250,14 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="notification",
+            index=models.Index(
+                condition=models.Q(("invited__isnull", False)),
+                fields=["invited", "provider"],
+                name="notice_about_invited",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="notification",
             index=models.Index(fields=["provider", "user", "-shown_at", "-id"], name="notice_of_user"),
         ),
         migrations.AddIndex(
@@ -272,6 +304,41 @@ class Migration(migrations.Migration):
             model_name="notification",
             constraint=core.composite_keys.SameOfficeForeignKey(
                 "employer", name="notifications_notification_employer_id_same_office"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="notification",
+            constraint=core.composite_keys.SameOfficeForeignKey(
+                "invited", name="notifications_notification_invited_id_same_office"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="notification",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("message_id__isnull", False)), fields=("message_id",), name="notice_of_message_once"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="notification",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("employer__isnull", False),
+                        ("event__isnull", False),
+                        ("invited", None),
+                        ("message_id", None),
+                        ("undelivered", ""),
+                    ),
+                    models.Q(
+                        ("employer", None),
+                        ("event", None),
+                        ("invited__isnull", False),
+                        ("message_id__isnull", False),
+                        models.Q(("undelivered", ""), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="notice_about_event_or_invited",
             ),
         ),
         migrations.AddConstraint(

@@ -20,6 +20,13 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='ReportCount',
+            fields=[
+                ('result', models.CharField(choices=[('hard_bounce', 'hard bounce'), ('soft_bounce', 'soft bounce'), ('delay', 'delay'), ('auto_reply', 'automatic reply'), ('other', 'other'), ('forged', 'forged'), ('late', 'late'), ('unknown', 'unknown')], max_length=11, primary_key=True, serialize=False)),
+                ('number', models.PositiveBigIntegerField(default=0)),
+            ],
+        ),
+        migrations.CreateModel(
             name='Message',
             fields=[
                 ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
@@ -36,15 +43,17 @@ class Migration(migrations.Migration):
                 ('expires_at', models.DateTimeField(null=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('sent_at', models.DateTimeField(null=True)),
+                ('delivered_at', models.DateTimeField(null=True)),
                 ('esp_id', models.CharField(blank=True, max_length=255)),
                 ('error', models.CharField(blank=True, max_length=200)),
                 ('correlation_id', models.CharField(db_default='', default='', max_length=36)),
                 ('urgency', models.PositiveSmallIntegerField(choices=[(0, 'urgent'), (1, 'usual'), (2, 'later')], db_default=1, default=1)),
+                ('is_reported', models.BooleanField(db_default=False, default=False)),
             ],
             options={
                 'verbose_name': 'message',
                 'verbose_name_plural': 'messages',
-                'indexes': [models.Index(condition=models.Q(('state__in', ['queued', 'deferred'])), fields=['channel', 'due'], name='message_due'), models.Index(condition=models.Q(('state__in', ['queued', 'deferred'])), fields=['channel', 'provider_id', 'urgency', 'due'], name='message_turn'), models.Index(condition=models.Q(('state__in', ['failed', 'bounced'])), fields=['provider_id'], name='message_undelivered'), models.Index(condition=models.Q(('esp_id', ''), _negated=True), fields=['esp_id'], name='message_esp'), models.Index(fields=['provider_id', 'user_id', '-id'], name='message_of_user'), models.Index(condition=models.Q(('scheduled_at__isnull', False)), fields=['provider_id', 'scheduled_at'], name='message_scheduled')],
+                'indexes': [models.Index(condition=models.Q(('state__in', ['queued', 'deferred'])), fields=['channel', 'due'], name='message_due'), models.Index(condition=models.Q(('state__in', ['queued', 'deferred'])), fields=['channel', 'provider_id', 'urgency', 'due'], name='message_turn'), models.Index(condition=models.Q(('state__in', ['failed', 'bounced'])), fields=['provider_id', '-id'], name='message_undelivered'), models.Index(condition=models.Q(('is_reported', False), ('kind__in', ['invitation', 'code']), ('state__in', ['failed', 'bounced'])), fields=['id'], name='message_to_report'), models.Index(fields=['provider_id', '-id'], name='message_of_office'), models.Index(condition=models.Q(('esp_id', ''), _negated=True), fields=['esp_id'], name='message_esp'), models.Index(fields=['provider_id', 'user_id', '-id'], name='message_of_user'), models.Index(condition=models.Q(('scheduled_at__isnull', False)), fields=['provider_id', 'scheduled_at'], name='message_scheduled')],
                 'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('encrypted_body__isnull', False), ('state__in', ['queued', 'deferred'])), models.Q(models.Q(('state__in', ['queued', 'deferred']), _negated=True), ('encrypted_body__isnull', True)), _connector='OR'), name='message_body_while_waiting'), models.CheckConstraint(condition=models.Q(models.Q(('channel', 'sms'), _negated=True), ('recipient', ''), _connector='OR'), name='message_sms_number_encrypted')],
             },
         ),

@@ -12,6 +12,8 @@ from django.utils import timezone
 
 import notifications.sets
 import teams.sets
+from accounts.email_kinds import KINDS, EmailCategory
+from accounts.email_texts import OfficeEmailText
 from accounts.models import Provider, User
 from api.changes import build_modified_at
 from api.message_codes import MESSAGE_CODES
@@ -203,7 +205,10 @@ def test_notifications_are_a_list(calls: Program, bob: User) -> None:
 
 
 def test_email_templates(calls: Program, office: Provider) -> None:
-    (template,) = page_of(calls.get(f"/providers/{office.pk}/emailtemplates"))["_embedded"]
+    templates = page_of(calls.get(f"/providers/{office.pk}/emailtemplates"))["_embedded"]
+    template = templates[0]
+    assert len({one["id"] for one in templates}) == len(KINDS)
+    assert {one["category"]["code"] for one in templates} == set(EmailCategory)
     assert template["email"].keys() == {"subject", "body", "senderEmail"}
     assert "@" in template["email"]["senderEmail"]
     assert template["definedAtLevel"] == "loket"
@@ -216,6 +221,13 @@ def test_email_templates(calls: Program, office: Provider) -> None:
     (placeholders,) = page_of(calls.get(f"{path}/metadata"))["_embedded"]
     assert placeholders["field"] == "placeholders"
     assert "UitnodigingLink" in {option["value"] for option in placeholders["options"]}
+    OfficeEmailText.objects.create(
+        provider=office, kind="invitation", language="nl", number=1, subject="Kom", body="{UitnodigingLink}"
+    )
+    changed = page_of(calls.get(path))["content"]
+    assert (changed["definedAtLevel"], changed["email"]["subject"]) == ("provider", "Kom")
+    listed = page_of(calls.get(f"/providers/{office.pk}/emailtemplates"))["_embedded"]
+    assert listed == [changed, *templates[1:]]
 
 
 def test_integrations_of_a_user(calls: Program, office: Provider, bob: User) -> None:

@@ -98,7 +98,6 @@ def test_forgotten_password_mails_a_link_for_one_hour(client: Client, alice: Use
     assert (message.recipient, message.kind, message.expires_at) == (alice.email, "password_link", reset.expires_at)
     token = body["text"].split("/wachtwoord-vergeten/")[1].split("/")[0]
     assert encryption.hash_token(token) == reset.token_hash
-    assert token in body["html"]
     assert "alice" in body["text"]
     assert alice.provider.name in body["text"]
     assert alice.provider.name == body["sender_name"]

@@ -1,6 +1,7 @@
 """The demo mailbox."""
 
 import json
+import re
 import stat
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -12,13 +13,15 @@ from django.core.mail import EmailMessage
 from django.test import Client
 from django.urls import reverse
 
+from accounts.logos import OfficeLogo
 from accounts.models import User
 from demo import mailbox
+from outbox.emails import EmailContent
 from outbox.worker import send_due_messages
 from tests.helpers.mfa import code_now, give_app
 from tests.outbox.test_sending import queue_mail, queue_sms, state
 
-URLS = [reverse("demo:mailbox"), reverse("demo:mailbox_json")]
+URLS = [reverse("demo:mailbox"), reverse("demo:mailbox_json"), reverse("demo:mailbox_email", args=[1])]
 
 
 @pytest.fixture
@@ -32,25 +35,28 @@ def demo(settings: Any, tmp_path: Path) -> Path:
 
 
 def test_mailbox_has_the_documented_addresses() -> None:
-    assert URLS == ["/demo/postvak/", "/demo/postvak.json"]
+    assert URLS == ["/demo/postvak/", "/demo/postvak.json", "/demo/postvak/1/"]
 
 
 @pytest.mark.django_db
 def test_sent_messages_are_shown_newest_first(demo: Path, client: Client) -> None:
-    messages = [queue_mail(text='<script>x</script> https://loket.example/u/?a=1&b="2"')]
+    messages = [
+        queue_mail(content=EmailContent("Uitnodiging – één", '<script>x</script> https://loket.example/u/?a=1&b="2"'))
+    ]
     send_due_messages()
     messages.append(queue_sms())
     send_due_messages()
     assert [state(message) for message in messages] == [("sent", 1), ("sent", 1)]
     found = client.get(URLS[1]).json()
-    assert [sorted(entry) for entry in found] == [["at", "channel", "html", "state", "subject", "text", "to"]] * 2
+    fields = ["at", "channel", "html", "reply_to", "sender", "state", "subject", "text", "to"]
+    assert [sorted(entry) for entry in found] == [fields] * 2
     assert [(entry["channel"], entry["to"]) for entry in found] == [
         ("sms", "+31612345678"),
         ("mail", "p.deboer@devries.example"),
     ]
     assert {entry["state"] for entry in found} == {"sent"}
     assert found[0]["at"] > found[1]["at"]
-    assert found[1]["html"] == "<p>Beste P.</p>"
+    assert "&lt;script&gt;x" in found[1]["html"]
     page = client.get(URLS[0])
     assert page.status_code == 200
     html = page.content.decode()
@@ -58,6 +64,37 @@ def test_sent_messages_are_shown_newest_first(demo: Path, client: Client) -> Non
     assert 'href="https://loket.example/u/?a=1&amp;b=' in html
     assert "<script>" not in html
     assert "no-store" in page["Cache-Control"]
+
+
+@pytest.mark.django_db
+def test_an_email_is_shown_in_a_frame_that_runs_and_fetches_nothing(demo: Path, client: Client, alice: User) -> None:
+    OfficeLogo.objects.create(provider=alice.office, digest="a" * 64, png=b"\x89PNG", width=301, height=80)
+    queue_mail(provider_id=alice.provider_id, reply_to="alice@devries.example")
+    mailbox.deliver_sms(to="+31612345678", text="482913")
+    send_due_messages()
+    html = client.get(URLS[0]).content.decode()
+    assert re.findall(r"<iframe src=\"([^\"]*)\" sandbox=\"([^\"]*)\"", html) == [
+        ("/demo/postvak/2/", "allow-popups allow-popups-to-escape-sandbox")
+    ]
+    assert "Antwoord naar alice@devries.example" in html
+    frame = client.get("/demo/postvak/2/")
+    assert frame["X-Frame-Options"] == "SAMEORIGIN"
+    policy = dict(directive.strip().split(" ", 1) for directive in frame["Content-Security-Policy"].split(";"))
+    assert policy == {
+        "default-src": "'none'",
+        "style-src": "'unsafe-inline'",
+        "img-src": "data:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'self'",
+        "sandbox": "allow-popups allow-popups-to-escape-sandbox",
+    }
+    page = frame.content.decode()
+    assert '<base target="_blank">' in page
+    assert 'src="data:image/png;base64,iVBORw=="' in page
+    assert "cid:" not in page
+    for number in (0, 1, 3):
+        assert client.get(f"/demo/postvak/{number}/").status_code == 404
 
 
 @pytest.mark.django_db
@@ -93,7 +130,7 @@ def test_mailbox_answers_this_machine_only(demo: Path, client: Client, url: str,
 @pytest.mark.parametrize("url", URLS)
 def test_reading_the_mailbox_changes_nothing(demo: Path, client: Client, url: str) -> None:
     assert client.post(url).status_code == 405
-    assert client.head(url, REMOTE_ADDR="::1").status_code == 200
+    assert client.head(url, REMOTE_ADDR="::1").status_code == (404 if url == URLS[2] else 200)
 
 
 def test_mailbox_file_is_readable_by_its_owner_only(demo: Path) -> None:

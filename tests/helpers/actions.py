@@ -22,6 +22,7 @@ import notifications
 import oauth
 import outbox
 import permissions
+import senders
 import support
 import teams
 import users
@@ -31,7 +32,6 @@ from audit.models import Event, Verb
 from authentication.mfa.office_policy import MfaPolicy
 from authentication.totp import TotpEnrollment
 from core.export_files import FileFormat
-from invitations.email_text import STANDARD_TEXT
 from notifications.catalog import NotificationType
 from notifications.models import Notification, NotificationSet
 from oauth.models import Application
@@ -40,7 +40,7 @@ from permissions.models import AuthorizationSet, Employer, Team
 from support.models import Impersonation
 from teams.deviations import SharedRightsGroup
 from tests.helpers import mfa as factors
-from tests.helpers.invited_users import DETAILS, NUMBER, invite
+from tests.helpers.invited_users import DETAILS, NUMBER, STANDARD_TEXT, invite
 from users.dormant_accounts import ReviewThresholds
 
 NO_ACTIONS = (".migrations", ".management", ".views", ".checks", ".forms", ".emails")
@@ -54,6 +54,7 @@ PACKAGES = (
     oauth,
     outbox,
     permissions,
+    senders,
     support,
     teams,
     users,
@@ -133,8 +134,9 @@ def action_arguments(office: Provider, alice: User, bob: User, dora: User) -> di
         "details": DETAILS,
         "email": "x@x.example", "name": "Naam", "mobile_number": NUMBER, "desired": [Right.VIEW_USERS],
         "rights": [Right.VIEW_USERS], "right": Right.VIEW_USERS, "individual": [Right.VIEW_USERS], "tenant_id": uuid4(),
-        "external_user_id": uuid4(), "username": "nieuw", "password": "Zonnebloem-43", "text": STANDARD_TEXT,
-        "before": STANDARD_TEXT, "how": "support", "reason": "x", "offer": offer,
+        "external_user_id": uuid4(), "username": "nieuw", "password": "Zonnebloem-43",
+        "text": STANDARD_TEXT._replace(subject="Kom"), "kind": "invitation", "language": "nl", "version_number": 0,
+        "email_language": "en", "before": "", "how": "support", "reason": "x", "offer": offer,
         "consent_id": uuid4(), "device_id": uuid4(), "session_id": uuid4(),
         "code": factors.code_now(offer.secret),
         "invitation_days": 4, "number": 2, "products": [], "browser": "b", "token": "t", "initials": "X.", "prefix": "",
@@ -148,6 +150,7 @@ def action_arguments(office: Provider, alice: User, bob: User, dora: User) -> di
         "enabled": True, "thresholds": ReviewThresholds(), "impersonation": impersonation, "support_may_look": True,
         "person": bob, "session": None,
         "event": Event(provider_id=office.pk, verb=Verb.TEAM_CHANGED, target_id=team.pk),
+        "address": "x@x.example", "reply_to": "", "domain": "x.example", "selector": "s",
         "logo": None, "columns": ["email"], "has_shortcuts": True,
         "first_day": date(2026, 1, 1), "last_day": date(2026, 1, 31),
     }  # fmt: skip

@@ -5,10 +5,12 @@ import re
 from dataclasses import dataclass
 from typing import Any, cast
 
+from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
 import invitations.actions
+from accounts.emails import get_product_text
 from accounts.models import User
 from accounts.user_details import UserDetails
 from audit.actors import Actor
@@ -19,6 +21,7 @@ from tests.helpers.responses import ClientResponse
 from tests.helpers.users import actor
 
 NUMBER = "+31612345678"
+STANDARD_TEXT = get_product_text("invitation", settings.LANGUAGE_CODE)
 DETAILS: UserDetails = {"initials": "P.", "prefix": "de", "last_name": "Boer", "email": "p.deboer@devries.example"}
 
 

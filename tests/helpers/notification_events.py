@@ -63,4 +63,4 @@ def shown(event: NotificationEvent) -> set[str | None]:
 def seen_by(user: User) -> list[NotificationEvent]:
     """Return the notification events that a user sees, newest first."""
     notices = Notification.objects.visible_to(user).select_related("event").order_by("-shown_at", "-pk")
-    return [notice.event for notice in notices]
+    return [notice.event for notice in notices if notice.event]

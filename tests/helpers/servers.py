@@ -38,7 +38,9 @@ class MailServer:
     seconds: float = 2.0  # delay of the behavior `slow`
     reply: str = "550 5.1.1 <p.deboer@devries.example>: mailbox p.deboer unknown"
     mails: list[EmailMessage] = field(default_factory=list)
+    contents: list[bytes] = field(default_factory=list)
     recipients: list[str] = field(default_factory=list)
+    senders: list[str] = field(default_factory=list)  # of the envelopes
     hangs_for: str = ""  # the domain of recipients for which the server hangs
     held: int = 0  # mails being received
     port: int = 0
@@ -63,8 +65,10 @@ class MailServer:
         while self.behaviour == "hold" or (self.hangs_for and to == self.hangs_for):
             await asyncio.sleep(0.01)
         self.held -= 1
+        self.contents.append(cast(bytes, envelope.content))
         self.mails.append(message_from_bytes(envelope.content, policy=policy.default))  # type: ignore[arg-type]
         self.recipients += envelope.rcpt_tos
+        self.senders.append(str(envelope.mail_from))
         return "250 taken"
 
 

@@ -13,9 +13,9 @@ from django.utils import timezone
 from accounts.models import Provider, User
 from audit.insert import insert_events
 from audit.models import Event
+from core.dates import get_day_start
 from history import daily_counts
 from history.daily_counts import count_events_by_day
-from history.event_search import get_day_start
 from history.presenters.day_chart import build_day_chart
 
 

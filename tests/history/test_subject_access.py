@@ -42,7 +42,7 @@ SHOWN = {
     "invitations.Invitation.user": (
         "id state email subject body sent_by sent_by_operator refused_at sent_at expires_at opened_at"
     ),
-    "notifications.Notification.user": "id event employer shown_at by_mail mailed_on read_at",
+    "notifications.Notification.user": "id event employer undelivered shown_at by_mail mailed_on read_at",
     "notifications.NotificationSetApplication.user": "id notification_set applied_at",
     "notifications.NotificationSetting.user": "id notification_set type is_on days mail",
     "oauth2_provider.DeviceGrant.user": "id scope interval expires status client_id last_checked",

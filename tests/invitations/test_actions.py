@@ -18,12 +18,12 @@ from core import encryption
 from core.ids import uuid7
 from invitations import acceptance
 from invitations.actions import InvitationNotOpen
-from invitations.email_text import EmailText
 from invitations.models import Invitation, InvitationCode
 from outbox.message_limits import MessageLimitReached
 from outbox.models import Message
+from outbox.placeholders import EmailText
 from permissions.checks import Right
-from tests.helpers.invited_users import DETAILS, NUMBER, by, invite, token_of
+from tests.helpers.invited_users import DETAILS, NUMBER, body_of, by, invite, token_of
 from tests.helpers.users import make_user
 
 pytestmark = pytest.mark.django_db
@@ -91,7 +91,7 @@ def test_it_does_not_trip_over_an_id_of_another_office(office: Provider, alice: 
 
 def test_it_uses_the_text_of_this_invitation(office: Provider, alice: User) -> None:
     user = invitations.actions.invite_user(office, details=DETAILS, mobile_number=NUMBER, by=by(alice), text=OWN)
-    assert invitations.actions.get_invitation_text(user.invitation) == OWN
+    assert body_of(user.invitation.message)["subject"] == OWN.subject
     with pytest.raises(ValidationError):
         invitations.actions.invite_user(
             office, details=DETAILS, mobile_number=NUMBER, by=by(alice), text=EmailText("x", "geen link")

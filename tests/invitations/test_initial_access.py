@@ -23,7 +23,6 @@ import users.login_methods
 from accounts.models import ExternalTenant, LoginMethod, Provider, User
 from audit.models import Event, Verb
 from core.errors import EditConflict
-from invitations.email_text import STANDARD_TEXT
 from notifications.catalog import NotificationType
 from notifications.preferences import NotificationPreference, get_user_preferences
 from outbox.models import Message
@@ -33,6 +32,7 @@ from permissions.checks import Right
 from permissions.models import AuthorizationSet, IndividualRight, SetApplication, Team
 from teams import initial_access
 from tests.helpers import random_offices
+from tests.helpers.invited_users import STANDARD_TEXT
 from tests.helpers.login_methods import GOOD, PERSON, tenant_of
 from tests.helpers.users import actor, change_user, hash_of
 from users.forms.initial_access import MAX_TEAMS_SHOWN

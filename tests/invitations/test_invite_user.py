@@ -13,10 +13,10 @@ from django.utils import timezone
 
 from accounts.models import LoginMethod, Provider, User
 from audit.models import Event, Verb
-from invitations.email_text import STANDARD_TEXT
 from invitations.models import Invitation
 from outbox.models import Message
 from tests.helpers import audit_events
+from tests.helpers.invited_users import STANDARD_TEXT
 from tests.helpers.users import PASSWORD, letter, make_user
 
 pytestmark = pytest.mark.django_db
@@ -186,7 +186,7 @@ def test_a_number_that_cannot_be_mobile_is_refused_however_often_sent(alice_clie
         ("subject", "Hallo\x07", "control_characters"),
         ("subject", "x" * 513, "max_length"),
         ("body", "x" * 6001, "max_length"),
-        ("body", "Zonder link", "no_link"),
+        ("body", "Zonder link", "missing"),
         ("body", "{UitnodigingLink} {Onbekend}", "placeholder"),
     ],
 )

@@ -14,13 +14,13 @@ import teams.actions
 import teams.sets
 from accounts.models import Provider, User
 from audit.models import Event
-from invitations.actions import get_office_text
-from invitations.email_text import STANDARD_TEXT
+from invitations.emails import get_office_text
 from notifications.catalog import NotificationType
 from notifications.preferences import NotificationPreference
 from outbox.models import Message
 from permissions.checks import Right
 from permissions.models import Employer, Team
+from tests.helpers.invited_users import STANDARD_TEXT
 from tests.helpers.users import actor, make_user
 from tests.invitations.test_initial_access import give
 

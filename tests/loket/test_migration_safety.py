@@ -25,13 +25,14 @@ OURS = (
     "oauth",
     "outbox",
     "permissions",
+    "senders",
     "support",
 )
 # The newest migration of each app in the first release; earlier ones ran on empty tables.
 BASELINE = {
     "accounts": "0001", "audit": "0001", "authentication": "0001", "core": "0001", "imports": "0001",
     "invitations": "0001", "notifications": "0001", "oauth": "0001", "outbox": "0001", "permissions": "0001",
-    "support": "0001",
+    "senders": "0001", "support": "0001",
 }  # fmt: skip
 SAFE = "-- safe: "  # in the SQL of a RunSQL, with the reason why it does not block users
 

@@ -65,7 +65,8 @@ FIVE_MINUTES = {  # how users sign in
 }  # fmt: skip
 HALF_HOUR = {  # what users may do, and the office
     "users.actions.block_user", "users.actions.change_retention", "users.actions.change_provider",
-    "users.actions.set_logo",
+    "users.actions.set_logo", "senders.actions.set_sender", "senders.actions.remove_sender",
+    "senders.actions.rotate_dkim_key", "senders.actions.set_provider_selector",
     "users.actions.create_provider", "users.actions.edit_user", "users.actions.send_username",
     "users.actions.remind_of_two_factor",
     "users.actions.unblock_user", "users.actions.block_users", "users.actions.unblock_users",
@@ -75,9 +76,9 @@ HALF_HOUR = {  # what users may do, and the office
     "users.login_methods.create_azure_users", "users.login_methods.create_webservice_users",
     "authentication.microsoft.tenants.confirm_tenant", "audit.export.begin_export", "invitations.actions.invite_user",
     "history.audit_package.create_package",
-    "invitations.actions.resend_invitation", "invitations.actions.restore_standard_text",
-    "invitations.actions.revoke_invitation", "invitations.actions.save_office_text",
-    "invitations.actions.send_test_email", "users.change_login_method.change_to_azure",
+    "invitations.actions.resend_invitation", "invitations.actions.revoke_invitation",
+    "users.email_texts.change_email_language", "users.email_texts.save_email_text",
+    "users.email_texts.send_test_email", "users.change_login_method.change_to_azure",
     "users.change_login_method.change_to_website", "notifications.actions.apply_initial_set",
     "notifications.actions.clear_user_overrides", "notifications.actions.set_overrides_for_users",
     "notifications.actions.raise_notification_event", "notifications.actions.set_office_preferences",
@@ -107,6 +108,7 @@ NONE = {  # one's own preferences, ending one's own access, and what has a proof
     "authentication.actions.reset_password",
     "authentication.mfa.actions.rename_device", "authentication.mfa.actions.verify_recovery_code",
     "authentication.sessions.end_all_sessions", "authentication.sessions.end_session",
+    "senders.actions.check_sender",
     "support.impersonation.end_impersonation", "oauth.sso_tickets.create_sso_ticket", "oauth.consents.revoke_consent",
 }  # fmt: skip
 ASKED = {

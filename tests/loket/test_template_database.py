@@ -20,7 +20,7 @@ def test_template_depends_on_migrations_and_on_what_they_import() -> None:
     found = {str(path.relative_to(ROOT)) for path in find_sources() if path.is_relative_to(ROOT)}
     assert found >= {"audit/append_only.py", "core/composite_keys.py", "core/db_roles.py", "loket/settings.py"}
     assert "audit/actors.py" in found  # a migration imports audit.models, which imports this
-    assert "invitations/email_text.py" not in found
+    assert "invitations/emails.py" not in found
 
 
 def test_import_inside_a_function_is_followed(tmp_path: Path) -> None:

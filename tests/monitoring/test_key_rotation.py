@@ -27,6 +27,7 @@ from imports.models import ImportJob, ImportJobPage
 from monitoring import key_rotation
 from oauth.models import IdempotentResponse, SigningKey
 from outbox.models import Message
+from senders.signing import generate_key
 from tests.helpers.invited_users import Invited, invite, token_of
 from tests.helpers.mfa import code_now, give_app, secret_of
 from tests.helpers.users import PASSWORD, actor
@@ -67,6 +68,7 @@ def secret(alice: User, bob: User) -> bytes:
     storage.set_summary(job, storage.EMPTY_SUMMARY)
     job.save()
     storage.store_pages(job, ImportJobPage.ListName.ITEMS, [1])
+    generate_key(alice.office).save()
     return give_app(bob)
 
 

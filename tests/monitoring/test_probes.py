@@ -213,5 +213,5 @@ def test_metrics_tell_what_the_database_knows(client: Client, measured: None, al
 
 @pytest.mark.django_db
 def test_metrics_ask_a_fixed_number_of_queries(client: Client, measured: None, django_assert_num_queries: Any) -> None:
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         metrics(client)

@@ -39,6 +39,12 @@ GUARDS = [
         ("teams/test_team_detail.py", "teams/test_employers.py"),
     ),
     Guard(
+        1, "messages of another office", "users/messages.py",
+        "Message.objects.filter(provider_id=viewer.office.pk, channel__in=_CHANNELS)",
+        "Message.objects.filter(channel__in=_CHANNELS)",
+        ("users/test_messages.py",),
+    ),
+    Guard(
         1, "an action in another office", "permissions/checks.py",
         "if not by.is_operator and (provider_id is None or by.user is None or by.user.provider_id != provider_id):",
         "if False:",
@@ -992,6 +998,34 @@ GUARDS = [
         ("outbox/test_webhooks.py",),
     ),
     Guard(
+        0, "forged return paths", "outbox/return_path.py",
+        "if not match or not verify_keyed_hash(match[1], match[2], purpose=_PURPOSE, digits=_DIGITS):", "if not match:",
+        ("outbox/test_bounces.py",),
+    ),
+    Guard(
+        0, "answers to who left the office", "invitations/emails.py",
+        "sender is None or sender.is_denied_access", "sender is None",
+        ("invitations/test_email.py",),
+    ),
+    Guard(
+        0, "forged SMS receipts", "outbox/sms_reference.py",
+        "if not match or not verify_keyed_hash(match[1], match[2], purpose=_PURPOSE, digits=_DIGITS):", "if not match:",
+        ("outbox/test_sms_receipts.py",),
+    ),
+    Guard(
+        0, "the first SMS receipt counts", "outbox/sms_receipts.py",
+        "state__in=[state.SENT, state.NO_RESPONSE], delivered_at=None)", ")", ("outbox/test_sms_receipts.py",),
+    ),
+    Guard(
+        0, "an undelivered invitation is reported once", "notifications/undelivered.py",
+        "pk=message_id, is_reported=False).update", "pk=message_id).update", ("notifications/test_undelivered.py",),
+    ),
+    Guard(
+        0, "late bounces", "outbox/bounces.py",
+        "sent_at__lt=timezone.now() - REPORTS_ACCEPTED_FOR", "sent_at=None",
+        ("outbox/test_bounces.py",),
+    ),
+    Guard(
         0, "an idle session", "authentication/session_timeouts.py",
         "return SessionEndReason.IDLE if now >= self.used_at + get_idle_timeout() else None", "return None",
         ("authentication/test_session_expiry.py",),
@@ -1518,9 +1552,43 @@ GUARDS = [
         ("oauth/test_backchannel_logout.py",),
     ),
     Guard(
+        0, "no e-mail loses its facts or link", "outbox/placeholders.py",
+        "if placeholder.need == Need.REQUIRED]", "if False]",
+        ("outbox/test_placeholders.py", "users/test_email_texts.py"),
+    ),
+    Guard(
+        0, "the button of an e-mail keeps its link", "outbox/emails.py",
+        "pattern = re.escape(link) if link else", "pattern =", ("outbox/test_placeholders.py",),
+    ),
+    Guard(
         4, "a suspension does not hold back a logout", "outbox/models.py",
         'KINDS_SENT_WHEN_SUSPENDED = ("office_closed", "looked_along", "logout")',
         'KINDS_SENT_WHEN_SUSPENDED = ("office_closed", "looked_along")',
         ("oauth/test_backchannel_logout.py",),
+    ),
+    Guard(
+        1, "a sender stops when its records break", "senders/actions.py",
+        "    elif not _is_silence(sender):", "    elif False:", ("senders/test_sender.py",),
+    ),
+    Guard(
+        1, "no sender before its records hold", "senders/signing.py",
+        "    if not chosen.is_in_use:", "    if False:", ("senders/test_sender.py",),
+    ),
+    Guard(
+        1, "no sender at a public suffix", "senders/forms.py",
+        "        if not find_registrable_domain(domain):", "        if False:", ("senders/test_sender.py",),
+    ),
+    Guard(
+        1, "replies go to the proved domain", "senders/forms.py",
+        "        if len(set(domains)) > 1:", "        if False:", ("senders/test_sender.py",),
+    ),
+    Guard(
+        1, "another office is told of a claim", "senders/actions.py",
+        "            _report_conflict(sender)\n", "", ("senders/test_sender.py",),
+    ),
+    Guard(
+        10, "a key signs only once its record is seen", "senders/signing.py",
+        "filter(provider=provider_id, seen_at__isnull=False)", "filter(provider=provider_id)",
+        ("senders/test_sender.py",),
     ),
 ]  # fmt: skip

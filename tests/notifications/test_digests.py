@@ -75,8 +75,8 @@ def test_what_comes_after_the_mail_of_a_day_goes_with_that_of_the_next(clock: An
     assert len(mails(bob)) == 1
     days_pass(clock, 1)
     first, second = mails(bob)
-    assert ("een" in first, "twee" in first) == (True, False)
-    assert ("een" in second, "twee" in second, "drie" in second) == (False, True, True)
+    assert (": een" in first, ": twee" in first) == (True, False)
+    assert (": een" in second, ": twee" in second, ": drie" in second) == (False, True, True)
     days_pass(clock, 5)
     assert len(mails(bob)) == 2
 

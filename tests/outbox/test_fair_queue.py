@@ -12,6 +12,7 @@ from django.utils import timezone
 import outbox.actions
 from core.ids import uuid7
 from outbox import fair_queue, message_limits, worker
+from outbox.emails import EmailContent
 from outbox.fair_queue import FairQueue
 from outbox.models import LOW_PRIORITY_KINDS, URGENT_KINDS, Message, PausedOffice
 from tests.helpers.servers import MailServer
@@ -27,7 +28,7 @@ def queue_many(number: int, provider_id: UUID, **overrides: Any) -> None:
     values: dict[str, Any] = {"kind": "invitation", "to": "p.deboer@devries.example"} | overrides
     mails = [
         outbox.actions.build_email(
-            **values, subject="x", text="x", html="x", provider_id=provider_id, user_id=None, sender_name=""
+            **values, content=EmailContent("x", "x"), provider_id=provider_id, user_id=None, sender_name=""
         )
         for _number in range(number)
     ]

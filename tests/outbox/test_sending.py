@@ -15,6 +15,7 @@ from authentication.mfa.reminders import EMAIL_KIND
 from core import encryption
 from outbox import sending
 from outbox.actions import MAX_ATTEMPTS, RETRY_DELAYS
+from outbox.emails import EmailContent
 from outbox.models import Message
 from outbox.worker import send_due_messages
 from tests.helpers.servers import MailServer, SmsGateway
@@ -28,9 +29,7 @@ def build_mail(**overrides: Any) -> Message:
     values: dict[str, Any] = {
         "kind": "invitation",
         "to": "p.deboer@devries.example",
-        "subject": "Uitnodiging – één",
-        "text": "Beste P.,\n\nhttps://loket.example/uitnodiging/geheim/\n",
-        "html": "<p>Beste P.</p>",
+        "content": EmailContent("Uitnodiging – één", "Beste P.,\n\nhttps://loket.example/uitnodiging/geheim/\n"),
         "provider_id": None,
         "user_id": None,
         "sender_name": "De Vries, Bröt & Co",
@@ -99,7 +98,7 @@ def list_mail_kinds() -> set[str]:
 @pytest.mark.slow
 def test_every_kind_of_mail_asks_for_no_automatic_answer(mail_server: MailServer) -> None:
     kinds = list_mail_kinds()
-    assert len(kinds) == 24, sorted(kinds)
+    assert len(kinds) == 26, sorted(kinds)
     mails = [build_mail(kind=kind, to=f"{kind}@devries.example") for kind in sorted(kinds)]
     outbox.actions.queue_emails(mails, requester=actor())
     while send_due_messages():

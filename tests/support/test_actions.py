@@ -56,7 +56,7 @@ def test_support_resets_two_factor(dora_client: Client, dora: User, bob: User, o
     assert not AuthenticatorApp.objects.filter(user=bob).exists()
     assert colleague.get("/")["Location"].startswith("/inloggen/")
     assert line(office, "factors_reset", dora).changes == {"device": ["Telefoon", None]}
-    assert "Support van Loket heeft" in letter(Message.objects.get(kind="factors_reset", user_id=bob.pk))
+    assert "heeft support van Loket" in letter(Message.objects.get(kind="factors_reset", user_id=bob.pk))
     assert AuthenticatorApp.objects.filter(user=dora).exists()
 
 

@@ -67,13 +67,35 @@ def test_a_bounce_is_told_on_list_and_page(alice_client: Client, invited: User) 
     message = Message.objects.get()
     Message.objects.update(state=Message.State.SENT, encrypted_body=None)
     outbox.actions.mark_bounced(message_id=message.pk, esp_id="", reason="550 5.1.1 mailbox unknown")
-    assert shown(alice_client, invited) == ("UNDELIVERED", "550 5.1.1 mailbox unknown")
+    message.refresh_from_db()
+    assert shown(alice_client, invited) == ("UNDELIVERED", message.failure_reason)
     assert "550 5.1.1 mailbox unknown" in alice_client.get(reverse("users:user_detail", args=[invited.pk])).text
     alert = alice_client.get(reverse("home")).context["alerts"][0]
     assert (alert.reason, alert.count) == ("undelivered", 1)
     assert [person for person, *_chips in alice_client.get(LIST, {"attention": alert.reason}).context["rows"]] == [
         invited
     ]
+
+
+@pytest.mark.parametrize(
+    ("reason", "says", "advice"),
+    [
+        ("550 5.1.1 unknown", "Not delivered: the mailbox does not exist.", "Check the address"),
+        ("452 4.2.2 over quota", "Not delivered: the mailbox is full.", "Resend the invitation later."),
+        ("550 5.4.1 access denied", "Not delivered: the mailbox does not exist.", "Check the address"),
+        ("550 sorry", "The e-mail was not delivered.", "Check the address"),
+    ],
+)
+def test_page_says_why_an_invitation_bounced(
+    alice_client: Client, invited: User, reason: str, says: str, advice: str
+) -> None:
+    Message.objects.update(state=Message.State.SENT, encrypted_body=None)
+    outbox.actions.mark_bounced(message_id=Message.objects.get().pk, esp_id="", reason=reason)
+    alice_client.cookies["django_language"] = "en"
+    text = alice_client.get(reverse("users:user_detail", args=[invited.pk])).text
+    assert says in text
+    assert advice in text
+    assert reason in text
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import LoginMethod, Provider, User
 from core.keys import compute_email_key
 from core.text import validate_no_control_characters
-from invitations import email_text
-from invitations.email_text import EmailText
-from invitations.forms.email_text import NormalizedTextField
+from invitations import emails
 from invitations.forms.mobile_number import MobileNumberField
+from outbox.placeholders import MAX_BODY_LENGTH, MAX_SUBJECT_LENGTH, EmailText
+from users.forms.email_texts import NormalizedTextField
 from users.forms.initial_access import InitialAccessForm
 from users.forms.users import WebsiteUserForm, build_user_field
 
@@ -21,8 +21,10 @@ from users.forms.users import WebsiteUserForm, build_user_field
 class InviteUserForm(WebsiteUserForm, InitialAccessForm):
     """Step 1: details and initial access, and the text of the e-mail if it differs for this invitation."""
 
-    subject = forms.CharField(label=_("Subject"), max_length=512, validators=[validate_no_control_characters])
-    body = NormalizedTextField(label=_("Text"), max_length=6000, widget=forms.Textarea)
+    subject = forms.CharField(
+        label=_("Subject"), max_length=MAX_SUBJECT_LENGTH, validators=[validate_no_control_characters]
+    )
+    body = NormalizedTextField(label=_("Text"), max_length=MAX_BODY_LENGTH, widget=forms.Textarea)
 
     def __init__(self, *args: Any, standard: EmailText, **kwargs: Any) -> None:
         kwargs["initial"] = {"subject": standard.subject, "body": standard.body} | kwargs.get("initial", {})
@@ -34,7 +36,7 @@ class InviteUserForm(WebsiteUserForm, InitialAccessForm):
         values = super().clean()
         if "subject" in values and "body" in values:
             try:
-                email_text.validate_text(values["subject"], values["body"])
+                emails.validate_text(EmailText(values["subject"], values["body"]))
             except ValidationError as error:
                 self.add_error(None, error)
         return values

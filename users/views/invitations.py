@@ -10,17 +10,19 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 import invitations.actions
+from accounts.emails import list_placeholders
 from accounts.models import LoginMethod, User
 from core.access import POST, ReauthenticationLevel, page
 from core.confirmation import Confirmation, render_confirmation
 from core.ids import parse_uuid
 from core.paging import build_query_string
 from core.pickers import wants_options
-from invitations import drafts, email_text
-from invitations.actions import InvitationNotOpen, get_office_text
+from invitations import drafts
+from invitations.actions import InvitationNotOpen
 from invitations.drafts import InvitationDraft
-from invitations.email_text import EmailText
+from invitations.emails import TEMPLATE, get_office_text
 from invitations.models import Invitation
+from outbox.placeholders import EmailText
 from permissions.access import OfficeRequest
 from permissions.checks import Right
 from permissions.shortcuts import get_managed_user, render_form, show_errors
@@ -28,6 +30,7 @@ from teams.forms.teams import SearchForm
 from users import copied_access, invitation_preview
 from users.forms.initial_access import InitialAccessForm, collect_initial_access
 from users.forms.invitations import InviteUserForm, MobileNumberForm, ResendInvitationForm, find_users_with_email
+from users.user_summary import get_last_code
 from users.views.shared import build_initial_access_callback, render_created_message
 
 
@@ -87,7 +90,7 @@ def preview_invitation(request: OfficeRequest) -> HttpResponse:
 
 
 def _build_form_context(request: OfficeRequest, form: InviteUserForm) -> dict[str, Any]:
-    context = {"form": form, "concept": _get_draft_id(request), "placeholders": email_text.PLACEHOLDERS}
+    context = {"form": form, "concept": _get_draft_id(request), "placeholders": list_placeholders(TEMPLATE)}
     return context | _find_colleagues(request) | _build_preview(request, form)
 
 
@@ -180,7 +183,8 @@ def resend_invitation(request: OfficeRequest, pk: UUID) -> HttpResponse:
             return _redirect_if_closed(request, user)
     if user.accepted_at is not None or user.invitation.state == Invitation.State.ACCEPTED:
         return _redirect_if_closed(request, user)
-    return render_form(request, "invitations/resend.html", form, colleague=user)
+    code = get_last_code(user.invitation)
+    return render_form(request, "invitations/resend.html", form, colleague=user, code=code)
 
 
 @page(Right.MANAGE_USERS)
