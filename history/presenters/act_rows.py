@@ -150,21 +150,13 @@ def group_by_day(rows: Iterable[ActRow]) -> list[tuple[date, list[ActRow]]]:
 
 
 def _merge_repeats(rows: Iterable[ActRow]) -> list[ActRow]:
-    merged: list[ActRow] = []
-    for row in rows:
-        if merged and _says_the_same(row, merged[-1]):
-            merged[-1] = merged[-1]._replace(times=merged[-1].times + 1, first_clock=row.clock)
-        else:
-            merged.append(row)
-    return merged
+    series = [list(same) for _key, same in groupby(rows, key=_identify_repeat)]
+    return [same[0]._replace(times=len(same), first_clock=same[-1].clock) for same in series]
 
 
-def _says_the_same(row: ActRow, other: ActRow) -> bool:
-    """Return whether two rows say the same in full: single events that changed nothing."""
-    if any(one.events > 1 or one.event.changes or one.reason for one in (row, other)):
-        return False
-    return (row.title, row.origin, row.event.on_behalf_of_name) == (
-        other.title,
-        other.origin,
-        other.event.on_behalf_of_name,
-    )
+def _identify_repeat(row: ActRow) -> tuple[object, ...]:
+    """Return what two rows have in common when one says all that the other says, about the same user."""
+    event = row.event
+    if row.events > 1 or event.changes:
+        return (event.pk,)
+    return (event.verb, event.actor_id, event.target_id, event.on_behalf_of_name, row.title, row.reason, row.origin)

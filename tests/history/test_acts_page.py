@@ -242,3 +242,12 @@ def test_changes_in_a_row_stay_lines_of_their_own(alice_client: Client, alice: U
         audit.actions.record(Verb.USER_CHANGED, bob, by=actor(alice), provider_id=bob.provider_id, changes=changes)
     (_day, rows) = alice_client.get("/historie/").context["days"][0]
     assert [row.times for row in rows] == [1, 1]
+
+
+def test_users_of_the_same_name_are_lines_of_their_own(alice_client: Client, bob: User) -> None:
+    namesake = make_user(bob.office, username="namesake", initials=bob.initials, last_name=bob.last_name)
+    for user in (bob, namesake):
+        audit.actions.record(Verb.CODE_REJECTED, user, by=actor(user), provider_id=bob.provider_id)
+    (_day, rows) = alice_client.get("/historie/").context["days"][0]
+    assert rows[0].title == rows[1].title
+    assert [row.times for row in rows] == [1, 1]
