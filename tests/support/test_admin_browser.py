@@ -38,6 +38,7 @@ def test_support_finds_a_user_and_blocks_them(browser: Browser, office: Office) 
     dora.at("/admin/accounts/user/{id}/")
     dora.sees(".note.success")
     dora.sees(".page-header a[href*='/deblokkeren/']")
+    assert "Geblokkeerd" in dora.page.locator("main dl").inner_text()
 
 
 def test_support_impersonates_and_stops(browser: Browser, office: Office) -> None:
@@ -53,7 +54,7 @@ def test_support_impersonates_and_stops(browser: Browser, office: Office) -> Non
         dora.open(path)
         dora.sees(".impersonation-banner")
     dora.open("/profiel/", 403)
-    dora.sees(".impersonation-banner")
+    assert "M. Vermeer" in dora.page.locator(".impersonation-banner").inner_text()
     dora.open("/teams/")
     dora.send(".impersonation-banner button")
     dora.at("/admin/accounts/user/{id}/")
@@ -68,6 +69,7 @@ def test_every_page_of_support_is_in_order(browser: Browser, office: Office) -> 
         "accounts/",
     ):  # fmt: skip
         dora.open(f"/admin/{path}")
+        assert dora.page.locator("h1").inner_text() in dora.page.title()
     dora.open("/admin/accounts/externaltenant/")
     dora.follow("#result_list th a")
     dora.open("/gebruikers/", 403)

@@ -137,6 +137,7 @@ def test_a_colleague_is_invited_into_a_team_and_holds_what_it_gives(browser: Bro
     why_names_the_team(admin, person)
     individual_rights_are_flagged(admin, person)
     guest.open(f"{team.removeprefix(office.demo.url)}")
+    assert "Team Story" in guest.page.locator("h1").inner_text()
     guest.sees("main form[method=post]", 0)
 
 
