@@ -175,13 +175,18 @@ def _claim_domain(sender: OfficeSender, state: RecordState) -> RecordState:
 
 
 def _report_conflict(sender: OfficeSender) -> None:
-    """Tell the office that has the domain, once, that another one proved it too."""
-    holder = (
-        OfficeSender.objects.filter(domain=sender.domain, proved_at__isnull=False).select_related("provider").first()
-    )
+    """Tell the office that has the domain that another one proved it too: once, and at most once a day.
+
+    The other office can remove its sender and add it again.
+    """
+    now = timezone.now()
+    proved = OfficeSender.objects.filter(domain=sender.domain, proved_at__isnull=False)
+    holder = proved.select_related("provider").first()
     if holder is None or sender.conflict_told_at is not None:
         return
-    sender.conflict_told_at = timezone.now()
+    if not proved.exclude(conflict_told_at__gt=now - WARNING_INTERVAL).update(conflict_told_at=now):
+        return
+    sender.conflict_told_at = now
     administrators = checks.list_active_administrators(holder.provider)
     emails.send("sender_contested", *administrators, kind="sender_contested", domain=sender.domain)
     by, changes = build_job_actor("senders"), {"sender_contested": [None, sender.domain]}
