@@ -400,6 +400,22 @@ def test_pressing_again_at_once_does_not_ask_dns(
     assert len(name_server.asked) == len(set(name_server.asked)) == 4
 
 
+def test_pressing_again_while_dns_is_asked_takes_no_second_thread(
+    sender: OfficeSender, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def find_slowly(asked_sender: OfficeSender, keys: Any) -> records.Findings:
+        asked.append(asked_sender)
+        if len(asked) < 3:
+            actions.check_sender(alice.office, by=actor(alice))
+        return records.Findings(dict.fromkeys(RecordKind, RecordState.NO_ANSWER), {})
+
+    monkeypatch.setattr(actions, "find_records", find_slowly)
+    actions.check_sender(alice.office, by=actor(alice))
+    assert len(asked) == 1
+
+
 def test_page_takes_seconds_when_dns_is_silent(
     alice_client: Client, sender: OfficeSender, name_server: NameServer
 ) -> None:
