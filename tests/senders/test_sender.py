@@ -510,7 +510,7 @@ def test_page_has_a_fixed_number_of_queries(alice_client: Client, alice: User, u
 def test_home_page_says_that_the_sender_stopped(
     alice_client: Client, bob_client: Client, used: OfficeSender, name_server: NameServer
 ) -> None:
-    sentence = "E-mails komen niet meer van je eigen adres"
+    sentence = "komen niet meer van je eigen adres"
     assert sentence not in alice_client.get("/").content.decode()
     name_server.records.clear()
     check(used)
