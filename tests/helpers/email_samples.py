@@ -82,5 +82,5 @@ def _build_values(user: User, provider: Provider) -> dict[str, Any]:
         "signed": SIGNED,
         "domain": "devries.example",
         "address": "loket@devries.example",
-        "records": ["DKIM", "SPF"],
+        "records": ["DKIM", "DMARC"],
     }
