@@ -76,7 +76,8 @@ class Walker(Camera):
         self.page.on("response", self._keep)
 
     def _keep(self, response: Response) -> None:
-        if response.request.is_navigation_request() and response.status != 204 and not 300 <= response.status < 400:
+        of_page = response.request.is_navigation_request() and response.frame == self.page.main_frame
+        if of_page and response.status != 204 and not 300 <= response.status < 400:
             self.source = response
 
     def speak_english(self) -> None:
