@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from axe_playwright_python.base import AxeResults
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, Response, sync_playwright
 
 from tests.helpers.demo_process import RUNNING, Demo, fresh_demo
 
@@ -49,6 +50,18 @@ def office() -> Iterator["Office"]:
     """A demo for the tests of one file."""
     with fresh_demo() as (running, login):
         yield Office(running, login["Gebruikersnaam"], login["Wachtwoord"])
+
+
+def run_axe(page: Page) -> AxeResults:
+    """Examine a page by RULES, again if it reloaded itself meanwhile, as pages do that follow a job."""
+    for _reload in range(5):
+        try:
+            return Axe().run(page, options=RULES)
+        except Error as error:
+            if "context was destroyed" not in str(error):
+                raise
+            page.wait_for_load_state()
+    raise AssertionError(f"{page.url} reloads itself again and again")
 
 
 @dataclass(frozen=True)
@@ -146,7 +159,7 @@ class Visitor:
         self._examine_widths()
         for scheme in ("light", "dark") if self.scripts else ():  # axe is a script
             self.page.emulate_media(color_scheme=scheme)
-            results = Axe().run(self.page, options=RULES)
+            results = run_axe(self.page)
             assert not results.violations_count, f"{self.path} {scheme}: {results.generate_report()}"
         self.page.emulate_media(color_scheme="light")
         assert not self.faults, f"{self.path}: {self.faults}"

@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.urls import Resolver404, URLPattern, URLResolver, get_resolver, resolve
 from playwright.sync_api import Browser, Response
 
 from core.access import get_policy
-from tests.helpers.browser import RULES
 from tests.helpers.browser import browser as browser
+from tests.helpers.browser import run_axe
 from tests.helpers.demo_process import ROOT, Demo, fresh_demo
 from tests.tools.screenshots import Camera, every_page, inviting, signing_in, the_office
 
@@ -99,7 +98,7 @@ class Walker(Camera):
         (self.walk.folder / f"{number}-{name}.html").write_text(self.source.text())
         for scheme in ("light", "dark"):
             self.page.emulate_media(color_scheme=scheme)
-            for violation in Axe().run(self.page, options=RULES).response["violations"]:
+            for violation in run_axe(self.page).response["violations"]:
                 nodes = [node["html"][:200] for node in violation["nodes"]]
                 self.walk.findings.append(f"axe {name} {scheme}: {violation['id']} {nodes}")
         self.page.evaluate(SNIFFER.read_text())
