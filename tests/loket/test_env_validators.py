@@ -83,7 +83,7 @@ WRONG = {
     "LOKET_ENTRA_AUTHORITY": ["", "http://login.example/organizations", "https://login.example", "nonsense"],
     "LOKET_DEMO": ["perhaps", ""],
 }  # fmt: skip
-ELSEWHERE = {"PORT"}  # tests/demo/test_demo.py
+ELSEWHERE = {"PORT", "WEB_CONCURRENCY"}  # tests/loket/test_serve.py
 CASES = [(name, value) for name, values in WRONG.items() for value in values]
 START = "import loket.wsgi"  # as granian does
 
