@@ -83,6 +83,7 @@ WRONG = {
     "LOKET_ENTRA_AUTHORITY": ["", "http://login.example/organizations", "https://login.example", "nonsense"],
     "LOKET_DEMO": ["perhaps", ""],
 }  # fmt: skip
+FROM_FILES = ("DATABASE_URL", "LOKET_SECRET_KEY", "LOKET_SEALING_KEYS", "LOKET_CHECKPOINT_KEY")
 ELSEWHERE = {"PORT"}  # tests/demo/test_demo.py
 CASES = [(name, value) for name, values in WRONG.items() for value in values]
 START = "import loket.wsgi"  # as granian does
@@ -154,3 +155,18 @@ def test_the_worker_refuses_an_unknown_gateway(tmp_path: Path) -> None:
         1,
         "CommandError: SMS_URL is invalid. Use an address that Apprise supports.\n",
     )
+
+
+@pytest.mark.slow
+def test_a_setting_can_be_in_a_file(tmp_path: Path) -> None:
+    """Secrets of containers are files; the name of such a variable ends in _FILE."""
+    given = {name: text for name, text in PRODUCTION.items() if name not in FROM_FILES}
+    for name in FROM_FILES:
+        (tmp_path / name).write_text(PRODUCTION[name] + "\n")
+    files = {f"{name}_FILE": str(tmp_path / name) for name in FROM_FILES}
+    show = "from loket import settings as s; print(s.DATABASES['default']['HOST'], 'demo' in s.INSTALLED_APPS, s.SECRET_KEY)"
+    done = start(given | files, tmp_path, "-c", show)
+    assert (done.stdout, done.stderr) == (f"db.example False {PRODUCTION['LOKET_SECRET_KEY']}\n", "")
+    done = start(given | files | {"LOKET_SECRET_KEY_FILE": str(tmp_path / "none")}, tmp_path)
+    assert done.returncode == 1
+    assert "LOKET_SECRET_KEY_FILE" in done.stderr.splitlines()[-1]
