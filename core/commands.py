@@ -37,3 +37,10 @@ def parse_day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise ArgumentTypeError(f'"{text}" is not a date. Write it as 2027-03-31.') from None
+
+
+def parse_port(text: str) -> int:
+    """Return the port of PORT or `--port`. Raises ArgumentTypeError."""
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+        raise ArgumentTypeError(f'PORT is "{text}". Use a number from 1 to 65535.')
+    return int(text)

@@ -8,3 +8,5 @@ if "rich" not in sys.modules:
     import structlog as structlog
 
     del sys.modules["rich"]
+
+__version__ = "0.1.0"

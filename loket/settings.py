@@ -13,18 +13,18 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 from environs import FileAwareEnv
 
-from core import local_keys
+from core import local_keys, paths
 from core.db_availability import WAIT_SLICE_SECONDS, LimitedConnection, PrimaryConnection
 from core.embedded_postgres.server import APPLICATION_ROLE, OWNER_ROLE, SERVER_PORT, get_socket_dir
 from core.logs import LOGGING as LOGGING
 from loket import env_validators as check
 
-BASE_DIR = Path(__file__).resolve().parent.parent
+BASE_DIR = paths.BASE_DIR
 env = FileAwareEnv(strip_whitespace=True)
 
 LOKET_DEMO = env.bool("LOKET_DEMO", False)
 _folder = check.validate_folder if env.str("DATABASE_URL", "") else check.validate_writable_folder
-LOKET_DATA_DIR = Path(env.str("LOKET_DATA_DIR", str(BASE_DIR / ".loket"), validate=_folder)).resolve()
+LOKET_DATA_DIR = Path(env.str("LOKET_DATA_DIR", paths.get_default_data_dir(), validate=_folder)).resolve()
 LOKET_URL = env.str("LOKET_URL", "http://localhost:8000", validate=check.validate_site_url).rstrip("/")
 LOKET_TRUSTED_PROXIES: list[str] = env.list("LOKET_TRUSTED_PROXIES", [], validate=check.validate_networks)
 LOKET_METRICS_TOKEN = env.str("LOKET_METRICS_TOKEN", "", validate=check.validate_token)
@@ -192,7 +192,7 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [paths.RESOURCES_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -254,10 +254,10 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 
 LANGUAGE_CODE, TIME_ZONE = "nl", "Europe/Amsterdam"
 LANGUAGES = [("nl", _("Dutch")), ("en", _("English"))]
-LOCALE_PATHS = [BASE_DIR / "locale"]
+LOCALE_PATHS = [paths.RESOURCES_DIR / "locale"]
 
 STATIC_URL = "/static/"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_DIRS = [paths.RESOURCES_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 
 # Email: EMAIL_URL for SMTP, or LOKET_EMAIL_BACKEND with the ANYMAIL_… variables of the provider.

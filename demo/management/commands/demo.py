@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
@@ -21,6 +22,7 @@ from django.db import connection
 from accounts import passwords
 from accounts.models import User
 from core import local_keys
+from core.commands import parse_port
 from core.embedded_postgres import server
 from core.processes import build_granian_arguments, terminate_with_parent
 from demo import authenticator
@@ -73,10 +75,10 @@ def _get_log_path() -> Path:
 
 def _get_free_port() -> int:
     """Return PORT. Raises CommandError when it is taken."""
-    text = os.environ.get("PORT") or "8000"
-    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
-        raise CommandError(f'PORT is "{text}". Use a number from 1 to 65535.')
-    port = int(text)
+    try:
+        port = parse_port(os.environ.get("PORT") or "8000")
+    except ArgumentTypeError as error:
+        raise CommandError(str(error)) from error
     for address in ("127.0.0.1", "::1"):
         with suppress(OSError), socket.create_connection((address, port), timeout=1):
             raise CommandError(f"Port {port} is in use. Choose another one, such as make demo PORT=8123.")
@@ -92,8 +94,8 @@ def _restart_as_demo(port: int) -> None:
         "LOKET_DATA_DIR": str(settings.LOKET_DATA_DIR),
         "PORT": str(port),
     }
-    arguments = [sys.executable, str(settings.BASE_DIR / "manage.py"), "demo"]
-    os.execve(sys.executable, arguments, environment)  # noqa: S606
+    os.chdir(settings.BASE_DIR)
+    os.execve(sys.executable, [sys.executable, "-m", "loket", "demo"], environment)  # noqa: S606
 
 
 @contextmanager
@@ -163,7 +165,7 @@ def _run_processes(port: int, log: Path) -> Iterator[dict[str, subprocess.Popen[
     """Run web server and worker; stop them at the end of the block."""
     commands = {
         "web server": [*build_granian_arguments(port), "--workers-kill-timeout", "4"],
-        "worker": ["manage.py", "worker"],
+        "worker": ["-m", "loket", "worker"],
     }
     children: dict[str, subprocess.Popen[bytes]] = {}
     try:
