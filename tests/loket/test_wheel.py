@@ -50,10 +50,14 @@ def build_wheel(folder: Path) -> Path:
     for name in list_tracked_files():
         (code / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, code / name)
-    command = "-m pip wheel -q --disable-pip-version-check --no-index --no-deps --no-build-isolation -w".split()
-    subprocess.run([sys.executable, *command, str(folder), str(code)], check=True, timeout=300)
+    run_pip("wheel", "--no-build-isolation", "-w", str(folder), str(code))
     (wheel,) = folder.glob("loket-*-py3-none-any.whl")
     return wheel
+
+
+def run_pip(*arguments: str) -> None:
+    options = ["-q", "--disable-pip-version-check", "--no-index", "--no-deps"]
+    subprocess.run([sys.executable, "-m", "pip", *arguments, *options], check=True, timeout=300)
 
 
 def list_tracked_files() -> list[str]:
@@ -77,13 +81,8 @@ def test_it_has_what_the_product_reads_and_nothing_else(wheel: Path) -> None:
     resources = {name for name in tracked if name.startswith(RESOURCES) and not name.endswith(".po")}
     assert {"accounts/migrations/0001_initial.py", "loket/healthz/alive.json", "audit/verify.py"} <= code
     assert {"templates/base.html", "static/loket.css", "locale/nl/LC_MESSAGES/django.mo"} <= resources
-    with ZipFile(wheel) as archive:
-        names = set(archive.namelist())
-        assert {name for name in names if ".dist-info/" not in name} == code | {
-            f"loket/resources/{n}" for n in resources
-        }
-        metadata = next(archive.read(name).decode() for name in names if name.endswith("/METADATA"))
-    assert "\nRequires-Dist: django~=5.2" in metadata
+    names = set(ZipFile(wheel).namelist())
+    assert {name for name in names if ".dist-info/" not in name} == code | {f"loket/resources/{it}" for it in resources}
 
 
 @pytest.mark.slow
@@ -97,16 +96,12 @@ class Installation:
     def __init__(self, wheel: Path, folder: Path) -> None:
         self.environment = own_environment(folder / "none") | {"HOME": str(folder / "home"), "XDG_DATA_HOME": ""}
         del self.environment["LOKET_DATA_DIR"]
-        self.data, self.scripts, self.elsewhere = (
-            folder / "home/.local/share/loket",
-            folder / "bin",
-            folder / "elsewhere",
-        )
+        self.data, self.scripts = folder / "home" / ".local" / "share" / "loket", folder / "bin"
+        self.elsewhere = folder / "elsewhere"
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
         (self.packages,) = folder.glob("lib/python*/site-packages")
         (self.packages / "needed.pth").write_text(sysconfig.get_path("purelib"))
-        pip = ["-m", "pip", "--python", str(self.scripts / "python"), "install", "-q", "--disable-pip-version-check"]
-        subprocess.run([sys.executable, *pip, "--no-index", "--no-deps", str(wheel)], check=True, timeout=300)
+        run_pip("--python", str(self.scripts / "python"), "install", str(wheel))
         for name in STRANGERS:
             (self.elsewhere / name).mkdir(parents=True)
             (self.elsewhere / name / "__init__.py").write_text("raise SystemExit('this is another program')")
@@ -151,12 +146,7 @@ def test_it_is_installed_migrated_and_served(installation: Installation) -> None
             session.trust_env = False
             page = session.get(f"{url}/inloggen/", timeout=60)
             assert "<h1>Inloggen</h1>" in page.text, "templates and translations"
-            for path in (
-                "/static/loket.css",
-                "/static/django_htmx/django-htmx.js",
-                "/oauth/guide/",
-                "/v2/openapi.json",
-            ):
+            for path in ("/static/loket.css", "/oauth/guide/", "/v2/openapi.json"):
                 assert session.get(url + path, timeout=60).status_code == 200, path
         process.send_signal(signal.SIGTERM)
         assert process.wait(40) == 0
