@@ -27,7 +27,7 @@ coverage: .venv/dev.stamp
 	$(RUN)/coverage run -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not slow"
 	$(RUN)/coverage combine -q && $(RUN)/coverage html -q && $(RUN)/coverage report
 
-test-slow: .venv/dev.stamp node_modules/.stamp
+test-slow: .venv/dev.stamp node_modules/.stamp .venv-deploy/.stamp
 	$(RUN)/python -m pytest -n 2 --dist loadfile -m slow
 
 test-all: coverage test-slow
@@ -86,6 +86,12 @@ messages: .venv/dev.stamp
 .venv-audit/.stamp: requirements-audit.txt
 	$(PYTHON) -m venv --clear .venv-audit
 	.venv-audit/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# What checks the files in deploy/, and runs compose.yaml.
+.venv-deploy/.stamp: requirements-deploy.txt
+	$(PYTHON) -m venv --clear .venv-deploy
+	.venv-deploy/bin/python -m pip install -q --disable-pip-version-check --require-hashes --no-compile -r $<
 	@touch $@
 
 # What examines pages, for the slow tests. Nothing of it runs at installing: no browser is fetched.

@@ -110,8 +110,10 @@ def test_the_example_of_the_page_is_right_and_its_folder_is_made_before(tmp_path
     example = dict(line.strip().split("=", 1) for line in block.splitlines())
     folder = example.pop("LOKET_DATA_DIR")
     assert f"# install -d -o loket -g loket -m 750 {folder}\n" in OPERATING
-    assert f"StateDirectory={folder.removeprefix('/var/lib/')}\n" in OPERATING, "units may write there"
-    assert f"rm -rf {folder}/metrics\n" in OPERATING
+    units = ROOT / "deploy" / "systemd"
+    hardening = (units / "loket-.service.d" / "hardening.conf").read_text()
+    assert f"StateDirectory={folder.removeprefix('/var/lib/')}\n" in hardening, "units may write there"
+    assert f"rm -rf {folder}/metrics\n" in (units / "loket-web.service").read_text()
     assert set(example) <= set(PRODUCTION)
     filled = {name: PRODUCTION[name] if "…" in text else text for name, text in example.items()}
     filled["LOKET_SECRET_KEY"] = secrets.token_urlsafe(48)
@@ -164,7 +166,7 @@ def test_a_setting_can_be_in_a_file(tmp_path: Path) -> None:
     for name in FROM_FILES:
         (tmp_path / name).write_text(PRODUCTION[name] + "\n")
     files = {f"{name}_FILE": str(tmp_path / name) for name in FROM_FILES}
-    show = "from loket import settings as s; print(s.DATABASES['default']['HOST'], 'demo' in s.INSTALLED_APPS, s.SECRET_KEY)"
+    show = "from loket.settings import *; print(DATABASES['default']['HOST'], 'demo' in INSTALLED_APPS, SECRET_KEY)"
     done = start(given | files, tmp_path, "-c", show)
     assert (done.stdout, done.stderr) == (f"db.example False {PRODUCTION['LOKET_SECRET_KEY']}\n", "")
     done = start(given | files | {"LOKET_SECRET_KEY_FILE": str(tmp_path / "none")}, tmp_path)
