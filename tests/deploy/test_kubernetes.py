@@ -1,6 +1,9 @@
 """The Kubernetes manifests, as kubectl builds them, by the schemas of Kubernetes."""
 
+import re
+import shutil
 import subprocess
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +21,16 @@ VERSION = "1.34"  # an old one that still gets fixes: what it accepts, later one
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All manifests in one file."""
-    done = subprocess.run(["kubectl", "kustomize", FOLDER], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
     path = tmp_path_factory.mktemp("kubernetes") / "built.yaml"
-    path.write_text(done.stdout)
+    path.write_text(build(FOLDER))
     return path
+
+
+def build(folder: Path) -> str:
+    """Return the manifests of a folder, as `kubectl apply -k` sends them."""
+    done = subprocess.run(["kubectl", "kustomize", folder], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +81,16 @@ def test_services_and_budgets_select_the_pods_of_one_part(manifests: list[dict[s
     services = {name: spec.get("selector") for name, spec in found["Service"].items()}
     assert budgets == labels
     assert services == {"loket-web": labels["loket-web"], "loket-closed": None}
+
+
+def test_the_overlay_of_the_guide_changes_what_it_says(tmp_path: Path) -> None:
+    guide = (ROOT / "docs" / "how-to" / "deploy.md").read_text()
+    (overlay,) = re.findall(r"^( +resources: \[loket/deploy/kubernetes\]\n(?: {7}.*\n)+)", guide, re.M)
+    (tmp_path / "kustomization.yaml").write_text(textwrap.dedent(overlay).replace("loket.example", "loket.test"))
+    shutil.copytree(FOLDER, tmp_path / "loket" / "deploy" / "kubernetes")
+    made = build(tmp_path)
+    assert made.count("image: registry.example/loket:0.1.0") == 3
+    assert "LOKET_URL: https://loket.test" in made
+    assert "LOKET_TRUSTED_PROXIES: 10.42.0.0/16" in made
+    assert "host: loket.test" in made
+    assert "loket.example" not in made.replace("loket@loket.example", "")

@@ -26,7 +26,7 @@ SERIES = re.compile(r"\b(loket_\w+)(?:\{([^}]*)\})?")
 @pytest.fixture
 def labels_by_series(db: None) -> dict[str, set[str]]:
     """The labels of every time series that Prometheus stores of the product."""
-    PeriodicJobStatus.objects.create(name="audit.append_all_pending", since=timezone.now())
+    PeriodicJobStatus.objects.create(name="audit.append_all_pending", every=5, since=timezone.now())
     found: dict[str, set[str]] = {}
     for metric in vars(metrics).values():
         if isinstance(metric, MetricWrapperBase):
