@@ -1,12 +1,15 @@
 """Containerfile and compose.yaml, without running them."""
 
 import re
+import runpy
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from loket import env_validators
 from tests.conftest import DEPLOY_TOOLS
 from tests.helpers.demo_process import ROOT
 
@@ -66,3 +69,35 @@ def test_each_part_sees_its_own_secrets_only() -> None:
 def test_only_this_machine_reaches_the_trial() -> None:
     ports = [port for service in COMPOSE["services"].values() for port in service.get("ports", [])]
     assert ports == ["127.0.0.1:${PORT:-8000}:8000"]
+
+
+def generate_secrets(folder: Path) -> dict[str, str]:
+    """Run the program of the service `secrets` on a folder, and return what each file contains."""
+    program = runpy.run_path(str(ROOT / "deploy" / "compose" / "generate_secrets.py"))
+    places = {name: folder / name for name in ("APP", "OWNER", "DATABASE")}
+    for place in places.values():
+        place.mkdir(exist_ok=True)
+    program["main"].__globals__.update(places)
+    program["main"]()
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_generated_secrets_are_valid_and_stay(tmp_path: Path) -> None:
+    made = generate_secrets(tmp_path)
+    env_validators.validate_secret_key(made["APP/secret_key"])
+    env_validators.validate_keys([made["APP/sealing_keys"], made["APP/checkpoint_key"]])
+    for role, url in (("loket_app", made["APP/database_url"]), ("loket", made["OWNER/database_url"])):
+        env_validators.validate_postgresql_url(url)
+        (password,) = re.findall(rf"^postgres://{role}:([\w-]{{43}})@database/loket$", url)
+        assert f"CREATE ROLE {role} LOGIN PASSWORD '{password}';" in made["DATABASE/roles.sql"]
+    assert len(set(made.values())) == len(made) == 7
+    assert (tmp_path / "APP" / "secret_key").stat().st_mode & 0o077 == 0
+    assert generate_secrets(tmp_path) == made
+
+
+def test_an_interrupted_generation_starts_again(tmp_path: Path) -> None:
+    made = generate_secrets(tmp_path)
+    (tmp_path / "DATABASE" / "roles.sql").unlink()
+    again = generate_secrets(tmp_path)
+    assert again.keys() == made.keys()
+    assert again["APP/database_url"] != made["APP/database_url"]
