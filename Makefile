@@ -10,7 +10,7 @@ DEPLOYED = LOKET_URL=https://loket.example DATABASE_URL=postgres://loket@localho
 	LOKET_SEALING_KEYS=$$($(RUN)/python -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())') \
 	LOKET_CHECKPOINT_KEY=$$($(RUN)/python -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())')
 
-.PHONY: demo test coverage test-slow test-all test-cluster test-guards check audit bench messages screenshots email-pictures picture
+.PHONY: demo test coverage test-slow test-all test-cluster test-containers test-guards check audit bench messages screenshots email-pictures picture
 
 demo: .venv/run.stamp
 	@exec env -u DATABASE_URL $(RUN)/python manage.py demo
@@ -36,6 +36,10 @@ test-all: coverage test-slow
 test-cluster: .venv/dev.stamp
 	tests/cluster/install
 	$(RUN)/python -m pytest -s tests/cluster/failover.py
+
+# Builds the image and runs compose.yaml, as root, with Debian's podman, runc, netavark, aardvark-dns, iptables and mmdebstrap.
+test-containers: .venv/dev.stamp .venv-deploy/.stamp
+	$(RUN)/python -m pytest -s tests/deploy/containers.py
 
 # Takes every guard away once, in a copy of the tree; it takes a while.
 test-guards: .venv/dev.stamp

@@ -54,7 +54,6 @@ PROGRAMS = {
     "systemd": ["systemd-analyze"],
     "kubernetes": ["kubectl", "kubernetes-validate"],
     "hadolint": ["hadolint"],
-    "containers": ["podman", "podman-compose", "runc", "mmdebstrap", "iptables"],
 }
 FILES = {
     "node": Path(__file__).parent.parent / "node_modules" / ".stamp",

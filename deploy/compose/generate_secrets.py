@@ -39,6 +39,7 @@ def main() -> None:
     }
     for path, text in files.items():
         temporary = path.with_suffix(".new")
+        temporary.unlink(missing_ok=True)
         temporary.write_text(text)
         temporary.chmod(0o644 if path.parent == DATABASE else 0o400)  # PostgreSQL has an account of its own
         temporary.rename(path)

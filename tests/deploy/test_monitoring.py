@@ -30,8 +30,10 @@ def labels_by_series(db: None) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for metric in vars(metrics).values():
         if isinstance(metric, MetricWrapperBase):
-            endings = ("_bucket", "_count", "_sum") if isinstance(metric, Histogram) else ("_total",)
-            found |= {metric._name + ending: set(metric._labelnames) | {"le"} for ending in endings}
+            own = set(metric._labelnames)
+            is_histogram = isinstance(metric, Histogram)
+            found |= {metric._name + ending: own for ending in (("_count", "_sum") if is_histogram else ("_total",))}
+            found |= {f"{metric._name}_bucket": own | {"le"}} if is_histogram else {}
     for family in metrics._DatabaseCollector().collect():
         name = family.name + "_total" if isinstance(family, CounterMetricFamily) else family.name
         # Prometheus has a label `job` of its own: that of a metric is renamed.
