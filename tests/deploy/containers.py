@@ -33,13 +33,9 @@ runtime = "runc"
 """
 PROGRAMS = "import os; print(sorted(name for path in os.get_exec_path() for name in os.listdir(path)))"
 CREATE_OFFICE = (
-    "create_provider",
-    "Kantoor Jansen",
-    "--admin-name",
-    "A. Jansen",
-    "--admin-email",
-    "a.jansen@example.com",
-)
+    "create_provider", "Kantoor Jansen", "--admin-name", "A. Jansen", "--admin-email", "a.jansen@example.com",
+    "--admin-phone", "06 12345678",
+)  # fmt: skip
 
 
 class Podman:
