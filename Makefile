@@ -10,7 +10,7 @@ DEPLOYED = LOKET_URL=https://loket.example DATABASE_URL=postgres://loket@localho
 	LOKET_SEALING_KEYS=$$($(RUN)/python -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())') \
 	LOKET_CHECKPOINT_KEY=$$($(RUN)/python -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())')
 
-.PHONY: demo test coverage test-slow test-all test-cluster test-containers test-guards check audit bench messages screenshots email-pictures picture
+.PHONY: demo test coverage test-slow test-all test-cluster test-containers test-guards check audit bench messages screenshots email-pictures picture wheel locks
 
 demo: .venv/run.stamp
 	@exec env -u DATABASE_URL $(RUN)/python manage.py demo
@@ -75,6 +75,19 @@ messages: .venv/dev.stamp
 	$(RUN)/python manage.py makemessages --locale=nl --no-obsolete --no-wrap --add-location=file \
 		--ignore=tests --ignore=bench --ignore=staticfiles
 	$(RUN)/python manage.py compilemessages --locale=nl --ignore='.venv*'
+
+# What `pip install` takes, in dist/; the builder comes from PyPI.
+wheel: .venv/bin/python
+	$(RUN)/python -m pip wheel -q --disable-pip-version-check --no-deps --wheel-dir dist .
+
+# Pins the packages of pyproject.toml, with their hashes: needs uv. What is pinned stays, without UPGRADE=--upgrade.
+LOCK = uv pip compile -q --universal --no-header --generate-hashes $(UPGRADE)
+locks:
+	$(LOCK) pyproject.toml -o requirements.txt
+	$(LOCK) --extra demo pyproject.toml -o requirements-demo.txt
+	$(LOCK) --extra dev pyproject.toml -o requirements-dev.txt
+	$(LOCK) --group audit -c requirements-dev.txt -o requirements-audit.txt
+	$(LOCK) --group deploy -c requirements-dev.txt -o requirements-deploy.txt
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Loket needs Python 3.11 or newer: set PYTHON.")'

@@ -104,21 +104,21 @@ def build_invitation_title(sender: Any) -> str:
     return gettext("%(name)s invites you to Loket") % {"name": sender.full_name} if sender else ""
 
 
-def build_example_context(kind: str, user: Any, sender: Any) -> dict[str, Any]:
+def build_example_context(kind: str, user: Any, sender: Any, *, with_two_factor: bool = False) -> dict[str, Any]:
     """Return what the template of `kind` gets, in the active language, with invented facts about `user`.
 
-    Links with a token do not work. `sender` sends the invitation.
+    Links with a token do not work. `sender` sends the invitation, and `with_two_factor` says so in it.
     """
     now, path = timezone.now(), reverse("invitations:open_link", args=[EXAMPLE_TOKEN])
     event = {"event_date": date(now.year, 12, 1), "employer": {"name": "Bakkerij Jansen"}, "label": gettext("Birthday")}
     return {
         "user": user, "office": user.office_name, "token": EXAMPLE_TOKEN, "link": settings.LOKET_URL + path,
         "expires_at": now + timedelta(days=user.office.invitation_days), "digits": "78",
-        "with_two_factor": user.two_factor_required, "invited": user, "minutes": 60, "left": 7, "by_support": False,
+        "with_two_factor": with_two_factor, "invited": user, "minutes": 60, "left": 7, "by_support": False,
         "device": gettext("Phone"), "reason": gettext("At the request of the office"), "due": date(now.year + 1, 1, 1),
         "count": 1, "more": 0, "events": [event], "lists": [(gettext("Not logged in for 90 days"), 2)],
         "number": 1234, "signed": '{"sequence":1234}', "impersonation": _build_example_impersonation(user, now),
-        "hours": 48, "domain": "kantoor.example", "address": "loket@kantoor.example", "records": ["SPF", "DKIM"],
+        "hours": 48, "domain": "kantoor.example", "address": "loket@kantoor.example", "records": ["DKIM", "DMARC"],
         "sender": sender, "reply_to": sender.email if sender and kind == "invitation" else "",
     }  # fmt: skip
 

@@ -76,10 +76,15 @@ class ExampleEmail(NamedTuple):
     reply_to: str
 
 
-def fill_example(kind: str, user: User, *, language: str, sender: User | None, text: EmailText) -> ExampleEmail:
-    """Return `text` as `user`, who has an office, would get it; the links with a token in it do not work."""
+def fill_example(
+    kind: str, user: User, *, language: str, sender: User | None, text: EmailText, with_two_factor: bool = False
+) -> ExampleEmail:
+    """Return `text` as `user`, who has an office, would get it; the links with a token in it do not work.
+
+    `with_two_factor` says that an invitation tells that two-factor is required.
+    """
     with translation.override(language):
-        context = build_example_context(kind, user, sender)
+        context = build_example_context(kind, user, sender, with_two_factor=with_two_factor)
         title = build_invitation_title(sender) if kind == "invitation" else ""
     draft = render_draft(kind, language=language, **context)
     return ExampleEmail(draft.fill(build_values(user), text), title, context["reply_to"])

@@ -5,7 +5,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from outbox.bounces import list_recipients, receive_report
@@ -39,14 +39,24 @@ def receive_mailbox(mailbox: Mailbox, password: str) -> int:
     """Receive the mails of a mailbox, delete them and return their number. Raises OSError and imaplib.IMAP4.error."""
     count = 0
     with _open_folder(mailbox, password) as server:
-        for uid in (server.uid("SEARCH", "ALL")[1][0] or b"").decode().split():
-            parts = server.uid("FETCH", uid, f"(BODY.PEEK[]<0.{MAX_READ_BYTES}>)")[1]
-            content = next((part[1] for part in parts if isinstance(part, tuple)), b"")
+        for uid in (_ask(server, "SEARCH", "ALL")[0] or b"").decode().split():
+            parts = _ask(server, "FETCH", uid, f"(BODY.PEEK[]<0.{MAX_READ_BYTES}>)")
+            content = next((part[1] for part in parts if isinstance(part, tuple)), None)
+            if content is None:  # another program deleted it in the meantime
+                continue
             receive_report(list_recipients(content), content)
-            server.uid("STORE", uid, "+FLAGS", r"(\Deleted)")
+            _ask(server, "STORE", uid, "+FLAGS", r"(\Deleted)")
             count += 1
         server.expunge()
     return count
+
+
+def _ask(server: imaplib.IMAP4, command: str, *args: str) -> list[Any]:
+    """Return the response to a command on mails. Raises imaplib.IMAP4.error if the server refused it."""
+    status, response = server.uid(command, *args)
+    if status != "OK":
+        raise imaplib.IMAP4.error(f"{command} was refused")
+    return response
 
 
 @contextmanager

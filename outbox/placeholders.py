@@ -48,7 +48,8 @@ def is_link_name(name: str) -> bool:
 def fill_text(text: EmailText, placeholders: Mapping[str, Placeholder]) -> EmailText:
     """Return `text` with each placeholder replaced by its value; a value that looks like a placeholder stays as it is.
 
-    What the e-mail cannot do without is added where `text` lacks it. Never fails: unknown placeholders stay.
+    What the e-mail cannot do without is added where `text` lacks it. Never fails: unknown placeholders stay. A link
+    never continues what stands before it, such as the address of another site, which would get its token.
     """
     needed = [name for name, (value, need) in placeholders.items() if need and value]
     body = _add_paragraphs(text.body, [format_name(name) for name in find_missing_names(text.body, needed)])
@@ -57,11 +58,19 @@ def fill_text(text: EmailText, placeholders: Mapping[str, Placeholder]) -> Email
         if found[1] not in placeholders:
             return found[0]
         value = placeholders[found[1]].value
+        if is_link_name(found[1]) and not _stands_apart(found):
+            value = f" {value}"
         return value + found[2] if value else ""
 
     lines = [line.rstrip(" ") for line in _PATTERN.sub(replace, body).splitlines()]
     subject = " ".join(_PATTERN.sub(replace, text.subject).split())
     return EmailText(subject, re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip())
+
+
+def _stands_apart(found: re.Match[str]) -> bool:
+    """Return whether white space stays before a placeholder: an empty one takes the space after it along."""
+    before = found.string[max(found.start() - 2, 0) : found.start()]
+    return not before or before[-1] == "\n" or (before[-1] == " " and before != "} ")
 
 
 def find_missing_names(body: str, names: Collection[str]) -> list[str]:

@@ -122,11 +122,17 @@ def check_sender(provider: Provider, *, by: Actor) -> OfficeSender | None:
     checks.require_office(by, provider.pk)
     checks.require_right(by, Right.MANAGE_PROVIDER)
     sender = OfficeSender.objects.filter(provider=provider).first()
-    is_fresh = sender and sender.checked_at and timezone.now() - sender.checked_at < MIN_CHECK_INTERVAL
-    if sender is None or (is_fresh and not by.is_operator):
+    if sender is None or not (by.is_operator or _claim_check(sender)):
         return sender
     findings = find_records(sender, DkimKey.objects.current().filter(provider=provider))
     return _record_findings(sender, findings, by)
+
+
+def _claim_check(sender: OfficeSender) -> bool:
+    """Return whether the last check that a user asked for is over, also of one that still waits for DNS."""
+    now = timezone.now()
+    found = OfficeSender.objects.filter(pk=sender.pk, challenge=sender.challenge)
+    return bool(found.exclude(checked_at__gt=now - MIN_CHECK_INTERVAL).update(checked_at=now))
 
 
 @transaction.atomic
@@ -175,13 +181,18 @@ def _claim_domain(sender: OfficeSender, state: RecordState) -> RecordState:
 
 
 def _report_conflict(sender: OfficeSender) -> None:
-    """Tell the office that has the domain, once, that another one proved it too."""
-    holder = (
-        OfficeSender.objects.filter(domain=sender.domain, proved_at__isnull=False).select_related("provider").first()
-    )
+    """Tell the office that has the domain that another one proved it too: once, and at most once a day.
+
+    The other office can remove its sender and add it again.
+    """
+    now = timezone.now()
+    proved = OfficeSender.objects.filter(domain=sender.domain, proved_at__isnull=False)
+    holder = proved.select_related("provider").first()
     if holder is None or sender.conflict_told_at is not None:
         return
-    sender.conflict_told_at = timezone.now()
+    if not proved.exclude(conflict_told_at__gt=now - WARNING_INTERVAL).update(conflict_told_at=now):
+        return
+    sender.conflict_told_at = now
     administrators = checks.list_active_administrators(holder.provider)
     emails.send("sender_contested", *administrators, kind="sender_contested", domain=sender.domain)
     by, changes = build_job_actor("senders"), {"sender_contested": [None, sender.domain]}

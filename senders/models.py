@@ -59,7 +59,7 @@ class OfficeSender(models.Model):
     next_check_at = models.DateTimeField(default=timezone.now, db_index=True)
     changed_at = models.DateTimeField(default=timezone.now)
     warned_at = models.DateTimeField(null=True)
-    conflict_told_at = models.DateTimeField(null=True)  # the office that has the domain was told of this one
+    conflict_told_at = models.DateTimeField(null=True)  # the office that has the domain was told that another proved it
 
     class Meta:
         constraints = [

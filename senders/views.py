@@ -95,8 +95,11 @@ def _format_domain(domain: str) -> str:
 def check_sender(request: OfficeRequest) -> HttpResponse:
     """Check the records now, which takes `dns_lookup.CHECK_SECONDS` at most."""
     sender = senders.actions.check_sender(request.user.office, by=request.actor)
-    if sender is not None and sender.is_in_use:
+    if sender is not None and not sender.list_broken_records():
         messages.success(request, _("The records are in order. E-mails come from %(address)s.") % {"address": sender})
+    elif sender is not None and sender.is_in_use:
+        text = _("DNS does not answer for every record. E-mails come from %(address)s for now; Loket keeps checking.")
+        messages.warning(request, text % {"address": sender})
     elif sender is not None:
         messages.warning(request, _("Not all records are in order yet. See below what is missing."))
     return redirect("senders:office_sender")

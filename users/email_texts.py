@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 import outbox.actions
 from accounts import email_texts, emails
 from accounts.email_texts import OfficeEmailText
+from accounts.emails import ExampleEmail
 from accounts.models import Provider, User
 from audit.actions import record
 from audit.actors import Actor, action
@@ -15,6 +16,7 @@ from audit.changes import Changes
 from audit.models import Verb
 from core.errors import EditConflict
 from outbox.placeholders import EmailText, Need, Placeholder, validate_text
+from permissions import checks
 from permissions.action_helpers import lock_and_authorize
 from permissions.checks import Right
 from permissions.models import Team
@@ -29,6 +31,12 @@ def list_placeholders(provider: Provider, kind: str) -> dict[str, Placeholder]:
     if _TWO_FACTOR in found and not _requires_two_factor(provider):
         found[_TWO_FACTOR] = Placeholder("", Need.OPTIONAL)
     return found
+
+
+def fill_example(kind: str, user: User, *, language: str, sender: User, text: EmailText) -> ExampleEmail:
+    """Return `text` as `user` would get it today, from `sender` if it is an invitation."""
+    with_two_factor = checks.two_factor_rules(user).is_required_today
+    return emails.fill_example(kind, user, language=language, sender=sender, text=text, with_two_factor=with_two_factor)
 
 
 def _requires_two_factor(provider: Provider) -> bool:
@@ -86,7 +94,7 @@ def send_test_email(provider: Provider, *, kind: str, language: str, text: Email
     validate_text(text, emails.list_placeholders(kind))
     if by.user is None:
         return
-    example = emails.fill_example(kind, by.user, language=language, sender=by.user, text=text)
+    example = fill_example(kind, by.user, language=language, sender=by.user, text=text)
     with translation.override(language):
         subject = _("Test: %(subject)s") % {"subject": example.content.subject}
     message = outbox.actions.build_email(

@@ -16,7 +16,7 @@ from schemathesis.core.parameters import ParameterLocation
 
 import notifications.sets
 from accounts.models import ExternalTenant, Provider, User
-from api.authorization_sets import INVITATION_TEMPLATE_ID
+from api.authorization_sets import TEMPLATE_IDS
 from notifications import preferences
 from oauth.models import Application, Consent
 from permissions.models import AuthorizationSet, Employer, Team, TeamMember
@@ -54,7 +54,7 @@ def ids(office: Provider, alice: User, bob: User) -> dict[str, str]:
         "notification_set_id": signals,
     }
     names["user_id"] = invite(alice).invitation.user
-    return {name: str(row.pk) for name, row in names.items()} | {"email_template_id": str(INVITATION_TEMPLATE_ID)}
+    return {name: str(row.pk) for name, row in names.items()} | {"email_template_id": str(next(iter(TEMPLATE_IDS)))}
 
 
 @contextmanager

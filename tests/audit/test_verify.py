@@ -214,3 +214,8 @@ def test_the_page_of_the_program_says_what_it_needs() -> None:
     source = PROGRAM.read_text()
     imports = {line.split()[1].split(".")[0] for line in source.splitlines() if line.startswith(("import ", "from "))}
     assert imports <= {*sys.stdlib_module_names, "cryptography"}
+
+
+def test_it_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    assert verify.main(["--help"]) == 0
+    assert "Exit code: 0 intact, 1 broken, 2 not verifiable" in capsys.readouterr().out

@@ -41,7 +41,7 @@ def build_sample(name: str, *, office: str = OFFICE, **changes: Any) -> EmailSam
     user.login_method = "website_sso"
     if name == "invitation":
         return build_invitation_sample(provider, get_product_text(name, settings.LANGUAGE_CODE))
-    values = {"office": office, "user": user} | _build_values(user, provider) | changes
+    values: dict[str, Any] = {"office": office, "user": user} | _build_values(user, provider) | changes
     return EmailSample(render_draft(name, **values).fill(build_values(values["user"])), "", office)
 
 
@@ -82,5 +82,5 @@ def _build_values(user: User, provider: Provider) -> dict[str, Any]:
         "signed": SIGNED,
         "domain": "devries.example",
         "address": "loket@devries.example",
-        "records": ["DKIM", "SPF"],
+        "records": ["DKIM", "DMARC"],
     }

@@ -57,7 +57,7 @@ def build_wheel(folder: Path) -> Path:
 
 def run_pip(*arguments: str) -> None:
     options = ["-q", "--disable-pip-version-check", "--no-index", "--no-deps"]
-    subprocess.run([sys.executable, "-m", "pip", *arguments, *options], check=True, timeout=300)
+    subprocess.run([sys.executable, "-m", "pip", *arguments, *options], check=True)
 
 
 def list_tracked_files() -> list[str]:
@@ -110,7 +110,7 @@ class Installation:
         """Return the output of one of its commands, run in a folder that has packages of the same names."""
         done = subprocess.run(
             [self.scripts / command[0], *command[1:]],
-            cwd=self.elsewhere, env=self.environment, capture_output=True, text=True, check=False, timeout=300,
+            cwd=self.elsewhere, env=self.environment, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr[-2000:]
         return done.stdout

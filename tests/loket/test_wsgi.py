@@ -34,7 +34,8 @@ with ThreadPoolExecutor(4) as threads:
     print(read_memory() - before)
 """
 MEMORY_AT_START = """
-import os
+import os, sys
+sys.modules["greenlet"] = None  # structlog would load it: playwright brings it, which no server has
 import loket.rsgi
 
 print(int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 10**6)

@@ -1,6 +1,7 @@
 """Bounces at the signed return path of a message, by LMTP and from a maildir."""
 
 import asyncio
+import re
 import smtplib
 import time
 from collections.abc import Iterator
@@ -214,12 +215,19 @@ def lmtp_client(transactional_db: None) -> Iterator[smtplib.LMTP]:
             yield client
 
 
-def test_bounce_by_lmtp(lmtp_client: smtplib.LMTP, sent: Message) -> None:
+def read_log(caplog: pytest.LogCaptureFixture) -> str:
+    return "".join(f"{record.msg} {record.args}" for record in caplog.records)
+
+
+def test_bounce_by_lmtp(lmtp_client: smtplib.LMTP, sent: Message, caplog: pytest.LogCaptureFixture) -> None:
     assert lmtp_client.sendmail("", [build_return_path(sent.pk)], samples.POSTFIX_UNKNOWN) == {}
     assert state(sent) == ("bounced", 1)
     assert lmtp_client.sendmail("", ["postmaster@bounces.loket.example"], samples.OUT_OF_OFFICE) == {}
     assert lmtp_client.sendmail("x@y.example", [forge(sent.pk, uuid7())[0]], samples.POSTFIX_UNKNOWN) == {}
     assert counts() == {"hard_bounce": 1, "forged": 2}
+    log = read_log(caplog)
+    assert str(sent.pk) in log
+    assert not re.search("@|deboer|bounce\\+|5\\.1\\.1", log)
 
 
 def test_lmtp_takes_one_recipient_and_bounded_mails(lmtp_client: smtplib.LMTP, sent: Message) -> None:
@@ -236,7 +244,7 @@ def test_lmtp_takes_one_recipient_and_bounded_mails(lmtp_client: smtplib.LMTP, s
 
 
 def test_mail_server_keeps_a_bounce_while_the_database_fails(
-    lmtp_client: smtplib.LMTP, sent: Message, monkeypatch: pytest.MonkeyPatch
+    lmtp_client: smtplib.LMTP, sent: Message, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*args: Any) -> None:
         raise RuntimeError("p.deboer@devries.example")
@@ -246,6 +254,8 @@ def test_mail_server_keeps_a_bounce_while_the_database_fails(
         with pytest.raises(smtplib.SMTPDataError) as error:
             lmtp_client.sendmail("", [build_return_path(sent.pk)], samples.POSTFIX_UNKNOWN)
     assert (error.value.smtp_code, error.value.smtp_error) == (451, b"4.3.0 try again later")
+    assert "report fault" in read_log(caplog)
+    assert "deboer" not in read_log(caplog)
     assert lmtp_client.sendmail("", [build_return_path(sent.pk)], samples.POSTFIX_UNKNOWN) == {}
     assert state(sent) == ("bounced", 1)
 

@@ -29,6 +29,8 @@ class ImapServer(socketserver.ThreadingTCPServer):
     mails: dict[int, bytes]
     deleted: set[int]
     selected: list[str]
+    refused: str  # the beginning of the commands that are refused
+    vanishing: list[int]  # mails that another program deletes once they were found
 
 
 class ImapConnection(socketserver.StreamRequestHandler):
@@ -38,7 +40,8 @@ class ImapConnection(socketserver.StreamRequestHandler):
         self.wfile.write(b"* OK ready\r\n")
         while line := self.rfile.readline().decode().rstrip("\r\n"):
             tag, _space, rest = line.partition(" ")
-            done = self.answer(rest)
+            is_refused = self.server.refused and rest.startswith(self.server.refused)
+            done = "NO [SERVERBUG]" if is_refused else self.answer(rest)
             self.wfile.write(f"{tag} {done} done\r\n".encode())
             if rest == "LOGOUT":
                 return
@@ -57,10 +60,9 @@ class ImapConnection(socketserver.StreamRequestHandler):
             self.wfile.write(f"* {len(box.mails)} EXISTS\r\n".encode())
         elif command == "UID SEARCH ALL":
             self.wfile.write(f"* SEARCH {' '.join(map(str, box.mails))}".rstrip().encode() + b"\r\n")
+            box.mails = {uid: mail for uid, mail in box.mails.items() if uid not in box.vanishing}
         elif found := re.fullmatch(r"UID FETCH (\d+) \(BODY\.PEEK\[\]<0\.(\d+)>\)", command):
-            content = box.mails[int(found[1])][: int(found[2])]
-            start = f"* {found[1]} FETCH (UID {found[1]} BODY[]<0> {{{len(content)}}}\r\n"
-            self.wfile.write(start.encode() + content + b")\r\n")
+            self.give(int(found[1]), int(found[2]))
         elif found := re.fullmatch(r"UID STORE (\d+) \+FLAGS (?:\(\\Deleted\)|\\Deleted)", command):
             box.deleted.add(int(found[1]))
         elif command == "EXPUNGE":
@@ -72,12 +74,20 @@ class ImapConnection(socketserver.StreamRequestHandler):
             return "BAD"
         return "OK"
 
+    def give(self, uid: int, size: int) -> None:
+        """Answer with the beginning of a mail, or with nothing if it is gone."""
+        if uid in self.server.mails:
+            content = self.server.mails[uid][:size]
+            start = f"* {uid} FETCH (UID {uid} BODY[]<0> {{{len(content)}}}\r\n"
+            self.wfile.write(start.encode() + content + b")\r\n")
+
 
 @pytest.fixture
 def mailbox(settings: Any) -> Iterator[ImapServer]:
     settings.LOKET_BOUNCE_DOMAIN = "bounces.loket.example"
     with ImapServer(("127.0.0.1", 0), ImapConnection) as server:
         server.mails, server.deleted, server.selected = {}, set(), []
+        server.refused, server.vanishing = "", []
         thread = Thread(target=server.serve_forever, daemon=True)
         thread.start()
         yield server
@@ -110,6 +120,23 @@ def test_bounces_are_received_and_deleted(mailbox: ImapServer, password_file: Pa
     receive(mailbox, password_file)
     assert capsys.readouterr().out == "Mails processed: 3.\nMails processed: 0.\n"
     assert mailbox.selected == ['"INBOX"'] * 2
+
+
+@pytest.mark.parametrize("command", ["UID SEARCH", "UID FETCH", "UID STORE"])
+def test_no_mail_is_deleted_that_the_server_did_not_give(
+    mailbox: ImapServer, password_file: Path, command: str
+) -> None:
+    mailbox.mails, mailbox.refused = {7: samples.POSTFIX_UNKNOWN}, command
+    with pytest.raises(CommandError, match="refused"):
+        receive(mailbox, password_file)
+    assert (list(mailbox.mails), mailbox.deleted) == ([7], set())
+
+
+def test_mail_that_another_program_deleted_is_not_counted(mailbox: ImapServer, password_file: Path) -> None:
+    mailbox.mails, mailbox.vanishing = {7: samples.POSTFIX_UNKNOWN, 9: samples.ANSWER}, [7]
+    receive(mailbox, password_file)
+    assert counts() == {"forged": 1}
+    assert (mailbox.mails, mailbox.deleted) == ({}, {9})
 
 
 def test_wrong_password_and_folder(mailbox: ImapServer, password_file: Path) -> None:

@@ -97,6 +97,22 @@ def test_a_value_is_no_text_with_placeholders_and_no_template() -> None:
 
 
 @pytest.mark.parametrize(
+    "before",
+    [
+        "https://evil.example/?x=", "https://evil.example/?x={GebruikerVoorvoegsel}", "mailto:x@evil.example?body=",
+        "https://evil.example/?x={GebruikerVoorvoegsel} ", "https://evil.example/({TwoFactorTekst} ",
+        "https://evil.example/\u00a0", "https://evil.example/\x1c", "{Onbekend}",
+    ],
+)  # fmt: skip
+def test_a_text_cannot_make_the_link_part_of_another_address(before: str) -> None:
+    body = fill(EmailText("Kom", f"Dag\n\n{before}{{UitnodigingLink}}"), prefix="").body
+    assert re.search(rf"[ \n]{re.escape(LINK)}", body)
+    content = draft().fill({"GebruikerVoorvoegsel": ""}, EmailText("Kom", f"{before}{{UitnodigingLink}}"))
+    html = render_html(content, title="", office="De Vries", logo=None)
+    assert not re.search('href="[^"]+abc/', html.replace(f'href="{LINK}', ""))
+
+
+@pytest.mark.parametrize(
     ("subject", "body", "found"),
     [
         ("Kom", "Zonder link", {"body": ["missing"]}),

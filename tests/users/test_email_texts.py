@@ -24,7 +24,9 @@ from core.errors import EditConflict
 from outbox.emails import EmailContent, render_html
 from outbox.models import Message
 from outbox.placeholders import EmailText
+from permissions.models import Team, TeamMember
 from tests.helpers.invited_users import STANDARD_TEXT, body_of, by, invite
+from tests.helpers.mfa import give_app
 from tests.helpers.responses import ClientResponse, codes
 from tests.helpers.users import make_user
 
@@ -224,6 +226,23 @@ def test_the_preview_is_the_mail_to_a_user_of_the_office(
     save(alice, "invitation", OWN)
     assert f"Dag {alice.initials}," in alice_client.get(PREVIEW).text
     assert "Beste" in alice_client.get(f"{PREVIEW}?version=loket").text
+
+
+def test_the_preview_and_the_test_have_two_factor_for_whom_it_is_required(
+    alice_client: Client, alice: User, bob: User
+) -> None:
+    paragraph = "Inloggen gaat met two-factor authenticatie."
+    team = Team.objects.create(provider=alice.office, name="Salaris", two_factor_required=True)
+    TeamMember.objects.create(provider=alice.office, team=team, user=bob)
+    assert paragraph in send(alice_client, PREVIEW, person=bob.pk).text
+    assert paragraph not in send(alice_client, PREVIEW).text
+    test = {"kind": "invitation", "language": "nl", "text": OWN, "by": by(alice)}
+    users.email_texts.send_test_email(alice.office, **test)
+    assert paragraph not in body_of(Message.objects.latest("id"))["text"]
+    TeamMember.objects.create(provider=alice.office, team=team, user=alice)
+    give_app(alice)
+    users.email_texts.send_test_email(alice.office, **test)
+    assert paragraph in body_of(Message.objects.latest("id"))["text"]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -9,9 +9,10 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 
 import users.actions
+from accounts.email_kinds import KINDS
 from accounts.models import Provider, User
 from core.ids import build_min_uuid7, uuid7
 from outbox.kinds import KIND_LABELS
@@ -54,6 +55,13 @@ def test_every_kind_has_a_name() -> None:
     assert set(KIND_LABELS) == LIMITED_KINDS | UNLIMITED_KINDS
 
 
+def test_an_email_has_the_name_of_its_text() -> None:
+    with translation.override("en"):
+        labels, titles = set(map(str, KIND_LABELS.values())), {str(kind.title) for kind in KINDS.values()}
+    assert titles - labels == {"User invitation", "Request to set up two-factor", "Two-factor becomes required"}
+    assert labels - titles == {"Invitation", "Two-factor reminder", "Code by SMS", "Test of an e-mail text"}
+
+
 def test_list_says_what_was_sent_to_whom_and_why_it_did_not_arrive(alice_client: Client, bob: User) -> None:
     make_message(bob)
     make_message(bob, kind="password_link", state="bounced", error="550 5.1.1 user unknown")
@@ -61,7 +69,7 @@ def test_list_says_what_was_sent_to_whom_and_why_it_did_not_arrive(alice_client:
     alice_client.cookies["django_language"] = "en"
     text = re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", alice_client.get(LIST).text))
     assert "Username · B. Bakker" in text
-    assert "Link for a new password · B. Bakker the mailbox does not exist" in text
+    assert "Forgotten password · B. Bakker the mailbox does not exist" in text
     assert "Response from the mail server: 550 5.1.1 user unknown" in text
     assert "Code by SMS · B. Bakker the phone was switched off or out of reach" in text
     assert "Response from the SMS gateway: expired (expired)" in text

@@ -85,7 +85,7 @@ def preview_email_text(request: OfficeRequest, kind: str, language: str) -> Http
     form, _versions = _build_form(request, kind, language)
     colleagues = User.objects.visible_to(request.user).select_related("provider")
     user = get_object_or_404(colleagues, pk=parse_uuid(str(form["person"].value() or request.user.pk)))
-    example = emails.fill_example(kind, user, language=language, sender=request.user, text=form.shown_text)
+    example = users.email_texts.fill_example(kind, user, language=language, sender=request.user, text=form.shown_text)
     office = request.user.office
     logo = load_email_logo(office.pk)
     html = render_html(example.content, title=example.title, office=office.name, logo=logo)

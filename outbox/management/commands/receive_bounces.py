@@ -49,7 +49,7 @@ class Command(BaseCommand):
         try:
             count = imap.receive_mailbox(mailbox, password_file.read_text().rstrip("\n"))
         except IMAP4.error:  # its text may hold an address
-            raise CommandError("The mail server refused the user, the password or the folder.") from None
+            raise CommandError("The mail server refused the user, the password, the folder or a command.") from None
         self.stdout.write(f"Mails processed: {count}.")
 
     async def _serve(self, listen: str) -> None:
