@@ -10,7 +10,7 @@ DEPLOYED = LOKET_URL=https://loket.example DATABASE_URL=postgres://loket@localho
 	LOKET_SEALING_KEYS=$$($(RUN)/python -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())') \
 	LOKET_CHECKPOINT_KEY=$$($(RUN)/python -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())')
 
-.PHONY: demo test coverage test-slow test-all test-cluster test-guards check audit bench messages screenshots email-pictures picture wheel locks
+.PHONY: demo test coverage test-slow test-all test-cluster test-containers test-guards check audit bench messages screenshots email-pictures picture wheel locks
 
 demo: .venv/run.stamp
 	@exec env -u DATABASE_URL $(RUN)/python manage.py demo
@@ -27,7 +27,7 @@ coverage: .venv/dev.stamp
 	$(RUN)/coverage run -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not slow"
 	$(RUN)/coverage combine -q && $(RUN)/coverage html -q && $(RUN)/coverage report
 
-test-slow: .venv/dev.stamp node_modules/.stamp
+test-slow: .venv/dev.stamp node_modules/.stamp .venv-deploy/.stamp
 	$(RUN)/python -m pytest -n 2 --dist loadfile -m slow
 
 test-all: coverage test-slow
@@ -36,6 +36,10 @@ test-all: coverage test-slow
 test-cluster: .venv/dev.stamp
 	tests/cluster/install
 	$(RUN)/python -m pytest -s tests/cluster/failover.py
+
+# Builds the image and runs compose.yaml, as root, with Debian's podman, runc, netavark, aardvark-dns, iptables and mmdebstrap.
+test-containers: .venv/dev.stamp .venv-deploy/.stamp
+	$(RUN)/python -m pytest -s tests/deploy/containers.py
 
 # Takes every guard away once, in a copy of the tree; it takes a while.
 test-guards: .venv/dev.stamp
@@ -83,6 +87,7 @@ locks:
 	$(LOCK) --extra demo pyproject.toml -o requirements-demo.txt
 	$(LOCK) --extra dev pyproject.toml -o requirements-dev.txt
 	$(LOCK) --group audit -c requirements-dev.txt -o requirements-audit.txt
+	$(LOCK) --group deploy -c requirements-dev.txt -o requirements-deploy.txt
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Loket needs Python 3.11 or newer: set PYTHON.")'
@@ -98,6 +103,12 @@ locks:
 .venv-audit/.stamp: requirements-audit.txt
 	$(PYTHON) -m venv --clear .venv-audit
 	.venv-audit/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# What checks the files in deploy/, and runs compose.yaml.
+.venv-deploy/.stamp: requirements-deploy.txt
+	$(PYTHON) -m venv --clear .venv-deploy
+	.venv-deploy/bin/python -m pip install -q --disable-pip-version-check --require-hashes --no-compile -r $<
 	@touch $@
 
 # What examines pages, for the slow tests. Nothing of it runs at installing: no browser is fetched.

@@ -1,4 +1,4 @@
-"""Settings, read from environment variables; docs/operating.md lists them.
+"""Settings, read from environment variables or from the files that they name; docs/operating.md lists them.
 
 Without DATABASE_URL the embedded PostgreSQL is used and the keys are stored in LOKET_DATA_DIR.
 """
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
-from environs import Env
+from environs import FileAwareEnv
 
 from core import local_keys, paths
 from core.db_availability import WAIT_SLICE_SECONDS, LimitedConnection, PrimaryConnection
@@ -20,10 +20,10 @@ from core.logs import LOGGING as LOGGING
 from loket import env_validators as check
 
 BASE_DIR = paths.BASE_DIR
-env = Env()
+env = FileAwareEnv(strip_whitespace=True)
 
 LOKET_DEMO = env.bool("LOKET_DEMO", False)
-_folder = check.validate_folder if os.environ.get("DATABASE_URL") else check.validate_writable_folder
+_folder = check.validate_folder if env.str("DATABASE_URL", "") else check.validate_writable_folder
 LOKET_DATA_DIR = Path(env.str("LOKET_DATA_DIR", paths.get_default_data_dir(), validate=_folder)).resolve()
 LOKET_URL = env.str("LOKET_URL", "http://localhost:8000", validate=check.validate_site_url).rstrip("/")
 LOKET_TRUSTED_PROXIES: list[str] = env.list("LOKET_TRUSTED_PROXIES", [], validate=check.validate_networks)
@@ -152,7 +152,7 @@ INSTALLED_APPS = [
     "history",
     "support",
     "monitoring",
-    *([] if os.environ.get("DATABASE_URL") else ["demo"]),  # it has a database of its own
+    *([] if env.str("DATABASE_URL", "") else ["demo"]),  # it has a database of its own
     "django.contrib.admin.apps.SimpleAdminConfig",  # no autodiscovery: pages for support are registered explicitly
     "oauth2_provider",
     "oauth",

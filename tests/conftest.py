@@ -21,6 +21,7 @@ from core import db_roles
 from permissions.checks import Right
 from tests.helpers import mfa as factors
 from tests.helpers.cleanup import quick_cleanup
+from tests.helpers.demo_process import ROOT
 from tests.helpers.logout_receiver import receiver as receiver
 from tests.helpers.servers import mail_server as mail_server
 from tests.helpers.servers import sms_gateway as sms_gateway
@@ -39,14 +40,20 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin"
-# Debian's programs, by the mark of the tests that need them.
+DEPLOY_TOOLS = ROOT / ".venv-deploy" / "bin"
+_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:{DEPLOY_TOOLS}"
+# Programs of Debian and requirements-deploy.txt, by the mark of the tests that need them.
 PROGRAMS = {
     "browser": ["chromium"],
     "nginx": ["nginx"],
     "node": ["node", "java"],
     "apache": ["apache2"],
     "postfix": ["postfix"],
+    "promtool": ["promtool"],
+    "caddy": ["caddy"],
+    "systemd": ["systemd-analyze"],
+    "kubernetes": ["kubectl", "kubernetes-validate"],
+    "hadolint": ["hadolint"],
 }
 FILES = {
     "node": Path(__file__).parent.parent / "node_modules" / ".stamp",

@@ -83,6 +83,7 @@ WRONG = {
     "LOKET_ENTRA_AUTHORITY": ["", "http://login.example/organizations", "https://login.example", "nonsense"],
     "LOKET_DEMO": ["perhaps", ""],
 }  # fmt: skip
+FROM_FILES = ("DATABASE_URL", "LOKET_SECRET_KEY", "LOKET_SEALING_KEYS", "LOKET_CHECKPOINT_KEY")
 ELSEWHERE = {"PORT", "WEB_CONCURRENCY"}  # tests/loket/test_serve.py
 CASES = [(name, value) for name, values in WRONG.items() for value in values]
 START = "import loket.wsgi"  # as granian does
@@ -109,8 +110,10 @@ def test_the_example_of_the_page_is_right_and_its_folder_is_made_before(tmp_path
     example = dict(line.strip().split("=", 1) for line in block.splitlines())
     folder = example.pop("LOKET_DATA_DIR")
     assert f"# install -d -o loket -g loket -m 750 {folder}\n" in OPERATING
-    assert f"StateDirectory={folder.removeprefix('/var/lib/')}\n" in OPERATING, "units may write there"
-    assert f"rm -rf {folder}/metrics\n" in OPERATING
+    units = ROOT / "deploy" / "systemd"
+    hardening = (units / "loket-.service.d" / "hardening.conf").read_text()
+    assert f"StateDirectory={folder.removeprefix('/var/lib/')}\n" in hardening, "units may write there"
+    assert f"rm -rf {folder}/metrics\n" in (units / "loket-web.service").read_text()
     assert set(example) <= set(PRODUCTION)
     filled = {name: PRODUCTION[name] if "…" in text else text for name, text in example.items()}
     filled["LOKET_SECRET_KEY"] = secrets.token_urlsafe(48)
@@ -154,3 +157,18 @@ def test_the_worker_refuses_an_unknown_gateway(tmp_path: Path) -> None:
         1,
         "CommandError: SMS_URL is invalid. Use an address that Apprise supports.\n",
     )
+
+
+@pytest.mark.slow
+def test_a_setting_can_be_in_a_file(tmp_path: Path) -> None:
+    """Secrets of containers are files; the name of such a variable ends in _FILE."""
+    given = {name: text for name, text in PRODUCTION.items() if name not in FROM_FILES}
+    for name in FROM_FILES:
+        (tmp_path / name).write_text(PRODUCTION[name] + "\n")
+    files = {f"{name}_FILE": str(tmp_path / name) for name in FROM_FILES}
+    show = "from loket.settings import *; print(DATABASES['default']['HOST'], 'demo' in INSTALLED_APPS, SECRET_KEY)"
+    done = start(given | files, tmp_path, "-c", show)
+    assert (done.stdout, done.stderr) == (f"db.example False {PRODUCTION['LOKET_SECRET_KEY']}\n", "")
+    done = start(given | files | {"LOKET_SECRET_KEY_FILE": str(tmp_path / "none")}, tmp_path)
+    assert done.returncode == 1
+    assert "LOKET_SECRET_KEY_FILE" in done.stderr.splitlines()[-1]

@@ -1,4 +1,4 @@
-"""The example configuration of docs/operating.md, in a real nginx in front of a real web server."""
+"""The configuration of deploy/nginx/, in a real nginx in front of a real web server."""
 
 import os
 import re
@@ -19,7 +19,6 @@ from tests.authentication.microsoft.test_sign_in_browser import certificate_in
 from tests.helpers.demo_process import ROOT, free_port
 from tests.helpers.servers import own_environment
 from tests.helpers.users import PASSWORD
-from tests.loket.test_docs import OPERATING
 from tests.monitoring.test_metrics import wait_until_alive
 from tests.outbox.test_killed_processes import SET_UP
 
@@ -49,8 +48,8 @@ class Site:
         return done.stdout
 
     def configuration(self) -> Path:
-        """Return the nginx configuration of the docs, with the paths and ports of this test."""
-        (block,) = re.findall(r"```nginx\n(.*?)```", OPERATING, re.S)
+        """Return the configuration with the paths and ports of this test."""
+        block = (ROOT / "deploy" / "nginx" / "loket.conf").read_text()
         for old, new in {
             "listen 80;": f"listen 127.0.0.1:{self.plain};",
             "listen 443 ": f"listen 127.0.0.1:{self.https} ",

