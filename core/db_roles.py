@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, transaction
 
+_ALL_PRIVILEGES = "SELECT, INSERT, UPDATE, DELETE"
 # Privileges of the application on the audit tables; on all other tables it has every privilege.
 _AUDIT_PRIVILEGES = {
     "audit_event": "SELECT, INSERT",
@@ -45,6 +46,11 @@ def get_application_role() -> Mapping[str, str]:
     return cast(Mapping[str, str], settings.LOKET_DATABASE_ROLES["application"])
 
 
+def get_application_privileges(table: str) -> str:
+    """Return the privileges that the application has on a table."""
+    return _AUDIT_PRIVILEGES.get(table, _ALL_PRIVILEGES)
+
+
 def switch_role(role: Mapping[str, str]) -> None:
     connection.close()
     connection.close_pool()  # type: ignore[attr-defined]
@@ -58,7 +64,7 @@ def grant_privileges() -> None:
     tables = set(connection.introspection.table_names())
     execute_statements(
         [
-            f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}",
+            f"GRANT {_ALL_PRIVILEGES} ON ALL TABLES IN SCHEMA public TO {role}",
             f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}",
             *(f"REVOKE ALL ON {table} FROM {role}" for table in _AUDIT_PRIVILEGES if table in tables),
             *(f"GRANT {rights} ON {table} TO {role}" for table, rights in _AUDIT_PRIVILEGES.items() if table in tables),

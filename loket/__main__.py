@@ -14,7 +14,7 @@ import loket
 # The commands of the product, and those of Django that operators use; any others are listed without a description.
 COMMAND_GROUPS = {
     "Server": ["serve", "worker", "receive_bounces", "demo"],
-    "Database": ["migrate", "database", "dbshell"],
+    "Database": ["migrate", "backup", "restore", "database", "dbshell"],
     "Offices": ["create_provider", "suspend_provider", "offices", "confirm_tenant", "approve_sender", "trim_history"],
     "Users": [
         "create_support", "set_webservice_password", "review_dormant_accounts", "raise_notification", "erase_user",

@@ -1,5 +1,6 @@
 """Key rotation: check or re-encrypt every value encrypted with LOKET_SEALING_KEYS."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -65,3 +66,23 @@ def rotate_keys(*, reencrypt: bool) -> Iterator[RotationResult]:
             if reencrypt and fresh is not None:
                 rows.filter(pk=row.pk, **{column.name: encrypted}).update(**{column.name: fresh})
         yield RotationResult(column, values, older, unreadable)
+
+
+def sample_fingerprints(per_column: int) -> Counter[tuple[str, bool]]:
+    """Count the oldest and newest values of each column by the fingerprint of their key and whether they decrypt."""
+    counts: Counter[tuple[str, bool]] = Counter()
+    for column in ENCRYPTED_COLUMNS:
+        rows: models.QuerySet[Any] = column.model._default_manager.exclude(**{column.name: None})
+        ends = [*rows.order_by("pk")[:per_column], *rows.order_by("-pk")[:per_column]]
+        for row in {row.pk: row for row in ends}.values():
+            encrypted = bytes(getattr(row, column.name))
+            counts[encryption.get_fingerprint(encrypted), _is_readable(encrypted, column.context(row))] += 1
+    return counts
+
+
+def _is_readable(encrypted: bytes, context: str) -> bool:
+    try:
+        encryption.decrypt(encrypted, context=context)
+    except encryption.DecryptionError:
+        return False
+    return True

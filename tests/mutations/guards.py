@@ -1591,4 +1591,31 @@ GUARDS = [
         "filter(provider=provider_id, seen_at__isnull=False)", "filter(provider=provider_id)",
         ("senders/test_sender.py",),
     ),
+    Guard(
+        9, "a restored history that was tampered with", "audit/chain.py",
+        "if link.hash != verify.hash_event(serialize_event(event), before.hash, number):", "if False:",
+        ("monitoring/test_backup.py",),
+    ),
+    Guard(
+        0, "a changed backup", "monitoring/backup/restore.py",
+        "if digest != found.dump_sha256:", "if False:", ("monitoring/test_backup.py",),
+    ),
+    Guard(
+        0, "a changed manifest", "monitoring/backup/manifest.py",
+        "if not encryption.verify_keyed_hash(text, signature, purpose=_PURPOSE):", "if False:",
+        ("monitoring/test_backup.py",),
+    ),
+    Guard(
+        0, "a restore into a database in use", "monitoring/backup/restore.py",
+        "    if count:\n", "    if False:\n", ("monitoring/test_backup.py",),
+    ),
+    Guard(
+        0, "a backup whose key is missing", "monitoring/backup/manifest.py",
+        "if missing := [key for key in needed if key not in present]:", "if missing := []:",
+        ("monitoring/test_backup.py",),
+    ),
+    Guard(
+        9, "an application that can change the history is reported", "monitoring/diagnosis/database.py",
+        "    elif missing or excess:", "    elif False:", ("monitoring/test_doctor.py",),
+    ),
 ]  # fmt: skip
