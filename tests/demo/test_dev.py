@@ -16,6 +16,7 @@ from django.test import Client, override_settings
 from django.urls import clear_url_caches
 from environs import Env
 
+from core.checks import check_page_policies
 from tests.demo.test_demo import DATABASE, folder, status_of
 from tests.helpers.demo_process import ROOT, START_SECONDS, demo, free_port
 from tests.helpers.servers import own_environment
@@ -49,6 +50,7 @@ def test_the_toolbar_works_under_the_policy_of_every_page(alice_client: Client) 
     response = alice_client.get("/")
     page = response.content.decode()
     assert 'id="djDebug"' in page
+    assert check_page_policies() == []
     policy = set(response["Content-Security-Policy"].split("; "))
     assert policy == {
         "default-src 'self'", "base-uri 'none'", "object-src 'none'", "form-action 'self'", "frame-ancestors 'none'"
