@@ -194,10 +194,11 @@ def _build_commands(port: int) -> dict[str, list[str]]:
             "web server": [*build_granian_arguments(port), "--workers-kill-timeout", "4"],
             "worker": ["manage.py", "worker"],
         }
-    folders = sorted(str(path.parent) for path in settings.BASE_DIR.glob("*/__init__.py"))
+    apps = sorted(path.parent.name for path in settings.BASE_DIR.glob("*/__init__.py"))
+    worker = shlex.join([sys.executable, "manage.py", "worker"])
     return {
         "web server": ["manage.py", "runserver", f"127.0.0.1:{port}"],
-        "worker": ["-m", "watchfiles", shlex.join([sys.executable, "manage.py", "worker"]), *folders, "templates"],
+        "worker": ["-m", "watchfiles", worker, *apps, "templates", "locale"],
     }
 
 
