@@ -10,10 +10,14 @@ DEPLOYED = LOKET_URL=https://loket.example DATABASE_URL=postgres://loket@localho
 	LOKET_SEALING_KEYS=$$($(RUN)/python -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())') \
 	LOKET_CHECKPOINT_KEY=$$($(RUN)/python -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())')
 
-.PHONY: demo test coverage test-slow test-all test-cluster test-containers test-guards check audit bench messages screenshots email-pictures picture wheel locks
+.PHONY: demo dev test coverage test-slow test-all test-cluster test-containers test-guards check audit bench messages screenshots email-pictures picture env-example wheel locks
 
 demo: .venv/run.stamp
 	@exec env -u DATABASE_URL $(RUN)/python manage.py demo
+
+# The demo for who changes it: what is saved is loaded, and errors and the toolbar show what happened.
+dev: .venv/dev.stamp
+	@exec env -u DATABASE_URL DJANGO_SETTINGS_MODULE=loket.dev_settings $(RUN)/python manage.py demo
 
 # Byte code is kept, whatever the environment says: tests start many processes, each of which would compile it all again.
 test coverage test-slow: export PYTHONDONTWRITEBYTECODE =
@@ -51,6 +55,8 @@ check: .venv/dev.stamp
 	$(RUN)/mypy .
 	$(RUN)/lint-imports --no-cache --no-logo
 	find templates -name '*.html' | xargs $(RUN)/djade --check
+	find . -name '*.py' -not -path './.*' -not -path './node_modules/*' | xargs $(RUN)/django-upgrade --check --target-version 5.2
+	$(RUN)/codespell
 	$(RUN)/python manage.py makemigrations --check --dry-run
 	$(DEPLOYED) $(RUN)/python manage.py check --deploy --fail-level WARNING
 	$(RUN)/python -m tests.tools.catalog
@@ -67,6 +73,9 @@ screenshots: .venv/dev.stamp
 
 email-pictures: .venv/dev.stamp
 	$(RUN)/python -m tests.tools.email_pictures
+
+env-example: .venv/dev.stamp
+	$(RUN)/python -m tests.tools.env_example
 
 picture: .venv/dev.stamp
 	$(RUN)/python -m tests.tools.readme_picture

@@ -76,7 +76,7 @@ def body_limit_middleware(get_response: GetResponse) -> GetResponse:
 
     def middleware(request: HttpRequest) -> HttpResponse:
         request.encoding = "utf-8"  # as browsers send it; other encodings make Django fail with a 500
-        length = str(request.META.get("CONTENT_LENGTH") or "0")
+        length = str(request.headers.get("Content-Length") or "0")
         if not length.isdecimal() or not _is_body_allowed(request, int(length)):
             _discard_body(request)
             return render(request, "400.html", status=400)

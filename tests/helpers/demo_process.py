@@ -37,13 +37,13 @@ def free_port() -> int:
 class Demo:
     """A running demo in a session of its own, so that Ctrl-C in the tests does not reach it."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, settings: str = "loket.settings") -> None:
         self.folder, self.port, self.url = folder, port, f"http://localhost:{port}"
         self.key = ""  # of the administrator's authenticator app
         self.process = subprocess.Popen(
             [sys.executable, "manage.py", "demo"],
             cwd=ROOT,
-            env=own_environment(folder) | {"PORT": str(port)},
+            env=own_environment(folder) | {"PORT": str(port), "DJANGO_SETTINGS_MODULE": settings},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -111,9 +111,9 @@ def send_signal(processes: Iterable[int], number: signal.Signals) -> None:
 
 
 @contextmanager
-def demo(folder: Path, port: int) -> Iterator[Demo]:
+def demo(folder: Path, port: int, settings: str = "loket.settings") -> Iterator[Demo]:
     """Start a demo in `folder`, and kill what is left of it at the end."""
-    running = Demo(folder, port)
+    running = Demo(folder, port, settings)
     try:
         yield running
     finally:

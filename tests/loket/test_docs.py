@@ -12,9 +12,10 @@ from django.core.management import BaseCommand, call_command, get_commands, load
 from loket.__main__ import COMMAND_GROUPS
 
 ROOT = Path(__file__).parents[2]
-PAGES = {str(path.relative_to(ROOT)): path.read_text() for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]}
+FILES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+PAGES = {str(path.relative_to(ROOT)): path.read_text() for path in FILES}
 README, OPERATING = PAGES["README.md"], PAGES["docs/operating.md"]
-OFFICES, ARCHITECTURE = PAGES["docs/how-to/offices.md"], PAGES["docs/explanation/architecture.md"]
+OFFICES, ARCHITECTURE = PAGES["docs/how-to/offices.md"], PAGES["docs/architecture.md"]
 COMMANDS, ADRS = PAGES["docs/reference/commands.md"], PAGES["docs/adr/README.md"]
 TABLE = OPERATING.partition("\n## Settings\n")[2].partition("\n## ")[0]
 WHOLE = "\n".join(PAGES.values())

@@ -60,7 +60,8 @@ def test_development_has_the_versions_of_production() -> None:
 
 
 def test_no_file_names_a_registry() -> None:
-    for name in (*FILES, "pyproject.toml", "Makefile", ".ci/run"):
+    forges = (".github/workflows/ci.yml", ".gitlab-ci.yml", ".pre-commit-config.yaml", ".editorconfig")
+    for name in (*FILES, "pyproject.toml", "Makefile", ".ci/run", *forges):
         text = (ROOT / name).read_text()
         assert not re.search(
             r"index-url|find-links|trusted-host|\[\[?tool\.\w+\.index|(?<!git\+)https?://(?!loket\.example)", text

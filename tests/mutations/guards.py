@@ -752,6 +752,14 @@ GUARDS = [
         ("demo/test_mailbox.py",),
     ),
     Guard(
+        0, "Django's error pages in production", "loket/dev_settings.py", 'if os.environ.get("DATABASE_URL") or not',
+        "if not", ("demo/test_dev.py",),
+    ),
+    Guard(
+        0, "Django's error pages at an address", "loket/dev_settings.py", "or not set(ALLOWED_HOSTS) <= _LOOPBACK", "",
+        ("demo/test_dev.py",),
+    ),
+    Guard(
         0, "a new session key after login", "authentication/session_store.py", "        self.delete(old)\n", "",
         ("authentication/test_session_store.py", "authentication/test_sessions.py"),
     ),

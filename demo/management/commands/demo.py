@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -9,10 +10,10 @@ import sys
 import time
 from argparse import ArgumentTypeError
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from django.conf import settings
 from django.core.management import call_command
@@ -163,17 +164,13 @@ def _describe_password(password: str, user: User) -> str:
 @contextmanager
 def _run_processes(port: int, log: Path) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
     """Run web server and worker; stop them at the end of the block."""
-    commands = {
-        "web server": [*build_granian_arguments(port), "--workers-kill-timeout", "4"],
-        "worker": ["-m", "loket", "worker"],
-    }
     children: dict[str, subprocess.Popen[bytes]] = {}
     try:
-        with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as output:
-            for name, arguments in commands.items():
+        with _open_output(log) as output:
+            for name, arguments in _build_commands(port).items():
                 children[name] = subprocess.Popen(  # noqa: S603
                     [sys.executable, *arguments],
-                    stdin=subprocess.DEVNULL,
+                    stdin=None if settings.DEBUG and name == "web server" else subprocess.DEVNULL,  # breakpoint()
                     stdout=output,
                     stderr=output,
                     cwd=settings.BASE_DIR,
@@ -183,6 +180,28 @@ def _run_processes(port: int, log: Path) -> Iterator[dict[str, subprocess.Popen[
         yield children
     finally:
         _stop_processes(children)
+
+
+def _open_output(log: Path) -> AbstractContextManager[IO[bytes] | None]:
+    """Return the log as the output of the processes; `make dev` shows it on the terminal."""
+    if settings.DEBUG:
+        return nullcontext()
+    return os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
+
+
+def _build_commands(port: int) -> dict[str, list[str]]:
+    """Return the Python arguments of each process; with DEBUG those of two that restart when a file changes."""
+    if not settings.DEBUG:
+        return {
+            "web server": [*build_granian_arguments(port), "--workers-kill-timeout", "4"],
+            "worker": ["-m", "loket", "worker"],
+        }
+    apps = sorted(path.parent.name for path in settings.BASE_DIR.glob("*/__init__.py"))
+    worker = shlex.join([sys.executable, "manage.py", "worker"])
+    return {
+        "web server": ["manage.py", "runserver", f"127.0.0.1:{port}"],
+        "worker": ["-m", "watchfiles", worker, *apps, "templates", "locale"],
+    }
 
 
 def _stop_processes(children: dict[str, subprocess.Popen[bytes]]) -> None:
