@@ -16,7 +16,7 @@ for _pattern in _toolbar:  # each asks itself whether the toolbar may be shown
         impersonation=DuringImpersonation.AS_SUPPORT,
         before_second_factor=True,
         during_enrollment=True,
-    )(_pattern.callback)
+    )(_pattern.callback)  # type: ignore[type-var]
 urlpatterns: list[URLPattern | URLResolver] = [
     path("__debug__/", include((_toolbar, APP_NAME))),
     *urls.urlpatterns,

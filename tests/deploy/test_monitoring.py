@@ -37,7 +37,7 @@ def labels_by_series(db: None) -> dict[str, set[str]]:
     for family in metrics._DatabaseCollector().collect():
         name = family.name + "_total" if isinstance(family, CounterMetricFamily) else family.name
         # Prometheus has a label `job` of its own: that of a metric is renamed.
-        found[name] = {"exported_job" if label == "job" else label for label in family._labelnames}  # type: ignore[attr-defined]
+        found[name] = {"exported_job" if label == "job" else label for label in family._labelnames}
     return found
 
 
