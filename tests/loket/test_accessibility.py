@@ -38,9 +38,10 @@ NO_PAGES = {
     },
     "for programs and scripts": {
         "demo:mailbox_json", "authentication:passkey_translations", "v2:openapi_document", "v2:not_found",
-        "teams:preview_team_rights", "demo:mailbox_email",
+        "teams:preview_team_rights",
         "oauth:openid_configuration", "oauth:jwks", "oauth:server_metadata", "oauth:userinfo",
     },
+    "an e-mail in the frame of a page that is walked": {"demo:mailbox_email", "users:preview_email_text"},
     "leads on to a page that is walked": {
         "admin:login", "invitations:open_link", "authentication:reauthenticate_microsoft",
         "authentication:microsoft_sign_in", "authentication:microsoft_callback", "authentication:confirm_tenant",
