@@ -141,7 +141,7 @@ def test_it_is_installed_migrated_and_served(installation: Installation) -> None
     url = f"http://127.0.0.1:{port}"
     process = installation.serve(port)
     try:
-        wait_until_alive(url)
+        wait_until_alive(url, seconds=120)  # byte code may have to be made first
         with requests.Session() as session:
             session.trust_env = False
             page = session.get(f"{url}/inloggen/", timeout=60)
@@ -151,7 +151,8 @@ def test_it_is_installed_migrated_and_served(installation: Installation) -> None
         process.send_signal(signal.SIGTERM)
         assert process.wait(40) == 0
     finally:
-        process.kill()
+        process.terminate()  # which its own processes hear as well
+        process.wait(60)
     assert {path.name for path in installation.packages.iterdir()} == before
 
 
