@@ -8,5 +8,3 @@ if "rich" not in sys.modules:
     import structlog as structlog
 
     del sys.modules["rich"]
-
-__version__ = "0.1.0"

@@ -9,12 +9,12 @@ from textwrap import TextWrapper
 from django import get_version
 from django.core.management import ManagementUtility, get_commands, load_command_class
 
-import loket
+import core
 
 # The commands of the product, and those of Django that operators use; any others are listed without a description.
 COMMAND_GROUPS = {
     "Server": ["serve", "worker", "receive_bounces", "demo"],
-    "Database": ["migrate", "backup", "restore", "database", "dbshell"],
+    "Database": ["migrate", "database", "backup", "restore", "dbshell"],
     "Offices": ["create_provider", "suspend_provider", "offices", "confirm_tenant", "approve_sender", "trim_history"],
     "Users": [
         "create_support", "set_webservice_password", "review_dormant_accounts", "raise_notification", "erase_user",
@@ -43,7 +43,7 @@ class LoketUtility(ManagementUtility):
 
     def execute(self) -> None:
         if self.argv[1:] in (["version"], ["--version"]):
-            sys.stdout.write(f"Loket {loket.__version__}, Django {get_version()}, Python {python_version()}\n")
+            sys.stdout.write(f"Loket {core.__version__}, Django {get_version()}, Python {python_version()}\n")
             return
         super().execute()
 

@@ -12,7 +12,7 @@ from zipfile import ZIP_STORED, ZipFile
 from django.db import connection, transaction
 from django.utils import timezone
 
-from core import db_roles
+from core import __version__, db_roles
 from monitoring.backup import BackupError, manifest, tools
 from monitoring.backup.manifest import Manifest
 
@@ -34,7 +34,7 @@ def create_backup(path: Path) -> Manifest:
             with archive.open(DUMP_NAME, "w", force_zip64=True) as entry:
                 size, digest = _write_dump(tool, snapshot, entry)
             made = Manifest(
-                version=manifest.get_version(),
+                version=__version__,
                 created_at=timezone.now().isoformat(timespec="seconds"),
                 server_major=major,
                 tool_major=tools.read_major(tool),

@@ -1,13 +1,10 @@
 """The manifest of a backup: what the database must hold, and which keys it needs. It holds no secret."""
 
 import json
-import tomllib
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
@@ -117,12 +114,3 @@ def list_needed_keys() -> list[str]:
                 cursor.execute(f"SELECT DISTINCT encode(substr({column.name}, 1, 4), 'hex') FROM {table}")  # noqa: S608
                 found |= {fingerprint for (fingerprint,) in cursor.fetchall() if fingerprint}
     return sorted(found)
-
-
-def get_version() -> str:
-    """Return the version of Loket."""
-    try:
-        return metadata.version("loket")
-    except metadata.PackageNotFoundError:  # it runs from its source
-        project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text())["project"]
-        return str(project["version"])

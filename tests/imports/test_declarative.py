@@ -109,7 +109,7 @@ def test_the_guide_does_what_it_says(guide: tuple[Path, Path]) -> None:
 def test_the_commands_of_the_guide_run_as_printed(guide: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     path, _apart = guide
     monkeypatch.chdir(path.parent)
-    commands = re.findall(r"^    python manage\.py (offices .*)$", GUIDE, re.M)
+    commands = re.findall(r"^    loket (offices .*)$", GUIDE, re.M)
     assert len(commands) == 4
     for line in commands:
         name, *arguments = shlex.split(line)

@@ -6,7 +6,7 @@ import sys
 import pytest
 from django.core.management import get_commands
 
-import loket
+import core
 from loket.__main__ import COMMAND_GROUPS, LoketUtility, main
 from tests.loket.test_docs import own_commands
 
@@ -63,4 +63,4 @@ def test_it_prints_the_version_of_the_product(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["loket", argument])
     main()
-    assert capsys.readouterr().out.startswith(f"Loket {loket.__version__}, Django 5.2")
+    assert capsys.readouterr().out.startswith(f"Loket {core.__version__}, Django 5.2")
