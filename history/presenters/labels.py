@@ -31,6 +31,12 @@ _FIELD_LABELS: Mapping[str, "StrOrPromise"] = {
     "rights": _("Rights"),
     "given_by_team": _("Already given by a team"),
     "undone": _("Undone event"),
+    "review": _("Access review"),
+    "reviewers": _("Reviewers"),
+    "scope": _("What is reviewed"),
+    "decision": _("Decision"),
+    "about": _("Access"),
+    "path": _("Path"),
     "name": _("Name"),
     "number": _("Number"),
     "products": _("Products"),
@@ -104,6 +110,7 @@ _TARGET_LABELS: Mapping[str, "StrOrPromise"] = {
     "employer": _("Employer"),
     "authorizationset": _("Set"),
     "externaltenant": _("Azure AD tenant"),
+    "campaign": _("Access review"),
     "provider": _("Office"),
 }
 _VALUE_LABELS: Mapping[Any, "StrOrPromise"] = {
