@@ -60,6 +60,15 @@ _SENTENCES: Mapping[str, "StrOrPromise"] = {
     Verb.SET_CHANGED: gettext_lazy("%(who)s changed the authorization set %(target)s."),
     Verb.SET_DELETED: gettext_lazy("%(who)s deleted the authorization set %(target)s."),
     Verb.SET_APPLIED: gettext_lazy("%(who)s applied the authorization set %(first)s to %(target)s."),
+    Verb.DUTY_RULE_CREATED: gettext_lazy("%(who)s created the rule about duties %(target)s."),
+    Verb.DUTY_RULE_CHANGED: gettext_lazy("%(who)s changed the rule about duties %(target)s: %(fields)s."),
+    Verb.DUTY_RULE_DELETED: gettext_lazy("%(who)s deleted the rule about duties %(target)s."),
+    Verb.DUTY_CONFLICT_ACCEPTED: gettext_lazy("%(who)s accepted that %(target)s conflicts with the rule %(first)s."),
+    Verb.DUTY_EXEMPTION_REQUESTED: gettext_lazy(
+        "%(who)s requested an exception to the rule %(first)s for %(target)s."
+    ),
+    Verb.DUTY_EXEMPTION_APPROVED: gettext_lazy("%(who)s approved an exception to the rule %(first)s for %(target)s."),
+    Verb.DUTY_EXEMPTION_ENDED: gettext_lazy("%(who)s ended an exception to the rule %(first)s for %(target)s."),
     Verb.NOTIFICATIONS_CHANGED: gettext_lazy("%(who)s changed the notifications of %(target)s."),
     Verb.CHANGE_UNDONE: gettext_lazy("%(who)s undid an earlier change of %(target)s."),
     Verb.NOTIFICATION_SET_CREATED: gettext_lazy("%(who)s created the notification set %(target)s."),
