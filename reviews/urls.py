@@ -20,4 +20,10 @@ urlpatterns = [
     path("beoordelingen/<uuid:pk>/verslag/", reports.report, name="report"),
     path("beoordelingen/<uuid:pk>/verslag.xlsx", reports.workbook, name="report_workbook"),
     path("beoordelingen/<uuid:pk>/bewijs.json", reports.review_file, name="review_file"),
+    path("functiescheiding/nieuw/", duties.create_rule, name="create_rule"),
+    path("functiescheiding/<uuid:pk>/", duties.edit_rule, name="edit_rule"),
+    path("functiescheiding/<uuid:pk>/verwijderen/", duties.delete_rule, name="delete_rule"),
+    path("functiescheiding/<uuid:pk>/gebruikers/<uuid:user_id>/", duties.show_conflict, name="conflict"),
+    path("functiescheiding/uitzonderingen/<uuid:pk>/goedkeuren/", duties.approve_exemption, name="approve_exemption"),
+    path("functiescheiding/uitzonderingen/<uuid:pk>/beeindigen/", duties.end_exemption, name="end_exemption"),
 ]

@@ -97,6 +97,8 @@ HALF_HOUR = {  # what users may do, and the office
     "teams.sets.create_set", "teams.sets.delete_set", "teams.sets.replace_with_set", "teams.sets.create_team_from_set",
     "permissions.exports.matrix.export_matrix", "oauth.consents.grant_consent", "imports.actions.request_execution",
     "users.password_overlap.end_previous_password",
+    "reviews.duties.create_rule", "reviews.duties.update_rule", "reviews.duties.delete_rule",
+    "reviews.duties.request_exemption", "reviews.duties.approve_exemption", "reviews.duties.end_exemption",
 }  # fmt: skip
 NONE = {  # one's own preferences, ending one's own access, and what has a proof of its own
     "users.actions.edit_profile", "users.dormant_account_emails.subscribe", "users.dormant_account_emails.unsubscribe",
