@@ -54,16 +54,16 @@ class Reviewers:
 
 
 @action()
-def create_campaign(provider: Provider, details: CampaignDetails, reviewers: Reviewers, *, by: Actor) -> Campaign:
+def create_campaign(provider: Provider, chosen: CampaignDetails, reviewers: Reviewers, *, by: Actor) -> Campaign:
     """Prepare a campaign; nothing is frozen or mailed before it starts. Raises ValidationError."""
     provider = lock_and_authorize(provider.pk, by, Right.MANAGE_PROVIDER)
     campaign = Campaign.objects.create(
         provider=provider,
         starter=by.user,
-        **{name: list(value) if isinstance(value, tuple) else value for name, value in vars(details).items()},
+        **{name: list(value) if isinstance(value, tuple) else value for name, value in vars(chosen).items()},
     )
     _store_reviewers(campaign, reviewers)
-    what = {"scope": [None, details.scope], "until": [None, details.deadline.isoformat()]}
+    what = {"scope": [None, chosen.scope], "until": [None, chosen.deadline.isoformat()]}
     record(Verb.REVIEW_CREATED, campaign, by=by, provider_id=provider.pk, changes=what)
     return campaign
 

@@ -18,6 +18,7 @@ from core.access import ReauthenticationLevel
 from permissions import checks
 from permissions.checks import Right
 from reviews.campaign_models import Campaign, Decision, ReviewItem
+from reviews.conflict_facts import find_conflicts
 
 MAX_REASON = 300
 MAX_BULK = 2000  # decisions of one bulk action: each leaves an event
@@ -34,7 +35,8 @@ class AlreadyDecided(Exception):
 
 def lock_campaign(campaign_id: UUID, provider_id: UUID) -> Campaign:
     """Lock a campaign: one decision at a time, so that of two users who decide about each other one is refused."""
-    return Campaign.objects.select_for_update(of=("self",), no_key=True).get(pk=campaign_id, provider=provider_id)
+    rows = Campaign.objects.select_for_update(of=("self",), no_key=True).select_related("provider")
+    return rows.get(pk=campaign_id, provider=provider_id)
 
 
 def _require_reviewer(campaign: Campaign, by: Actor) -> User:
@@ -66,8 +68,17 @@ def decide(item: ReviewItem, decision: Decision, *, reason: str = "", seen: int,
         raise ValidationError(_("This user was erased, and has no access any more."), code="erased")
     if stored.version != seen and stored.decided_by != reviewer.pk:
         raise AlreadyDecided(stored, _find_name(stored.decided_by))
-    _store([stored], decision, reason.strip()[:MAX_REASON], by)
+    reason = reason.strip()[:MAX_REASON]
+    if decision == Decision.KEEP and stored.kind != ReviewItem.Kind.INTEGRATION and not reason:
+        _require_no_conflict(campaign, stored.subject.user)
+    _store([stored], decision, reason, by)
     return stored
+
+
+def _require_no_conflict(campaign: Campaign, user: User) -> None:
+    """Raise ValidationError (code "reason") if the user conflicts with a rule: keeping that needs a reason."""
+    if find_conflicts(campaign.provider, [user.pk]):
+        raise ValidationError(_("This keeps a conflict of duties. Say why, and choose again."), code="reason")
 
 
 def _find_name(user_id: UUID | None) -> str:
@@ -101,12 +112,12 @@ def filter_plain(items: QuerySet[ReviewItem], conflicting: Iterable[UUID]) -> Qu
 
 
 @action(ReauthenticationLevel.NONE)
-def keep_plain(campaign: Campaign, item_ids: Sequence[UUID], conflicting: Iterable[UUID], *, by: Actor) -> int:
+def keep_plain(campaign: Campaign, item_ids: Sequence[UUID], *, by: Actor) -> int:
     """Keep those of these paths that are still plain, and return their number. Raises as `decide`."""
     campaign = lock_campaign(campaign.pk, campaign.provider_id)
     reviewer = _require_reviewer(campaign, by)
     mine = ReviewItem.objects.decidable_by(reviewer).filter(campaign=campaign, pk__in=list(item_ids)[:MAX_BULK])
-    items = list(filter_plain(mine, conflicting).select_related("subject__user"))
+    items = list(filter_plain(mine, find_conflicts(campaign.provider)).select_related("subject__user"))
     if items:
         _store(items, Decision.KEEP, "", by)
     return len(items)

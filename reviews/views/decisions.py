@@ -79,13 +79,8 @@ def _decide_and_show(request: OfficeRequest, campaign: Campaign) -> HttpResponse
     if item is None or value not in Decision or not version.isdecimal():
         raise Http404
     reason, error = request.POST.get(f"reason-{item.pk}", ""), ""
-    conflicts = find_conflicts(campaign.provider, [item.subject.person_id])
     try:
-        needs_reason = bool(conflicts) and value == Decision.KEEP and item.kind != ReviewItem.Kind.INTEGRATION
-        if needs_reason and not reason.strip():
-            error = _("This keeps a conflict of duties. Say why, and choose again.")
-        else:
-            item = decisions.decide(item, Decision(value), reason=reason, seen=int(version), by=request.actor)
+        item = decisions.decide(item, Decision(value), reason=reason, seen=int(version), by=request.actor)
     except AlreadyDecided as refusal:
         item, error = refusal.item, str(refusal)
     except ValidationError as refusal:
@@ -99,6 +94,7 @@ def _decide_and_show(request: OfficeRequest, campaign: Campaign) -> HttpResponse
             messages.error(request, f"{item}: {error}")
         return redirect(f"{request.get_full_path()}#path-{item.pk}")
     item.campaign = campaign
+    conflicts = find_conflicts(campaign.provider, [item.subject.person_id])
     rows = build_rows(campaign, [item], request.user, conflicts, {item.pk: error} if error else None)
     context = {"row": rows[0], "campaign": campaign, **_build_progress(request, campaign)}
     return render(request, "reviews/_decided.html", context)
@@ -152,8 +148,7 @@ def keep_plain(request: OfficeRequest, pk: UUID) -> HttpResponse:
     campaign = get_campaign_or_404(request, pk)
     filters = _read_filters(request)
     back = reverse("reviews:decide", args=[campaign.pk]) + build_query_string(team=filters["team"], q=filters["q"])
-    conflicting = find_conflicts(campaign.provider)
-    items = decisions.filter_plain(_filter_items(campaign, request, filters), conflicting)
+    items = decisions.filter_plain(_filter_items(campaign, request, filters), find_conflicts(campaign.provider))
     ids = list(items.order_by("pk").values_list("pk", flat=True)[: decisions.MAX_BULK])
     if not ids:
         messages.info(request, _("There is nothing left that can be kept without a look."))
@@ -161,7 +156,7 @@ def keep_plain(request: OfficeRequest, pk: UUID) -> HttpResponse:
     if not is_confirmed(request):
         return _confirm_keeping(request, campaign, len(ids), back)
     try:
-        count = decisions.keep_plain(campaign, ids, conflicting, by=request.actor)
+        count = decisions.keep_plain(campaign, ids, by=request.actor)
     except ValidationError as error:
         messages.error(request, error.messages[0])
     else:

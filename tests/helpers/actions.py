@@ -38,6 +38,8 @@ from notifications.models import Notification, NotificationSet
 from oauth.models import Application
 from permissions.checks import Right
 from permissions.models import AuthorizationSet, DutyExemption, DutyRule, Employer, Team
+from reviews.campaigns import CampaignDetails, Reviewers
+from reviews.models import Campaign, CampaignReviewer, Decision, ReviewedUser, ReviewItem
 from support.models import Impersonation
 from teams.deviations import SharedRightsGroup
 from tests.helpers import mfa as factors
@@ -132,6 +134,13 @@ def action_arguments(office: Provider, alice: User, bob: User, dora: User) -> di
     exemption = DutyExemption.objects.create(
         provider=office, rule=rule, user=alice, reason="Klein kantoor", until=timezone.localdate()
     )
+    campaign = Campaign.objects.create(provider=office, name="Najaar", deadline=timezone.localdate())
+    CampaignReviewer.objects.create(provider=office, campaign=campaign, user=alice)
+    subject = ReviewedUser.objects.create(provider=office, campaign=campaign, person_id=bob.pk, user=bob)
+    item = ReviewItem.objects.create(
+        provider=office, campaign=campaign, subject=subject, kind="right", code="view_users", rights=["view_users"],
+        in_scope=True,
+    )  # fmt: skip
     impersonation = Impersonation.objects.create(provider=office, user=alice, supporter=dora, reason="x")
     return {
         "target": team, "to": [team], "required": True, "contents": [], "ceremony": None, "credential": None, "left": 1,
@@ -160,7 +169,9 @@ def action_arguments(office: Provider, alice: User, bob: User, dora: User) -> di
         "event": Event(provider_id=office.pk, verb=Verb.TEAM_CHANGED, target_id=team.pk),
         "address": "x@x.example", "reply_to": "", "domain": "x.example", "selector": "s",
         "logo": None, "columns": ["email"], "has_shortcuts": True,
-        "rule": rule, "exemption": exemption,
+        "rule": rule, "exemption": exemption, "campaign": campaign, "item": item, "item_ids": [item.pk],
+        "chosen": CampaignDetails("Najaar", timezone.localdate()), "reviewers": Reviewers((alice,), {}),
+        "decision": Decision.KEEP,
         "rule_values": {
             "name": "Nieuw", "first": ["view_users"], "first_all": False, "second": ["view_teams"], "second_all": False,
             "level": "office", "severity": "warn", "reason": "Controle",
