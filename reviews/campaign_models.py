@@ -35,7 +35,7 @@ class Campaign(OfficeModel):
     class Scope(models.TextChoices):
         EVERYONE = "everyone", _("Everyone, with every team, right and integration")
         TEAMS = "teams", _("Members of certain teams")
-        RIGHTS = "rights", _("Whoever has certain rights")
+        RIGHTS = "rights", _("Users who have certain rights")
         MACHINES = "machines", _("SSO/Webservice users and integrations")
         DORMANT = "dormant", _("Users who have not logged in for a while")
 
@@ -238,7 +238,7 @@ class ReviewItem(OfficeModel):
         NEVER = "never", _("Never logged in")
         DORMANT = "dormant", _("Not logged in for 90 days")
         INACTIVE = "inactive", _("Does not work now")
-        MACHINE = "machine", _("A machine, not a colleague")
+        MACHINE = "machine", _("Account of a program")
 
     class Result(models.TextChoices):
         """What executing the decision to revoke came to."""

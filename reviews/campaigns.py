@@ -69,7 +69,7 @@ def create_campaign(provider: Provider, chosen: CampaignDetails, reviewers: Revi
 
 
 def _store_reviewers(campaign: Campaign, reviewers: Reviewers) -> None:
-    """Raises ValidationError (code "reviewers") unless each may review, and somebody decides about everything."""
+    """Raises ValidationError (code "reviewers") unless each may review, and one decides about everything."""
     able = {user.pk for user in list_possible_reviewers(campaign.provider)}
     chosen = {user.pk for user in (*reviewers.general, *reviewers.by_team.values())}
     if not reviewers.general or not chosen <= able:
@@ -143,7 +143,7 @@ def start_campaign(campaign: Campaign, *, by: Actor) -> Campaign:
     campaign.previous = closed.order_by("-closed_at").first()
     size = freeze_population(campaign)
     if not size.in_scope:
-        raise ValidationError(_("Nobody has access of this kind now. Choose what is reviewed again."), code="empty")
+        raise ValidationError(_("Nobody has such access now. Choose again what is reviewed."), code="empty")
     campaign.population_root = compute_population_root(campaign)
     campaign.sequence, campaign.head = head
     campaign.state, campaign.started_at, campaign.starter = Campaign.State.RUNNING, timezone.now(), by.user

@@ -47,7 +47,7 @@ FROM reviews_reviewitem i
 JOIN reviews_reviewitem t ON t.subject_id = i.subject_id AND t.kind = 'team'
 JOIN reviews_reviewitem m ON m.provider_id = t.provider_id AND m.campaign_id = t.campaign_id
     AND m.object_id = t.object_id AND m.kind = 'team' AND m.subject_id <> i.subject_id
-WHERE i.id = ANY(%(items)s) GROUP BY i.id"""
+WHERE i.id = ANY(%(items)s::uuid[]) GROUP BY i.id"""
 
 
 @dataclass(frozen=True)

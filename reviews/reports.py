@@ -151,7 +151,7 @@ def _build_decision_rows(campaign: Campaign) -> list[list[str]]:
     deciders = {item.decided_by for item in ordered if item.decided_by}
     names.update((user.pk, user.full_name) for user in User.objects.filter(pk__in=deciders))
     heading = [
-        _("User"), _("Kind"), _("Path"), _("Rights"), _("Employers"), _("In scope"), _("Remarks"), _("Decision"),
+        _("User"), _("Type"), _("Path"), _("Rights"), _("Employers"), _("In scope"), _("Remarks"), _("Decision"),
         _("By"), _("At"), _("Reason"), _("Result"),
     ]  # fmt: skip
     rows = [

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import reduce
@@ -358,6 +358,16 @@ APPLY_ORDER: tuple[type[UserCommand], ...] = (
 )  # fmt: skip
 for phase, command_class in enumerate(APPLY_ORDER):
     command_class.phase = phase
+
+
+def iter_access_ends(new: Mapping[str, Any], integrations: Iterable[str]) -> Iterator[UserCommand]:
+    """Yield what ends or restores access as a whole; `integrations` are the IDs of those whose access ends."""
+    if "integrations" in new:
+        yield EndIntegrations(tuple(map(UUID, integrations)))
+    if "blocked" in new:
+        yield BlockUser() if new["blocked"] else UnblockUser()
+    if "invitation_revoked" in new:
+        yield RevokeInvitation()
 
 
 def compute_access_after(access: HypotheticalUser, commands: Iterable[UserCommand]) -> HypotheticalUser:

@@ -249,12 +249,7 @@ def _build_commands(
     if new.get("external_user_id") is not None:
         tenant = office.tenants[new["external_tenant"]]
         commands.append(user_commands.ChangeToAzure(tenant, UUID(new["external_user_id"]), new.get("username")))
-    if "integrations" in new:
-        commands.append(user_commands.EndIntegrations(tuple(map(UUID, secrets["integrations"]))))
-    if "blocked" in new:
-        commands.append(user_commands.BlockUser() if new["blocked"] else user_commands.UnblockUser())
-    if "invitation_revoked" in new:
-        commands.append(user_commands.RevokeInvitation())
+    commands += user_commands.iter_access_ends(new, secrets.get("integrations", ()))
     return sorted(commands, key=lambda command: command.phase)
 
 

@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('name', models.CharField(max_length=60, verbose_name='Name')),
                 ('state', models.CharField(choices=[('draft', 'Not started'), ('running', 'In progress'), ('closed', 'Decided'), ('done', 'Completed')], default='draft', max_length=7)),
-                ('scope', models.CharField(choices=[('everyone', 'Everyone, with every team, right and integration'), ('teams', 'Members of certain teams'), ('rights', 'Whoever has certain rights'), ('machines', 'SSO/Webservice users and integrations'), ('dormant', 'Users who have not logged in for a while')], default='everyone', max_length=8, verbose_name='What is reviewed')),
+                ('scope', models.CharField(choices=[('everyone', 'Everyone, with every team, right and integration'), ('teams', 'Members of certain teams'), ('rights', 'Users who have certain rights'), ('machines', 'SSO/Webservice users and integrations'), ('dormant', 'Users who have not logged in for a while')], default='everyone', max_length=8, verbose_name='What is reviewed')),
                 ('scope_teams', django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), default=list, size=None)),
                 ('scope_rights', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), default=list, size=None)),
                 ('scope_days', models.PositiveSmallIntegerField(null=True, verbose_name='Days without a login')),
