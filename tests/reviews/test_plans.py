@@ -16,6 +16,7 @@ import teams.actions
 from accounts.models import Provider, User
 from audit import verify
 from audit.models import Event, Verb
+from core.ids import uuid7
 from history import erasure
 from imports import runner, storage
 from imports.models import ImportJob
@@ -27,6 +28,7 @@ from reviews.models import Campaign, Decision, ReviewItem
 from tests.helpers.random_histories import RandomHistory
 from tests.helpers.reviews import export_chain, run_verifier, start, write_review
 from tests.helpers.users import actor, signed_in
+from users import login_methods
 
 pytestmark = pytest.mark.django_db
 
@@ -37,7 +39,7 @@ class Review:
     def __init__(self, history: RandomHistory) -> None:
         self.office = Provider.objects.get(pk=history.office.pk)
         operator = actor()
-        self.admin, self.reviewer, self.worker, self.other = (history.create_azure_user() for _number in range(4))
+        self.admin, self.reviewer, self.worker, self.other = (self.make_user(history, n) for n in range(4))
         self.team = teams.actions.create_team(self.office, name="Loon", by=operator)
         teams.actions.set_team_rights(self.team, [Right.VIEW_WAGES, Right.VIEW_AUDIT], by=operator)
         teams.actions.change_members(self.team, add=[self.worker, self.other], by=operator)
@@ -47,6 +49,13 @@ class Review:
         self.application = Application.objects.create(provider=self.office, name="Portaal", scopes=["openid"])
         Consent.objects.create(provider=self.office, user=self.worker, application=self.application, scopes=["openid"])
         self.campaign = start(self.office, self.reviewer)
+
+    def make_user(self, history: RandomHistory, number: int) -> User:
+        """Create a user without an end date."""
+        return login_methods.create_azure_user(
+            self.office, details={"initials": "V.", "last_name": f"Vast {number}", "email": f"v{number}@example.nl"},
+            username=f"vast {self.office.pk} {number}", tenant=history.tenant, external_user_id=uuid7(), by=actor(),
+        )  # fmt: skip
 
     def decide(self, user: User, decision: Decision = Decision.REVOKE, **which: Any) -> ReviewItem:
         item = ReviewItem.objects.get(campaign=self.campaign, subject__person_id=user.pk, **which)
