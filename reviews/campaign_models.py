@@ -4,7 +4,7 @@ from typing import Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -193,28 +193,22 @@ class ReviewItemQuerySet(OfficeQuerySet["ReviewItem"]):
         """Return what must still be decided: erased users have no access left."""
         return self.filter(in_scope=True, decision__in=["", Decision.LATER], subject__user__isnull=False)
 
-    def decidable_by(self, user: User) -> Self:
-        """Return the items that `user` may decide about, as the reviewer of everything or of the team.
+    def decidable_by(self, user: User, campaign: Campaign) -> Self:
+        """Return the items of `campaign` that `user` may decide about, as the reviewer of everything or of the team.
 
         Nobody decides about their own access, nor about that of those who decided about them in the same campaign or
         review a team of theirs: each path to a decision asks this.
         """
-        appointed = CampaignReviewer.objects.filter(campaign=OuterRef("campaign"), user=user)
-        of_team = Q(Exists(appointed.filter(team_id=OuterRef("object_id"))), kind=ReviewItem.Kind.TEAM)
-        own = ReviewItem.objects.filter(campaign=OuterRef("campaign"), subject__person_id=user.pk)
-        decided_about_them = own.filter(decided_by=OuterRef("subject__person_id"))
-        own_reviewer = CampaignReviewer.objects.filter(
-            Exists(own.filter(object_id=OuterRef("team"), in_scope=True)),
-            campaign=OuterRef("campaign"),
-            user=OuterRef("subject__user"),
-        )
-        return self.filter(
-            Q(Exists(appointed.filter(team=None))) | of_team,
-            ~Exists(decided_about_them),
-            ~Exists(own_reviewer),
-            in_scope=True,
-            provider_id=user.provider_id,
-        ).exclude(subject__person_id=user.pk)
+        appointed = CampaignReviewer.objects.filter(campaign=campaign, user=user)
+        teams = appointed.filter(team__isnull=False).values("team_id")
+        own = ReviewItem.objects.filter(campaign=campaign, subject__person_id=user.pk)
+        own_teams = own.filter(in_scope=True, kind=ReviewItem.Kind.TEAM).values("object_id")
+        decided_about_them = own.filter(decided_by__isnull=False).values("decided_by")
+        own_reviewers = CampaignReviewer.objects.filter(campaign=campaign, team__in=own_teams).values("user_id")
+        items = self.filter(campaign=campaign, in_scope=True, provider_id=user.provider_id)
+        items = items.filter(Exists(appointed.filter(team=None)) | Q(kind=ReviewItem.Kind.TEAM, object_id__in=teams))
+        items = items.exclude(subject__person_id__in=decided_about_them)
+        return items.exclude(subject__person_id__in=own_reviewers).exclude(subject__person_id=user.pk)
 
 
 class ReviewItem(OfficeModel):

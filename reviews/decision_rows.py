@@ -102,7 +102,7 @@ def build_rows(
     """Return the rows of these items, for `reviewer`. Nine queries."""
     granters, mates, reasons = _find_granters(campaign, items), _count_mates(items), load_reasons(items)
     decidable = set(
-        ReviewItem.objects.decidable_by(reviewer)
+        ReviewItem.objects.decidable_by(reviewer, campaign)
         .filter(pk__in=[item.pk for item in items])
         .values_list("pk", flat=True)
     )

@@ -60,8 +60,8 @@ def decide(item: ReviewItem, decision: Decision, *, reason: str = "", seen: int,
     """
     campaign = lock_campaign(item.campaign_id, item.provider_id)
     reviewer = _require_reviewer(campaign, by)
-    found = ReviewItem.objects.decidable_by(reviewer).select_related("subject__user")
-    stored = found.filter(pk=item.pk, campaign=campaign).first()
+    found = ReviewItem.objects.decidable_by(reviewer, campaign).select_related("subject__user")
+    stored = found.filter(pk=item.pk).first()
     if stored is None:
         raise PermissionDenied(_("You cannot decide about this access. Another reviewer must."))
     if stored.subject.user is None:
@@ -116,7 +116,7 @@ def keep_plain(campaign: Campaign, item_ids: Sequence[UUID], *, by: Actor) -> in
     """Keep those of these paths that are still plain, and return their number. Raises as `decide`."""
     campaign = lock_campaign(campaign.pk, campaign.provider_id)
     reviewer = _require_reviewer(campaign, by)
-    mine = ReviewItem.objects.decidable_by(reviewer).filter(campaign=campaign, pk__in=list(item_ids)[:MAX_BULK])
+    mine = ReviewItem.objects.decidable_by(reviewer, campaign).filter(pk__in=list(item_ids)[:MAX_BULK])
     items = list(filter_plain(mine, find_conflicts(campaign.provider)).select_related("subject__user"))
     if items:
         _store(items, Decision.KEEP, "", by)

@@ -137,7 +137,7 @@ def count_notes(campaign: Campaign) -> list[tuple[str, int]]:
 
 def count_open_for(campaign: Campaign, user: User) -> int:
     """Return how many open paths `user` may decide about."""
-    return ReviewItem.objects.decidable_by(user).filter(campaign=campaign).open().count()
+    return ReviewItem.objects.decidable_by(user, campaign).open().count()
 
 
 def list_reviewer_progress(campaign: Campaign) -> list[ReviewerProgress]:

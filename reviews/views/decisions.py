@@ -53,7 +53,7 @@ def _read_filters(request: OfficeRequest) -> dict[str, str]:
 
 def _filter_items(campaign: Campaign, request: OfficeRequest, filters: dict[str, str]) -> QuerySet[ReviewItem]:
     """Return what the reviewer may decide about, and already decided, as the filters say."""
-    items = ReviewItem.objects.decidable_by(request.user).filter(campaign=campaign)
+    items = ReviewItem.objects.decidable_by(request.user, campaign)
     if filters["team"]:
         items = items.filter(kind=ReviewItem.Kind.TEAM, object_id=filters["team"])
     for word in split_search_words(filters["q"]):
@@ -101,7 +101,7 @@ def _decide_and_show(request: OfficeRequest, campaign: Campaign) -> HttpResponse
 
 
 def _build_progress(request: OfficeRequest, campaign: Campaign) -> dict[str, Any]:
-    mine = ReviewItem.objects.decidable_by(request.user).filter(campaign=campaign)
+    mine = ReviewItem.objects.decidable_by(request.user, campaign)
     counts = progress.count_by_decision(mine)
     since = timezone.now() - timedelta(minutes=_PACE_MINUTES)
     pace = decisions.measure_pace(campaign, request.user.pk, since)
