@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -154,7 +155,7 @@ def _find_granters(campaign: Campaign, items: Sequence[ReviewItem]) -> dict[UUID
     """Return who gave each path, None for the operator; without the paths whose event is not there."""
     known = [item for item in items if item.granted_at and item.kind != ReviewItem.Kind.INTEGRATION]
     of_team = [item.kind == ReviewItem.Kind.TEAM for item in known]
-    parameters = {
+    parameters: dict[str, Any] = {
         "provider": campaign.provider_id,
         "items": [item.pk for item in known],
         "targets": [item.object_id or item.subject.person_id for item in known],

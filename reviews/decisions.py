@@ -82,7 +82,7 @@ def _require_no_conflict(campaign: Campaign, user: User) -> None:
 
 
 def _find_name(user_id: UUID | None) -> str:
-    user = User.objects.filter(pk=user_id).first()
+    user = User.objects.filter(pk=user_id).first() if user_id else None
     return user.full_name if user is not None else _("Another reviewer")
 
 
@@ -98,7 +98,7 @@ def _store(items: Sequence[ReviewItem], decision: Decision, reason: str, by: Act
         Verb.REVIEW_DECIDED, changed, by=by, provider_id=items[0].provider_id if items else None, reason=reason
     )
     for item, event in zip(items, events, strict=True):
-        item.decision, item.decided_by, item.decided_at = decision, by.user and by.user.pk, now
+        item.decision, item.decided_by, item.decided_at = decision, by.user.pk if by.user else None, now
         item.event_id, item.version = event.pk, item.version + 1
     ReviewItem.objects.bulk_update(
         items, ["decision", "decided_by", "decided_at", "event_id", "version"], batch_size=1000

@@ -42,6 +42,8 @@ def filter_to_revoke(campaign: Campaign) -> Any:
 
 def find_job(campaign: Campaign) -> ImportJob | None:
     """Return the import job of the last plan, None once it expired or was discarded."""
+    if campaign.job_id is None:
+        return None
     return ImportJob.objects.filter(provider=campaign.provider_id, pk=campaign.job_id).select_related("user").first()
 
 

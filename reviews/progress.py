@@ -181,4 +181,5 @@ def _count_open_by_team(campaign: Campaign) -> Counter[UUID | None]:
 def _measure_pace(campaign: Campaign) -> list[tuple[UUID, int, datetime, int]]:
     with connection.cursor() as cursor:
         cursor.execute(_PACE_SQL, {"provider": campaign.provider_id, "campaign": campaign.pk})
-        return cursor.fetchall()
+        rows: list[tuple[UUID, int, datetime, int]] = cursor.fetchall()
+        return rows

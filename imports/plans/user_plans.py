@@ -249,8 +249,8 @@ def _build_commands(
     if new.get("external_user_id") is not None:
         tenant = office.tenants[new["external_tenant"]]
         commands.append(user_commands.ChangeToAzure(tenant, UUID(new["external_user_id"]), new.get("username")))
-    commands += user_commands.iter_access_ends(new, secrets.get("integrations", ()))
-    return sorted(commands, key=lambda command: command.phase)
+    ends = user_commands.iter_access_ends(new, secrets.get("integrations", ()))
+    return sorted([*commands, *ends], key=lambda command: command.phase)
 
 
 def _build_creation(

@@ -23,7 +23,7 @@ from core.search import split_search_words
 from permissions.access import OfficeRequest
 from permissions.checks import Right
 from reviews import decisions, progress
-from reviews.campaign_models import Campaign, Decision, ReviewItem
+from reviews.campaign_models import Campaign, Decision, ReviewItem, ReviewItemQuerySet
 from reviews.conflict_facts import find_conflicts
 from reviews.decision_rows import build_rows, paginate_items
 from reviews.decisions import AlreadyDecided
@@ -33,7 +33,7 @@ _VIEWS = ("open", "striking", "all")
 _PACE_MINUTES = 2
 
 
-def _filter_view(items: QuerySet[ReviewItem], view: str, conflicting: set[UUID]) -> QuerySet[ReviewItem]:
+def _filter_view(items: ReviewItemQuerySet, view: str, conflicting: set[UUID]) -> QuerySet[ReviewItem]:
     if view == "open":
         return items.open()
     if view == "striking":
@@ -51,7 +51,7 @@ def _read_filters(request: OfficeRequest) -> dict[str, str]:
     }
 
 
-def _filter_items(campaign: Campaign, request: OfficeRequest, filters: dict[str, str]) -> QuerySet[ReviewItem]:
+def _filter_items(campaign: Campaign, request: OfficeRequest, filters: dict[str, str]) -> ReviewItemQuerySet:
     """Return what the reviewer may decide about, and already decided, as the filters say."""
     items = ReviewItem.objects.decidable_by(request.user, campaign)
     if filters["team"]:
@@ -74,8 +74,9 @@ def decide(request: OfficeRequest, pk: UUID) -> HttpResponse:
 def _decide_and_show(request: OfficeRequest, campaign: Campaign) -> HttpResponse:
     """Store one decision and show its row again, or without htmx the page."""
     item_id, version, value = ([*request.POST.get("decision", "").split(":"), "", "", ""])[:3]
-    found = ReviewItem.objects.filter(provider=campaign.provider_id, campaign=campaign, pk=parse_uuid(item_id))
-    item = found.select_related("subject__user").first()
+    found = ReviewItem.objects.filter(provider=campaign.provider_id, campaign=campaign)
+    pk = parse_uuid(item_id)
+    item = found.select_related("subject__user").filter(pk=pk).first() if pk else None
     if item is None or value not in Decision or not version.isdecimal():
         raise Http404
     reason, error = request.POST.get(f"reason-{item.pk}", ""), ""
