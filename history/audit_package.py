@@ -1,7 +1,7 @@
 """The audit package: everything about a period that an auditor asks for, in one archive that can be verified alone."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from django.utils import timezone
 
 import audit.export
 from accounts.models import Provider
-from audit import checkpoints, verify
+from audit import checkpoints, verify, verify_review
 from audit.actors import Actor, requires_reauthentication
 from audit.export import ChainExport
 from audit.models import Verb
@@ -29,6 +29,8 @@ from permissions import checks
 from permissions.checks import Right
 
 MAX_PACKAGE_EVENTS = 250_000  # from the begin of the period until now
+# What other apps add about an office and a period; they register it when they are ready.
+EXTRA_ENTRIES: list[Callable[[Provider, datetime, datetime], Iterator[ZipEntry]]] = []
 PACKAGES_PER_USER = RateLimit("audit packages of a user", burst=5, every=timedelta(minutes=5))
 
 
@@ -70,7 +72,11 @@ def _iter_entries(
     yield "controle/historie.jsonl", export.lines()
     yield "controle/checkpoint.json", [verify.encode_canonical_json(head) + b"\n"]
     yield "controle/public.pem", [public]
-    yield "controle/verify.py", [Path(verify.__file__).read_bytes()]
+    for module in (verify, verify_review):
+        source = Path(str(module.__file__))
+        yield f"controle/{source.name}", [source.read_bytes()]
+    for list_entries in EXTRA_ENTRIES:
+        yield from list_entries(office, begin, end)
 
 
 def _iter_state_entries(folder: str, office: PastOffice) -> Iterator[ZipEntry]:

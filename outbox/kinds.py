@@ -33,6 +33,7 @@ KIND_LABELS: dict[str, StrOrPromise] = {
     "looked_along": _("Impersonation by support"),
     "signals": _("Daily notifications"),
     "hygiene": _("Dormant accounts to review"),
+    "review": _("Access review"),
     "checkpoint": _("History checkpoint"),
     "office_closed": _("Office suspended"),
     "office_reopened": _("Office reactivated"),

@@ -32,6 +32,7 @@ from invitations.actions import InvitationNotOpen
 from outbox import message_limits
 from outbox.message_limits import BulkProgress
 from permissions.checks import LastAdministrator
+from permissions.duty_guard import settle_duties_at_end
 
 PLAN_FORMAT = 1
 _BATCH_SIZE = 1000  # commands applied at once
@@ -249,6 +250,7 @@ def apply_plan(provider: Provider, plan: Plan, *, by: Actor, progress: ProgressC
         transaction.atomic(),
         bound_contextvars(correlation_id=by.correlation_id),  # that of its messages
         message_limits.batch_charges(),
+        settle_duties_at_end(),
     ):
         for kind in sorted(pairs, key=lambda kind: kind.phase):
             for start in range(0, len(pairs[kind]), _BATCH_SIZE):

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import reduce
@@ -25,6 +25,8 @@ from audit.actors import Actor
 from imports.plans.plan import ApplyContext, Command, PlanItem
 from notifications import preference_text, preferences
 from notifications.models import NotificationSet, NotificationSetting
+from oauth import consents
+from oauth.models import Consent
 from permissions import checks
 from permissions.catalog import Right
 from permissions.impact import HypotheticalUser
@@ -322,6 +324,17 @@ class RevokeRights(SingleUserCommand):
 
 
 @dataclass(frozen=True)
+class EndIntegrations(SingleUserCommand):
+    """End what integrations may do for the user; `applications` are their IDs."""
+
+    applications: tuple[UUID, ...]
+
+    def apply_to_one(self, user: User, by: Actor) -> None:
+        for consent in Consent.objects.filter(user=user, application__in=self.applications):
+            consents.revoke_consent(user, consent.pk, by=by)
+
+
+@dataclass(frozen=True)
 class BlockUser(ExistingUserCommand):
     def change_access(self, access: HypotheticalUser) -> HypotheticalUser:
         return access._replace(blocked=True)
@@ -340,11 +353,21 @@ class RevokeInvitation(SingleUserCommand):
 APPLY_ORDER: tuple[type[UserCommand], ...] = (
     UnblockUser, CreateAzureUser, CreateWebserviceUser, InviteUser, ChangeToWebsite, ChangeDetails, ChangeEmail,
     ResendInvitation, ChangeToAzure, AddToTeam, GrantRights, ApplyAuthorizationSet, ApplyNotificationSet,
-    SetNotifications, EndAccess, RemoveFromTeam, RevokeRights, BlockUser,
-    RevokeInvitation,
+    SetNotifications, EndAccess, RemoveFromTeam, RevokeRights, EndIntegrations,
+    BlockUser, RevokeInvitation,
 )  # fmt: skip
 for phase, command_class in enumerate(APPLY_ORDER):
     command_class.phase = phase
+
+
+def iter_access_ends(new: Mapping[str, Any], integrations: Iterable[str]) -> Iterator[UserCommand]:
+    """Yield what ends or restores access as a whole; `integrations` are the IDs of those whose access ends."""
+    if "integrations" in new:
+        yield EndIntegrations(tuple(map(UUID, integrations)))
+    if "blocked" in new:
+        yield BlockUser() if new["blocked"] else UnblockUser()
+    if "invitation_revoked" in new:
+        yield RevokeInvitation()
 
 
 def compute_access_after(access: HypotheticalUser, commands: Iterable[UserCommand]) -> HypotheticalUser:

@@ -125,7 +125,7 @@ class UserPlanner:
         item, user = change.item, change.user
         item["effect"] = impact
         ends = (item["changes"].get(name, [None, None])[1] is True for name in ("blocked", "invitation_revoked"))
-        item["has_losses"] = any(ends) or "lost" in impact
+        item["has_losses"] = any(ends) or "lost" in impact or "integrations" in item["changes"]
         if user is not None and user.accepted_at is None and "waiting" in impact:
             notice = _("The invited user gets more rights. If the sender may not grant these, resend the invitation.")
             self._plan.notices[notice] += 1
@@ -249,11 +249,8 @@ def _build_commands(
     if new.get("external_user_id") is not None:
         tenant = office.tenants[new["external_tenant"]]
         commands.append(user_commands.ChangeToAzure(tenant, UUID(new["external_user_id"]), new.get("username")))
-    if "blocked" in new:
-        commands.append(user_commands.BlockUser() if new["blocked"] else user_commands.UnblockUser())
-    if "invitation_revoked" in new:
-        commands.append(user_commands.RevokeInvitation())
-    return sorted(commands, key=lambda command: command.phase)
+    ends = user_commands.iter_access_ends(new, secrets.get("integrations", ()))
+    return sorted([*commands, *ends], key=lambda command: command.phase)
 
 
 def _build_creation(

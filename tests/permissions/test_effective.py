@@ -139,7 +139,7 @@ def test_a_right_of_the_other_level_is_never_there(office: Provider, bob: User, 
 
 def test_managing_the_office_brings_its_own_rights_and_no_payroll(alice: User, office: Provider) -> None:
     employer = Employer.objects.create(provider=office, number=7, name="Bakkerij Smit")
-    assert checks.has_right(alice, Right.VIEW_AUDIT)
+    assert checks.has_right(alice, Right.REVIEW_ACCESS)
     assert not checks.has_right(alice, Right.RUN_PAYROLL_COLLECTIVELY)
     assert not checks.has_right(alice, Right.VIEW_WAGES, employer)
     assert checks.held_rights(alice) == frozenset(Right)

@@ -1,0 +1,165 @@
+"""Segregation of duties: which users hold rights that a rule of the office keeps apart, and what a change would add."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from permissions.catalog import EMPLOYER_LEVEL_RIGHTS, OFFICE_ADMIN_RIGHTS, Right
+from permissions.grants_sql import fetch_rows
+from permissions.impact import (
+    HYPOTHETICAL_GRANTS_SQL,
+    HYPOTHETICAL_USERS_SQL,
+    HypotheticalUser,
+    build_hypothetical_parameters,
+)
+from permissions.models import DutyRule
+
+# Each right is a bit, so that a set of rights is one number that the database combines with bit_or.
+_BITS = {right: 1 << position for position, right in enumerate(Right)}
+
+
+def _combine(rights: Iterable[Right]) -> int:
+    return sum(_BITS[right] for right in set(rights))
+
+
+def _build_both_sql(mask: str) -> str:
+    """Return the condition that `mask` has any, or where the rule says so all, of the rights on both sides."""
+    sides = (
+        f"CASE WHEN {side}_all THEN {mask} & {side} = {side} ELSE {mask} & {side} <> 0 END" for side in ("one", "other")
+    )
+    return f"({' AND '.join(sides)})"
+
+
+# Who holds both sides of a rule, from the same grants as every permission check (`permissions.grants_sql`). Rights at
+# an employer are among those held regardless of employers, so only users who hold both sides anywhere (`suspects`) are
+# asked per employer. `works` leaves out rights without effect because a product is disabled.
+_CONFLICTS_SQL = """
+codes AS MATERIALIZED (
+    SELECT * FROM unnest(%(duty_codes)s::text[], %(masks)s::bigint[], %(needed)s::text[]) AS code (code, mask, needed)
+), rules AS MATERIALIZED (
+    SELECT * FROM unnest(%(rules)s::uuid[], %(places)s::bool[], %(one)s::bigint[], %(one_all)s::bool[],
+        %(other)s::bigint[], %(other_all)s::bool[]) AS rule (rule_id, at_employer, one, one_all, other, other_all)
+), held AS (
+    SELECT g.user_id, bit_or(mask) AS mask FROM permissions_grant g JOIN codes ON code = g."right"
+    WHERE g.provider_id = %(provider)s AND NOT g.at_employer {users} GROUP BY g.user_id
+), suspects AS MATERIALIZED (
+    SELECT held.user_id, held.mask AS held_mask, rules.* FROM held JOIN rules ON {held}
+), places AS (
+    SELECT g.user_id, g.employer_id, bit_or(mask) AS mask,
+        bit_or(CASE WHEN needed = '{{}}' OR needed::smallint[] && w.products THEN mask ELSE 0 END) AS works
+    FROM permissions_grant g
+    JOIN codes ON code = g."right" AND mask & %(employer_bits)s::bigint <> 0
+    JOIN permissions_employer w ON w.provider_id = g.provider_id AND w.id = g.employer_id
+    WHERE g.provider_id = %(provider)s AND g.at_employer
+    AND g.user_id IN (SELECT user_id FROM suspects WHERE at_employer) GROUP BY g.user_id, g.employer_id
+), conflicts AS (
+    SELECT rule_id, user_id, NULL::uuid AS employer_id, true AS has_effect FROM suspects WHERE NOT at_employer
+    UNION ALL
+    SELECT rule_id, user_id, employer_id, {works}
+    FROM suspects JOIN places USING (user_id) WHERE at_employer AND {there}
+), exemptions AS MATERIALIZED (
+    SELECT DISTINCT rule_id, user_id, employer_id FROM permissions_dutyexemption
+    WHERE provider_id = %(provider)s AND approved_at IS NOT NULL AND ended_at IS NULL AND until >= %(today)s
+)
+"""
+_OFFICE_PART = "held_mask & ~ %(employer_bits)s::bigint"
+_PARTS = {
+    "held": _build_both_sql("held.mask"),
+    "there": _build_both_sql(f"(places.mask | {_OFFICE_PART})"),
+    "works": _build_both_sql(f"(places.works | {_OFFICE_PART})"),
+}
+_ANSWER_SQL = """
+FROM conflicts c
+LEFT JOIN exemptions everywhere ON everywhere.rule_id = c.rule_id AND everywhere.user_id = c.user_id
+    AND everywhere.employer_id IS NULL
+LEFT JOIN exemptions there ON there.rule_id = c.rule_id AND there.user_id = c.user_id
+    AND there.employer_id = c.employer_id
+"""
+_IS_EXEMPT = "(everywhere.user_id IS NOT NULL OR there.user_id IS NOT NULL)"
+_LIST_SQL = f"SELECT c.rule_id, c.user_id, c.employer_id, c.has_effect, {_IS_EXEMPT} {_ANSWER_SQL}"
+_COUNT_SQL = f"""SELECT c.rule_id, c.user_id, count(c.employer_id), bool_or(c.has_effect), bool_and({_IS_EXEMPT})
+{_ANSWER_SQL} GROUP BY c.rule_id, c.user_id"""
+
+
+class Conflict(NamedTuple):
+    """A user who holds both sides of a rule, at `employer_id` or, with a rule of the office, None."""
+
+    rule_id: UUID
+    user_id: UUID
+    employer_id: UUID | None
+    has_effect: bool  # False: a product that a right needs is disabled at the employer
+    is_exempt: bool
+
+    @property
+    def key(self) -> tuple[UUID, UUID, UUID | None]:
+        return self.rule_id, self.user_id, self.employer_id
+
+
+class UserConflict(NamedTuple):
+    """The conflicts of a user with one rule: at how many employers, 0 for a rule of the office."""
+
+    rule_id: UUID
+    user_id: UUID
+    employer_count: int
+    has_effect: bool
+    is_exempt: bool
+
+
+def find_conflicts(
+    provider_id: UUID | None, rules: Collection[DutyRule], users: Collection[UUID] | None = None
+) -> list[Conflict]:
+    """Return the conflicts of all users of the office, or of `users`, inactive rights included. One query."""
+    return [Conflict(*row) for row in _fetch(_LIST_SQL, provider_id, rules, users)]
+
+
+def count_conflicts(
+    provider_id: UUID | None, rules: Collection[DutyRule], users: Collection[UUID] | None = None
+) -> list[UserConflict]:
+    """Return the same as `find_conflicts` per user and rule. One query."""
+    return [UserConflict(*row) for row in _fetch(_COUNT_SQL, provider_id, rules, users)]
+
+
+def _fetch(
+    sql: str, provider_id: UUID | None, rules: Collection[DutyRule], users: Collection[UUID] | None
+) -> list[tuple[Any, ...]]:
+    rules = [rule for rule in rules if all(rule.sides)]
+    if not rules or (users is not None and not users):
+        return []
+    parts = _PARTS | {"users": "" if users is None else "AND g.user_id = ANY(%(users)s)"}
+    statement = f"WITH {_CONFLICTS_SQL.format(**parts)} {sql}"
+    return fetch_rows(statement, provider=provider_id, users=list(users or ()), **_build_parameters(rules))
+
+
+def find_hypothetical_conflicts(
+    provider_id: UUID, rules: Collection[DutyRule], users: Mapping[UUID, HypotheticalUser]
+) -> list[Conflict]:
+    """Return the conflicts that users with these ids would have, with their exemptions. One query."""
+    rules = [rule for rule in rules if all(rule.sides)]
+    if not rules or not users:
+        return []
+    tables = HYPOTHETICAL_USERS_SQL + HYPOTHETICAL_GRANTS_SQL
+    statement = f"{tables}, {_CONFLICTS_SQL.format(**_PARTS, users='')} {_LIST_SQL}"
+    hypothetical = build_hypothetical_parameters(provider_id, list(users), list(users.values()))
+    return [Conflict(*row) for row in fetch_rows(statement, **hypothetical, **_build_parameters(rules))]
+
+
+def _build_parameters(rules: Sequence[DutyRule]) -> dict[str, Any]:
+    sides = [(_combine(first), _combine(second)) for first, second in (rule.sides for rule in rules)]
+    asked = 0
+    for first, second in sides:
+        asked |= first | second
+    masks = {right: _BITS[right] & asked for right in Right}
+    masks[Right.MANAGE_PROVIDER] = _combine(OFFICE_ADMIN_RIGHTS) & asked  # it includes the others
+    used = [right for right, mask in masks.items() if mask]
+    return {
+        "duty_codes": [right.value for right in used],
+        "masks": [masks[right] for right in used],
+        "needed": [f"{{{','.join(str(product.value) for product in right.products)}}}" for right in used],
+        "rules": [rule.pk for rule in rules],
+        "places": [rule.level == DutyRule.Level.EMPLOYER for rule in rules],
+        "one": [first for first, _second in sides],
+        "one_all": [rule.first_all for rule in rules],
+        "other": [second for _first, second in sides],
+        "other_all": [rule.second_all for rule in rules],
+        "employer_bits": _combine(EMPLOYER_LEVEL_RIGHTS),
+    }

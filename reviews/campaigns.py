@@ -1,0 +1,213 @@
+"""Actions on campaigns: prepare, start, which freezes the population, change reviewers, and close."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.db.models import Case, F, Value, When
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.locks import lock_provider
+from accounts.models import Provider, User
+from audit import chain, verify_review
+from audit.actions import record
+from audit.actors import Actor, action
+from audit.models import Verb
+from core.errors import EditConflict
+from permissions import checks
+from permissions.action_helpers import lock_and_authorize
+from permissions.checks import Right
+from permissions.models import Team
+from reviews import emails
+from reviews.campaign_models import Campaign, CampaignReviewer, Decision, Outcome, ReviewItem
+from reviews.decisions import lock_campaign
+from reviews.population import compute_population_root, freeze_population
+
+_FETCH_SIZE = 5000
+
+
+@dataclass(frozen=True)
+class CampaignDetails:
+    """What an administrator chose; see the fields of `Campaign`."""
+
+    name: str
+    deadline: date
+    scope: str = Campaign.Scope.EVERYONE
+    scope_teams: tuple[UUID, ...] = ()
+    scope_rights: tuple[str, ...] = ()
+    scope_days: int | None = None
+    undecided: str = Campaign.Undecided.KEEP
+    repeat_months: int = 0
+
+
+@dataclass(frozen=True)
+class Reviewers:
+    """Users who decide about everything, and those named per team, who decide about its members."""
+
+    general: tuple[User, ...]
+    by_team: Mapping[Team, User]
+
+
+@action()
+def create_campaign(provider: Provider, chosen: CampaignDetails, reviewers: Reviewers, *, by: Actor) -> Campaign:
+    """Prepare a campaign; nothing is frozen or mailed before it starts. Raises ValidationError."""
+    provider = lock_and_authorize(provider.pk, by, Right.MANAGE_PROVIDER)
+    campaign = Campaign.objects.create(
+        provider=provider,
+        starter=by.user,
+        **{name: list(value) if isinstance(value, tuple) else value for name, value in vars(chosen).items()},
+    )
+    _store_reviewers(campaign, reviewers)
+    what = {"scope": [None, chosen.scope], "until": [None, chosen.deadline.isoformat()]}
+    record(Verb.REVIEW_CREATED, campaign, by=by, provider_id=provider.pk, changes=what)
+    return campaign
+
+
+def _store_reviewers(campaign: Campaign, reviewers: Reviewers) -> None:
+    """Raises ValidationError (code "reviewers") unless each may review, and one decides about everything."""
+    able = {user.pk for user in list_possible_reviewers(campaign.provider)}
+    chosen = {user.pk for user in (*reviewers.general, *reviewers.by_team.values())}
+    if not reviewers.general or not chosen <= able:
+        text = _("Choose at least one reviewer. Each needs the right “Review access”.")
+        raise ValidationError(text, code="reviewers")
+    pairs = [(user, None) for user in reviewers.general]
+    pairs += [(user, team) for team, user in reviewers.by_team.items()]  # type: ignore[misc]
+    CampaignReviewer.objects.filter(provider=campaign.provider, campaign=campaign).delete()
+    CampaignReviewer.objects.bulk_create(
+        CampaignReviewer(provider=campaign.provider, campaign=campaign, user=user, team=team) for user, team in pairs
+    )
+
+
+def list_possible_reviewers(provider: Provider) -> list[User]:
+    """Return the users who can review now, by name: active, with the right."""
+    holders = checks.filter_right_holders(provider, Right.REVIEW_ACCESS).order_by("sort_name", "pk")
+    return [user for user in holders if user.inactive_reason is None and not user.is_webservice_user]
+
+
+@action()
+def change_reviewers(campaign: Campaign, reviewers: Reviewers, *, version: int, by: Actor) -> None:
+    """Replace the reviewers, also of a running campaign; decisions taken stay. Raises EditConflict, ValidationError."""
+    lock_and_authorize(campaign.provider_id, by, Right.MANAGE_PROVIDER)
+    campaign = lock_campaign(campaign.pk, campaign.provider_id)
+    if campaign.version != version:
+        raise EditConflict
+    if campaign.is_decided:
+        raise ValidationError(_("This review is over. Nothing was changed."), code="over")
+    before = _name_reviewers(campaign)
+    _store_reviewers(campaign, reviewers)
+    campaign.version += 1
+    campaign.save(update_fields=["version"])
+    changes = {"reviewers": [before, _name_reviewers(campaign)]}
+    record(Verb.REVIEW_CHANGED, campaign, by=by, provider_id=campaign.provider_id, changes=changes)
+
+
+def _name_reviewers(campaign: Campaign) -> list[str]:
+    """Return the ids of the reviewers: names are personal, and this event is about no user."""
+    rows = CampaignReviewer.objects.filter(provider=campaign.provider_id, campaign=campaign)
+    return sorted({str(user_id) for user_id in rows.values_list("user_id", flat=True)})
+
+
+@action()
+def delete_draft(campaign: Campaign, *, by: Actor) -> bool:
+    """Delete a campaign that was not started. Returns False if it was started meanwhile."""
+    lock_and_authorize(campaign.provider_id, by, Right.MANAGE_PROVIDER)
+    campaign = lock_campaign(campaign.pk, campaign.provider_id)
+    if not campaign.is_draft:
+        return False
+    record(
+        Verb.REVIEW_CHANGED, campaign, by=by, provider_id=campaign.provider_id, changes={"name": [str(campaign), None]}
+    )
+    campaign.delete()
+    return True
+
+
+@action()
+def start_campaign(campaign: Campaign, *, by: Actor) -> Campaign:
+    """Freeze the population and publish its root in the chain of events.
+
+    The lock on the office keeps out every change of access, so that the rows and the events up to `sequence` say the
+    same. Raises ValidationError ("started", "past", "empty", "reviewers").
+    """
+    provider = lock_and_authorize(campaign.provider_id, by, Right.MANAGE_PROVIDER)
+    campaign = lock_campaign(campaign.pk, provider.pk)
+    _require_can_start(campaign)
+    chain.lock_chain(provider.pk)
+    chain.append_pending(provider.pk)
+    head = chain.get_chain_head(provider.pk)
+    closed = Campaign.objects.filter(provider=provider, state__in=[Campaign.State.CLOSED, Campaign.State.DONE])
+    campaign.previous = closed.order_by("-closed_at").first()
+    size = freeze_population(campaign)
+    if not size.in_scope:
+        raise ValidationError(_("Nobody has such access now. Choose again what is reviewed."), code="empty")
+    campaign.population_root = compute_population_root(campaign)
+    campaign.sequence, campaign.head = head
+    campaign.state, campaign.started_at, campaign.starter = Campaign.State.RUNNING, timezone.now(), by.user
+    campaign.save()
+    published: dict[str, Any] = {**size._asdict(), "head": head.hash, "root": campaign.population_root}
+    published |= {"scope": campaign.scope, "sequence": head.sequence}
+    record(Verb.REVIEW_STARTED, campaign, by=by, provider_id=provider.pk, changes={"review": [None, published]})
+    emails.send_to_reviewers(campaign)
+    return campaign
+
+
+def _require_can_start(campaign: Campaign) -> None:
+    if not campaign.is_draft:
+        raise ValidationError(_("This review has been started already."), code="started")
+    if campaign.deadline < timezone.localdate():
+        raise ValidationError(_("The last day has passed. Choose a later day."), code="past")
+    if not CampaignReviewer.objects.filter(provider=campaign.provider_id, campaign=campaign, team=None).exists():
+        raise ValidationError(_("Choose at least one reviewer."), code="reviewers")
+
+
+@action()
+def close_campaign(campaign: Campaign, *, by: Actor) -> Campaign:
+    """End the decisions, early or at the deadline, and publish their root. Raises ValidationError ("over")."""
+    checks.require_office(by, campaign.provider_id)
+    provider = lock_provider(campaign.provider_id)
+    checks.require_right(by, Right.MANAGE_PROVIDER)
+    campaign = lock_campaign(campaign.pk, provider.pk)
+    if campaign.state != Campaign.State.RUNNING:
+        raise ValidationError(_("This review is over. Nothing was changed."), code="over")
+    campaign.state, campaign.closed_at = Campaign.State.CLOSED, timezone.now()
+    _store_outcomes(campaign)
+    leaves = list(iter_decisions(campaign))
+    campaign.decisions_root = verify_review.compute_merkle_root(leaves)
+    campaign.save()
+    counts = Counter(leaf["decision"] for leaf in leaves)
+    published = {"decisions": dict(sorted(counts.items())), "root": campaign.decisions_root}
+    record(Verb.REVIEW_CLOSED, campaign, by=by, provider_id=provider.pk, changes={"review": [None, published]})
+    return campaign
+
+
+def _store_outcomes(campaign: Campaign) -> None:
+    """Give what is undecided what the campaign says about that."""
+    revokes = campaign.undecided == Campaign.Undecided.REVOKE
+    ReviewItem.objects.filter(provider=campaign.provider_id, campaign=campaign, in_scope=True).update(
+        outcome=Case(
+            When(decision__in=[Decision.KEEP, Decision.REVOKE], then=F("decision")),
+            When(subject_id__in=campaign.subjects.filter(user=None).values("pk"), then=Value(Outcome.ERASED)),
+            default=Value(Outcome.REVOKE if revokes else Outcome.UNDECIDED),
+        )
+    )
+
+
+def iter_decisions(campaign: Campaign) -> Iterator[dict[str, Any]]:
+    """Yield the decision about each path in scope of a closed campaign, as the leaves of their Merkle tree.
+
+    What was undecided at the end has no reviewer (`by`).
+    """
+    items = ReviewItem.objects.filter(provider=campaign.provider_id, campaign=campaign, in_scope=True)
+    fields = ("pk", "outcome", "decision", "decided_by", "decided_at")
+    for pk, outcome, decision, by, at in items.exclude(outcome="").values_list(*fields).iterator(_FETCH_SIZE):
+        was_decided = decision in (Decision.KEEP, Decision.REVOKE)
+        yield {
+            "at": at.isoformat() if was_decided else None,
+            "by": str(by) if was_decided else None,
+            "decision": outcome,
+            "path": str(pk),
+        }

@@ -1,0 +1,86 @@
+"""What the page *Segregation of duties* lists."""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from accounts.models import Provider, User
+from permissions.duties import UserConflict, count_conflicts
+from permissions.effective import InactiveReason
+from permissions.inactive import UserWithInactiveReason, annotate_inactive_reason
+from permissions.models import DutyExemption, DutyRule
+from reviews.duty_history import find_conflict_starts
+
+
+@dataclass(frozen=True)
+class ConflictRow:
+    """A user who conflicts with a rule; `since` is None if the history no longer says."""
+
+    rule: DutyRule
+    conflict: UserConflict
+    since: datetime | None
+
+    @property
+    def has_effect(self) -> bool:
+        return self.conflict.has_effect
+
+
+class UserConflicts(NamedTuple):
+    user: User
+    inactive_reason: InactiveReason | None
+    conflicts: list[ConflictRow]
+
+
+def filter_conflicting_users(
+    provider: Provider, rules: Collection[DutyRule]
+) -> tuple[QuerySet[UserWithInactiveReason], list[UserConflict]]:
+    """Return the users who conflict with a rule, sorted by name, and their conflicts. One query."""
+    found = count_conflicts(provider.pk, rules)
+    users = User.objects.filter(provider=provider, pk__in={each.user_id for each in found})
+    return annotate_inactive_reason(users).order_by("sort_name", "pk"), found
+
+
+def count_by_rule(found: Iterable[UserConflict]) -> Counter[UUID]:
+    """Return the number of users who conflict with each rule, without those who are excepted."""
+    return Counter(each.rule_id for each in found if not each.is_exempt)
+
+
+def list_user_conflicts(
+    provider: Provider,
+    rules: Mapping[UUID, DutyRule],
+    found: Iterable[UserConflict],
+    users: Sequence[UserWithInactiveReason],
+) -> list[UserConflicts]:
+    by_user: dict[UUID, list[UserConflict]] = defaultdict(list)
+    for each in found:
+        by_user[each.user_id].append(each)
+    starts = find_conflict_starts(provider.pk, rules.values(), [user.pk for user in users]) if users else {}
+    return [
+        UserConflicts(
+            user,
+            InactiveReason(user.inactive_reason) if user.inactive_reason else None,
+            [
+                ConflictRow(rules[each.rule_id], each, starts.get((each.rule_id, user.pk)))
+                for each in sorted(by_user[user.pk], key=lambda each: rules[each.rule_id].name_key)
+            ],
+        )
+        for user in users
+    ]
+
+
+def list_open_exemptions(user: User) -> list[dict[str, Any]]:
+    """Return the exceptions that are requested or apply, and whether `user` may approve each."""
+    rows = DutyExemption.objects.visible_to(user).filter(ended_at=None, until__gte=timezone.localdate())
+    rows = rows.select_related("rule", "user", "employer", "requested_by", "approved_by").order_by(
+        "-requested_at", "pk"
+    )
+    return [
+        {"exemption": row, "may_approve": row.approved_at is None and user.pk not in (row.requested_by_id, row.user_id)}
+        for row in rows[:200]
+    ]

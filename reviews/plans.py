@@ -1,0 +1,219 @@
+"""Execution of a campaign: its decisions to revoke become one plan of imports, which an administrator confirms."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+import imports.actions
+from audit import verify_review
+from audit.actions import record
+from audit.actors import Actor, action, build_job_actor
+from audit.models import Event, UserEncryptionKey, Verb
+from core import periodic_jobs
+from imports.bulk_actions import BulkAction, BulkActionRequest, RevokedPaths
+from imports.models import ImportJob
+from oauth.models import Consent
+from permissions.action_helpers import lock_and_authorize
+from permissions.checks import Right
+from permissions.models import IndividualRight, TeamEmployer, TeamMember, TeamRight
+from reviews.campaign_models import Campaign, Decision, ReviewedTeam, ReviewItem
+from reviews.decisions import lock_campaign
+
+_PATH_NAMES = {
+    ReviewItem.Kind.TEAM: "teams",
+    ReviewItem.Kind.RIGHT: "rights",
+    ReviewItem.Kind.INTEGRATION: "integrations",
+}
+
+
+def filter_to_revoke(campaign: Campaign) -> Any:
+    """Return the paths whose revocation was decided and not done yet, of users who exist."""
+    mine = ReviewItem.objects.filter(provider=campaign.provider_id, campaign=campaign, outcome=Decision.REVOKE)
+    return mine.filter(result__in=["", ReviewItem.Result.SKIPPED], subject__user__isnull=False)
+
+
+def find_job(campaign: Campaign) -> ImportJob | None:
+    """Return the import job of the last plan, None once it expired or was discarded."""
+    if campaign.job_id is None:
+        return None
+    return ImportJob.objects.filter(provider=campaign.provider_id, pk=campaign.job_id).select_related("user").first()
+
+
+@action()
+def create_plan(campaign: Campaign, *, by: Actor) -> ImportJob:
+    """Plan all revocations for the state of the office now; nothing is revoked before the plan is confirmed.
+
+    The plan refuses what this administrator may not revoke. Raises ValidationError ("open", "nothing", "busy"),
+    Throttled.
+    """
+    lock_and_authorize(campaign.provider_id, by, Right.MANAGE_PROVIDER)
+    campaign = lock_campaign(campaign.pk, campaign.provider_id)
+    if not campaign.is_decided or by.user is None:
+        raise ValidationError(_("Decisions are still being taken. End the review first."), code="open")
+    if (job := find_job(campaign)) is not None and job.is_queued:
+        raise ValidationError(_("The plan is being carried out now."), code="busy")
+    paths: dict[str, RevokedPaths] = {}
+    items = filter_to_revoke(campaign).order_by("subject__user__sort_name", "subject__person_id", "pk")
+    for item in items.select_related("subject"):
+        empty = RevokedPaths(teams=[], rights=[], integrations=[])
+        found: Any = paths.setdefault(str(item.subject.person_id), empty)
+        found[_PATH_NAMES[item.kind]].append(str(item.object_id or item.code))
+    if not paths:
+        raise ValidationError(_("There is nothing to revoke."), code="nothing")
+    request = BulkActionRequest(BulkAction.REVOKE, list(paths), paths=paths)
+    job = imports.actions.create_bulk_action(by.user, request, name=str(campaign), by=by)
+    campaign.job_id = job.pk
+    campaign.save(update_fields=["job_id"])
+    return job
+
+
+def record_executions() -> int:
+    """Record what executed plans did, and which were undone. A periodic job of the worker."""
+    waiting = Campaign.objects.filter(job_id__isnull=False, state__in=[Campaign.State.CLOSED, Campaign.State.DONE])
+    done = ImportJob.objects.filter(state=ImportJob.State.DONE)
+    ids = waiting.filter(undone_at=None, job_id__in=done.values("pk")).values_list("pk", flat=True)
+    return periodic_jobs.process_items(_record_execution, ids).count(True)
+
+
+@transaction.atomic
+def _record_execution(campaign_id: UUID) -> bool:
+    campaign = Campaign.objects.select_for_update(of=("self",), no_key=True).get(pk=campaign_id)
+    job = find_job(campaign)
+    if job is None or not job.is_done:
+        return False
+    by, provider_id = build_job_actor("reviews"), campaign.provider_id
+    if job.correlation_id not in campaign.acts:
+        _store_results(campaign, job)
+        leaves = list(iter_results(campaign))
+        published = {"acts": campaign.acts, "root": verify_review.compute_merkle_root(leaves)}
+        record(Verb.REVIEW_EXECUTED, campaign, by=by, provider_id=provider_id, changes={"review": [None, published]})
+        return True
+    reverted = job.reverted_by.filter(state=ImportJob.State.DONE).first()
+    if reverted is None:
+        return False
+    campaign.undone_at = reverted.done_at
+    campaign.save(update_fields=["undone_at"])
+    changes = {"review": [None, {"acts": [reverted.correlation_id]}]}
+    record(Verb.REVIEW_UNDONE, campaign, by=by, provider_id=provider_id, changes=changes)
+    return True
+
+
+def _store_results(campaign: Campaign, job: ImportJob) -> None:
+    """Set the result of each path to revoke by what the events of `job` took away, and finish the campaign."""
+    removed = set(_iter_removed(campaign.provider_id, job.correlation_id))
+    kept = find_existing(campaign)
+    items = list(filter_results(campaign).exclude(result=ReviewItem.Result.REVOKED).select_related("subject"))
+    for item in items:
+        key = item.name if item.kind == ReviewItem.Kind.INTEGRATION else str(item.object_id or item.code)
+        if (item.subject.person_id, item.kind, key) in removed:
+            item.result = ReviewItem.Result.REVOKED
+        else:
+            item.result = ReviewItem.Result.SKIPPED if item.pk in kept else ReviewItem.Result.GONE
+    ReviewItem.objects.bulk_update(items, ["result"], batch_size=1000)
+    campaign.acts = [*campaign.acts, job.correlation_id]
+    campaign.state, campaign.done_at = Campaign.State.DONE, job.done_at or timezone.now()
+    campaign.save(update_fields=["acts", "state", "done_at"])
+
+
+def _iter_removed(provider_id: UUID, act: str) -> Iterator[tuple[UUID, str, str]]:
+    """Yield user, kind and key of each path that the events of `act` took away; an integration is named."""
+    verbs = [Verb.TEAM_CHANGED, Verb.RIGHTS_CHANGED, Verb.CONSENT_ENDED]
+    events = list(Event.objects.filter(provider_id=provider_id, correlation_id=act, verb__in=verbs))
+    ciphers = UserEncryptionKey.objects.load_ciphers(key for event in events for key in event.key_ids())
+    for event in events:
+        event.keys = ciphers
+        target, changes = event.target_id, event.changes
+        if event.verb == Verb.TEAM_CHANGED:
+            yield from ((UUID(user), "team", str(target)) for user in changes.get("members", [()])[0] or ())
+        elif target is not None and event.verb == Verb.RIGHTS_CHANGED:
+            yield from ((target, "right", code) for code, (old, _new) in changes.items() if old == "given")
+        elif target is not None and "integration" in changes:
+            yield target, "integration", changes["integration"][0]
+
+
+def filter_results(campaign: Campaign) -> Any:
+    return ReviewItem.objects.filter(provider=campaign.provider_id, campaign=campaign, outcome=Decision.REVOKE)
+
+
+def iter_results(campaign: Campaign) -> Iterator[dict[str, Any]]:
+    """Yield what became of each decision to revoke, as leaves of their Merkle tree; nothing before the execution."""
+    if campaign.acts:
+        for pk, result in filter_results(campaign).values_list("pk", "result"):
+            yield {"path": str(pk), "result": str(result)}
+
+
+def find_existing(campaign: Campaign) -> set[UUID]:
+    """Return the ids of the paths of the campaign that still exist. Four queries."""
+    office = {"provider": campaign.provider_id}
+    now = {("team", user, key) for user, key in TeamMember.objects.filter(**office).values_list("user_id", "team_id")}
+    rights = IndividualRight.objects.filter(**office).values_list("user_id", "right")
+    now |= {("right", user, code) for user, code in rights}  # type: ignore[misc]
+    consents = Consent.objects.filter(**office).values_list("user_id", "application_id")
+    now |= {("integration", user, key) for user, key in consents}
+    paths = ReviewItem.objects.filter(**office, campaign=campaign)
+    rows = paths.values_list("pk", "kind", "subject__user", "object_id", "code")
+    return {pk for pk, kind, user, key, code in rows if (kind, user, key or code) in now}
+
+
+class TeamDrift(NamedTuple):
+    """A team that gives other rights, or at other employers, than at the freeze."""
+
+    name: str
+    added: int
+    removed: int
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What changed since the freeze outside the review."""
+
+    gone: int  # paths that no longer exist
+    added: int  # paths that came since
+    teams: list[TeamDrift]
+
+    def __bool__(self) -> bool:
+        return bool(self.gone or self.added or self.teams)
+
+
+def find_drift(campaign: Campaign) -> Drift:
+    """Compare the population with the office now. A fixed number of queries."""
+    office = {"provider": campaign.provider_id}
+    paths = ReviewItem.objects.filter(**office, campaign=campaign)
+    existing, revoked = find_existing(campaign), paths.filter(result=ReviewItem.Result.REVOKED).count()
+    total = sum(
+        rows.count()
+        for rows in (
+            TeamMember.objects.filter(**office), IndividualRight.objects.filter(**office),
+            Consent.objects.filter(**office),
+        )
+    )  # fmt: skip
+    gone = paths.count() - len(existing) - revoked
+    return Drift(max(gone, 0), total - len(existing), list(_iter_team_drift(campaign)))
+
+
+def _iter_team_drift(campaign: Campaign) -> Iterator[TeamDrift]:
+    office = {"provider": campaign.provider_id}
+    rights = _collect(TeamRight.objects.filter(**office).values_list("team_id").annotate(found=ArrayAgg("right")))
+    places = _collect(
+        TeamEmployer.objects.filter(**office).values_list("team_id").annotate(found=ArrayAgg("employer_id"))
+    )
+    for team in ReviewedTeam.objects.filter(**office, campaign=campaign).order_by("name"):
+        old = {*team.rights, *team.employers}
+        new = rights[team.team_id] | places[team.team_id]
+        if old != new:
+            yield TeamDrift(team.name, len(new - old), len(old - new))
+
+
+def _collect(rows: Iterable[tuple[UUID, list[Any]]]) -> defaultdict[UUID, set[Any]]:
+    found: defaultdict[UUID, set[Any]] = defaultdict(set)
+    for team_id, values in rows:
+        found[team_id] = set(values)
+    return found

@@ -1,0 +1,179 @@
+"""The report of a campaign: scope, population, decisions by reviewer, what is open, and what was carried out."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from accounts.models import Provider, User
+from audit.actions import record
+from audit.actors import Actor, action
+from audit.models import Verb, build_erased_name
+from core import sheets
+from core.access import ReauthenticationLevel
+from core.zip_stream import ZipEntry
+from permissions import checks
+from permissions.catalog import Right, rights_from_codes, sort_rights
+from reviews import proof
+from reviews.campaign_models import Campaign, Decision, ReviewedUser, ReviewItem
+from reviews.conflict_facts import find_conflicts
+from reviews.decisions import load_reasons
+from reviews.population import PopulationSize, count_population
+from reviews.progress import Progress, ReviewerProgress, list_reviewer_progress, measure_progress
+
+MAX_LISTED = 200  # on the page; the workbook has all
+
+
+@dataclass(frozen=True)
+class Report:
+    size: PopulationSize
+    login_methods: list[tuple[str, int]]
+    progress: Progress
+    reviewers: list[ReviewerProgress]
+    exceptions: list[tuple[ReviewItem, str, str]]  # to revoke or undecided: path, name of the user, reason
+    more: int  # exceptions that are not listed
+    results: Counter[str]
+    conflicts: int  # users with one
+
+
+def build_report(campaign: Campaign) -> Report:
+    """A fixed number of queries."""
+    items = ReviewItem.objects.filter(provider=campaign.provider_id, campaign=campaign, in_scope=True)
+    striking = items.exclude(decision=Decision.KEEP).order_by("subject__user__sort_name", "subject__person_id", "pk")
+    listed = list(striking.select_related("subject__user")[:MAX_LISTED])
+    reasons = load_reasons(listed)
+    methods = ReviewedUser.objects.filter(provider=campaign.provider_id, campaign=campaign)
+    labels = dict(ReviewedUser._meta.get_field("login_method").flatchoices)
+    counts = Counter(methods.values_list("login_method", flat=True))
+    return Report(
+        size=count_population(campaign),
+        login_methods=[(str(labels[method]), count) for method, count in sorted(counts.items())],
+        progress=measure_progress(campaign),
+        reviewers=list_reviewer_progress(campaign),
+        exceptions=[(item, get_subject_name(item), reasons.get(item.pk, "")) for item in listed],
+        more=striking.count() - len(listed),
+        results=Counter(items.exclude(result="").values_list("result", flat=True)),
+        conflicts=len(find_conflicts(campaign.provider)),
+    )
+
+
+def get_subject_name(item: ReviewItem) -> str:
+    user = item.subject.user
+    return user.list_name if user is not None else build_erased_name(item.subject.person_id)
+
+
+def _name_path(item: ReviewItem) -> str:
+    if item.kind != ReviewItem.Kind.RIGHT:
+        return item.name
+    rights = sort_rights(rights_from_codes([item.code]))
+    return str(rights[0].label) if rights else item.code
+
+
+@action(ReauthenticationLevel.HALF_HOUR)
+def export_sheets(campaign: Campaign, *, by: Actor) -> dict[str, Sequence[Sequence[str]]]:
+    """Record the export and return the sheets of the workbook: the summary, and every path with its decision."""
+    _record_export(campaign, "xlsx", by)
+    return _build_sheets(campaign)
+
+
+def _build_sheets(campaign: Campaign) -> dict[str, Sequence[Sequence[str]]]:
+    return {_("Review"): _build_summary(campaign), _("Decisions"): _build_decision_rows(campaign)}
+
+
+def iter_package_entries(office: Provider, begin: datetime, end: datetime) -> Iterator[ZipEntry]:
+    """Yield the workbook and the proof of each campaign that started in the period, for the audit package."""
+    started = Campaign.objects.filter(provider=office, started_at__gte=begin, started_at__lt=end)
+    for campaign in started.select_related("provider").order_by("started_at"):
+        file = BytesIO()
+        sheets.write_sheets(file, _build_sheets(campaign))
+        yield f"beoordelingen/{campaign.pk}.xlsx", [file.getvalue()]
+        yield f"controle/review-{campaign.pk}.json", [proof.build_review_file(campaign)]
+
+
+@action(ReauthenticationLevel.HALF_HOUR)
+def export_review_file(campaign: Campaign, *, by: Actor) -> bytes:
+    """Record the export and return the file that `verify.py --review` verifies."""
+    _record_export(campaign, "json", by)
+    return proof.build_review_file(campaign)
+
+
+def _record_export(campaign: Campaign, form: str, by: Actor) -> None:
+    checks.require_office(by, campaign.provider_id)
+    checks.require_right(by, Right.REVIEW_ACCESS)
+    record(Verb.EXPORTED, campaign, by=by, provider_id=campaign.provider_id, changes={"form": [None, form]})
+
+
+def _build_summary(campaign: Campaign) -> list[list[str]]:
+    report = build_report(campaign)
+    rows: list[tuple[str, Any]] = [
+        (_("Name"), campaign.name),
+        (_("What is reviewed"), campaign.get_scope_display()),
+        (_("Status"), campaign.get_state_display()),
+        (_("Started"), _format_moment(campaign.started_at)),
+        (_("Last day"), date_format(campaign.deadline, "Y-m-d")),
+        (_("Ended"), _format_moment(campaign.closed_at)),
+        (_("Carried out"), _format_moment(campaign.done_at)),
+        (_("Undone"), _format_moment(campaign.undone_at)),
+        (_("Users"), report.size.users),
+        (_("Paths to decide about"), report.size.in_scope),
+        (_("Paths in all"), report.size.paths),
+        (_("Rights along all paths"), report.size.grants),
+        (_("Kept"), report.progress.kept),
+        (_("To be revoked"), report.progress.revoked),
+        (_("Undecided"), report.progress.open),
+        (_("Users with a conflict of duties"), report.conflicts),
+        (_("Frozen at event"), campaign.sequence),
+        (_("Fingerprint of the population"), campaign.population_root),
+        (_("Fingerprint of the decisions"), campaign.decisions_root),
+    ]
+    pace = _("%(count)s decided, at most %(pace)s in 2 minutes")
+    reviewers = [(row.user.list_name, {"count": row.decided, "pace": row.pace}) for row in report.reviewers]
+    rows += [(name, pace % values) for name, values in reviewers]
+    return [[_("Subject"), _("Value")], *([label, str(value if value is not None else "")] for label, value in rows)]
+
+
+def _format_moment(moment: Any) -> str:
+    return date_format(timezone.localtime(moment), "Y-m-d H:i") if moment else ""
+
+
+def _build_decision_rows(campaign: Campaign) -> list[list[str]]:
+    items = ReviewItem.objects.filter(provider=campaign.provider_id, campaign=campaign).select_related("subject__user")
+    ordered = list(items.order_by("subject__user__sort_name", "subject__person_id", "kind", "name", "code"))
+    reasons = load_reasons(ordered)
+    names: dict[UUID | None, str] = {}
+    deciders = {item.decided_by for item in ordered if item.decided_by}
+    names.update((user.pk, user.full_name) for user in User.objects.filter(pk__in=deciders))
+    heading = [
+        _("User"), _("Type"), _("Path"), _("Rights"), _("Employers"), _("In scope"), _("Remarks"), _("Decision"),
+        _("By"), _("At"), _("Reason"), _("Result"),
+    ]  # fmt: skip
+    rows = [
+        [
+            get_subject_name(item),
+            str(item.get_kind_display()),
+            _name_path(item),
+            _join_rights(item),
+            str(item.employer_count or ""),
+            _("yes") if item.in_scope else _("no"),
+            ", ".join(str(ReviewItem.Note(note).label) for note in item.notes),
+            str(item.get_outcome_display() or item.get_decision_display()),
+            names.get(item.decided_by, "") if item.decided_by else "",
+            _format_moment(item.decided_at),
+            reasons.get(item.pk, ""),
+            str(item.get_result_display()),
+        ]
+        for item in ordered
+    ]
+    return [heading, *rows]
+
+
+def _join_rights(item: ReviewItem) -> str:
+    known = [str(right.label) for right in sort_rights(rights_from_codes(item.rights))]
+    return ", ".join(known or item.rights)
