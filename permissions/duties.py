@@ -4,7 +4,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from permissions.catalog import EMPLOYER_LEVEL_RIGHTS, OFFICE_ADMIN_RIGHTS, Right
+from accounts.models import User
+from permissions.catalog import EMPLOYER_LEVEL_RIGHTS, OFFICE_ADMIN_RIGHTS, Right, rights_from_codes
 from permissions.grants_sql import fetch_rows
 from permissions.impact import (
     HYPOTHETICAL_GRANTS_SQL,
@@ -12,7 +13,7 @@ from permissions.impact import (
     HypotheticalUser,
     build_hypothetical_parameters,
 )
-from permissions.models import DutyRule
+from permissions.models import DutyRule, Employer
 
 # Each right is a bit, so that a set of rights is one number that the database combines with bit_or.
 _BITS = {right: 1 << position for position, right in enumerate(Right)}
@@ -119,6 +120,44 @@ def count_conflicts(
     return [UserConflict(*row) for row in _fetch(_COUNT_SQL, provider_id, rules, users)]
 
 
+def list_user_conflicts(user: User) -> list[tuple[DutyRule, UserConflict]]:
+    """Return the rules with which `user` conflicts, by name. Two queries, one in an office without rules."""
+    rules = DutyRule.objects.visible_to(user).in_bulk()
+    found = count_conflicts(user.provider_id, rules.values(), [user.pk])
+    return sorted(((rules[each.rule_id], each) for each in found), key=lambda pair: pair[0].name_key)
+
+
+def explain_conflicts(user: User, right: Right, employer: Employer | None) -> list[tuple[DutyRule, Conflict | None]]:
+    """Return the rules about `right` with which `user` conflicts at `employer`, or, with None, would with the right.
+
+    Four queries, one in an office without rules about the right.
+    """
+    rows = DutyRule.objects.visible_to(user).order_by("name_key")
+    rules = {rule.pk: rule for rule in rows if any(right in side for side in rule.sides)}
+    if not rules:
+        return []
+    individual = rights_from_codes(user.individual_rights.values_list("right", flat=True)) | {right}
+    teams = frozenset(user.memberships.values_list("team_id", flat=True))
+    hypothetical = HypotheticalUser(user.login_method, None, False, None, False, False, teams, individual)
+    places = (None, employer and employer.pk)
+    would = find_hypothetical_conflicts(user.provider_id, rules.values(), {user.pk: hypothetical})
+    have = find_conflicts(user.provider_id, rules.values(), [user.pk])
+    current = {each.rule_id: each for each in have if each.employer_id in places}
+    possible = current.keys() | {each.rule_id for each in would if each.employer_id in places}
+    return [(rule, current.get(rule.pk)) for rule in rules.values() if rule.pk in possible]
+
+
+def find_users_in_conflict(provider_id: UUID, users: Collection[UUID], employer: Employer | None) -> set[UUID]:
+    """Return those of `users` who conflict with a rule of the office or, if one is given, at `employer`.
+
+    Without the exempt ones. Two queries, one in an office without rules.
+    """
+    rules = DutyRule.objects.filter(provider=provider_id)
+    places = (None, employer and employer.pk)
+    found = find_conflicts(provider_id, rules, users)
+    return {each.user_id for each in found if each.employer_id in places and not each.is_exempt}
+
+
 def _fetch(
     sql: str, provider_id: UUID | None, rules: Collection[DutyRule], users: Collection[UUID] | None
 ) -> list[tuple[Any, ...]]:
@@ -131,7 +170,7 @@ def _fetch(
 
 
 def find_hypothetical_conflicts(
-    provider_id: UUID, rules: Collection[DutyRule], users: Mapping[UUID, HypotheticalUser]
+    provider_id: UUID | None, rules: Collection[DutyRule], users: Mapping[UUID, HypotheticalUser]
 ) -> list[Conflict]:
     """Return the conflicts that users with these ids would have, with their exemptions. One query."""
     rules = [rule for rule in rules if all(rule.sides)]

@@ -64,9 +64,7 @@ _SENTENCES: Mapping[str, "StrOrPromise"] = {
     Verb.DUTY_RULE_CHANGED: gettext_lazy("%(who)s changed the rule about duties %(target)s: %(fields)s."),
     Verb.DUTY_RULE_DELETED: gettext_lazy("%(who)s deleted the rule about duties %(target)s."),
     Verb.DUTY_CONFLICT_ACCEPTED: gettext_lazy("%(who)s accepted that %(target)s conflicts with the rule %(first)s."),
-    Verb.DUTY_EXEMPTION_REQUESTED: gettext_lazy(
-        "%(who)s requested an exception to the rule %(first)s for %(target)s."
-    ),
+    Verb.DUTY_EXEMPTION_REQUESTED: gettext_lazy("%(who)s requested an exception to the rule %(first)s for %(target)s."),
     Verb.DUTY_EXEMPTION_APPROVED: gettext_lazy("%(who)s approved an exception to the rule %(first)s for %(target)s."),
     Verb.DUTY_EXEMPTION_ENDED: gettext_lazy("%(who)s ended an exception to the rule %(first)s for %(target)s."),
     Verb.NOTIFICATIONS_CHANGED: gettext_lazy("%(who)s changed the notifications of %(target)s."),
@@ -134,7 +132,7 @@ def describe_event(event: Event, names: Mapping[str, str], label: Mapping[str, s
         return " ".join(sentences)
     changes = event.changes
     old, new = ([*next(iter(changes.values()), []), None, None])[:2]
-    words |= {"old": str(old or "…"), "new": str(new or "…"), "first": _get_applied_set_name(changes)}
+    words |= {"old": str(old or "…"), "new": str(new or "…"), "first": _get_object_name(changes)}
     words["fields"] = ", ".join(label.get(field, field) for field in changes) or "…"
     words["method"] = _get_login_method_label(changes)
     words["time"] = _format_send_time(changes)
@@ -148,8 +146,9 @@ def says_every_change(event: Event) -> bool:
     return event.verb in _SENTENCE_BUILDERS
 
 
-def _get_applied_set_name(changes: Changes) -> str:
-    return next((field for field, pair in changes.items() if pair[-1] in ("applied", "made equal")), "…")
+def _get_object_name(changes: Changes) -> str:
+    values = ("applied", "made equal", "conflict", "exception")
+    return next((field for field, pair in changes.items() if pair[-1] in values), "…")
 
 
 def _get_login_method_label(changes: Changes) -> str:

@@ -13,12 +13,13 @@ from accounts.models import LoginMethod, Provider
 from accounts.user_details import UserDetails
 from audit.actors import Actor
 from audit.changes import Changes
+from core.ids import uuid7
 from core.keys import compute_name_key
 from imports.files.budget import COMMAND_LIMITS, FileLimits
 from imports.files.user_columns import USER_COLUMN_LABELS
 from imports.files.user_rows import UserFinder, UserRow, UserWithAccess, read_user_rows
 from imports.files.wording import suggest_name
-from imports.plans import user_commands
+from imports.plans import duty_checks, user_commands
 from imports.plans.impact import compute_access, compute_impact
 from imports.plans.office_lookup import OfficeLookup
 from imports.plans.plan import Plan, PlanFault, PlanItem, PlanStep, ProgressCallback, ignore_progress
@@ -30,7 +31,7 @@ from permissions import checks
 from permissions.catalog import Right, rights_from_codes
 from permissions.checks import LastAdministrator
 from permissions.impact import HypotheticalAccess, HypotheticalUser
-from permissions.models import TeamEmployer, TeamRight
+from permissions.models import DutyRule, TeamEmployer, TeamRight
 from users.actions import PROFILE_FIELDS
 
 
@@ -111,6 +112,7 @@ class UserPlanner:
         access = compute_access(self.office.provider, cases)
         pairs = {(change.before, change.after) for change in changes}  # users in the same situation share their impact
         impacts = {pair: compute_impact(access[pair[0]] if pair[0] else None, access[pair[1]]) for pair in pairs}
+        self._check_duties(changes)
         for change in changes:
             self._add_impact_and_check(change, impacts[change.before, change.after], access[change.after])
         faults = [
@@ -119,6 +121,20 @@ class UserPlanner:
             for column, value, what in row.problems
         ]
         self._plan.add([PlanStep(each.item, each.commands) for each in changes if not each.row.problems], faults)
+
+    def _check_duties(self, changes: list[UserChange]) -> None:
+        """Refuse rows that lead to a conflict of duties, or count them if the rule only warns."""
+        cases = {(uuid7() if change.user is None else change.user.pk): change for change in changes}
+        found = duty_checks.find_new_conflicts(
+            self.office.provider, ((key, change.before, change.after) for key, change in cases.items())
+        )
+        for key, rules in found.items():
+            column = "teams" if "teams" in cases[key].item["changes"] else "individual_rights"
+            for rule in rules:
+                if rule.severity == DutyRule.Severity.REFUSE:
+                    cases[key].row.add_problem(column, duty_checks.describe_rule(rule))
+                else:
+                    self._plan.notices[duty_checks.describe_rule(rule)] += 1
 
     def _add_impact_and_check(self, change: UserChange, impact: dict[str, Any], access: HypotheticalAccess) -> None:
         """Add the impact on rights to an item, and refuse what this actor may not grant."""
