@@ -31,9 +31,10 @@ def _build_both_sql(mask: str) -> str:
     return f"({' AND '.join(sides)})"
 
 
-# Who holds both sides of a rule, from the same grants as every permission check (`permissions.grants_sql`). Rights at
-# an employer are among those held regardless of employers, so only users who hold both sides anywhere (`suspects`) are
-# asked per employer. `works` leaves out rights without effect because a product is disabled.
+# Who holds both sides of a rule. Rights at an employer are among those held regardless of employers, so only users who
+# hold both sides anywhere (`suspects`) are asked per employer. There, the joins are those of `grants_sql`, but the
+# rights of a team are combined before they are multiplied by its employers: one row per user, team and employer.
+# `working` leaves out rights without effect because a product is disabled.
 _CONFLICTS_SQL = """
 codes AS MATERIALIZED (
     SELECT * FROM unnest(%(duty_codes)s::text[], %(masks)s::bigint[], %(needed)s::text[]) AS code (code, mask, needed)
@@ -45,19 +46,31 @@ codes AS MATERIALIZED (
     WHERE g.provider_id = %(provider)s AND NOT g.at_employer {users} GROUP BY g.user_id
 ), suspects AS MATERIALIZED (
     SELECT held.user_id, held.mask AS held_mask, rules.* FROM held JOIN rules ON {held}
+), teams AS MATERIALIZED (
+    SELECT r.team_id, bit_or(mask & %(employer_bits)s::bigint) AS mask
+    FROM permissions_teamright r JOIN codes ON code = r."right" WHERE r.provider_id = %(provider)s GROUP BY r.team_id
+), individual AS MATERIALIZED (
+    SELECT i.user_id, bit_or(mask & %(employer_bits)s::bigint) AS mask
+    FROM permissions_individualright i JOIN codes ON code = i."right"
+    WHERE i.provider_id = %(provider)s GROUP BY i.user_id
+), working AS MATERIALIZED (
+    SELECT w.id, bit_or(mask) AS mask
+    FROM permissions_employer w JOIN codes ON needed = '{{}}' OR needed::smallint[] && w.products
+    WHERE w.provider_id = %(provider)s GROUP BY w.id
 ), places AS (
-    SELECT g.user_id, g.employer_id, bit_or(mask) AS mask,
-        bit_or(CASE WHEN needed = '{{}}' OR needed::smallint[] && w.products THEN mask ELSE 0 END) AS works
-    FROM permissions_grant g
-    JOIN codes ON code = g."right" AND mask & %(employer_bits)s::bigint <> 0
-    JOIN permissions_employer w ON w.provider_id = g.provider_id AND w.id = g.employer_id
-    WHERE g.provider_id = %(provider)s AND g.at_employer
-    AND g.user_id IN (SELECT user_id FROM suspects WHERE at_employer) GROUP BY g.user_id, g.employer_id
+    SELECT m.user_id, e.employer_id, bit_or(COALESCE(teams.mask, 0) | COALESCE(individual.mask, 0)) AS mask
+    FROM permissions_teammember m
+    JOIN permissions_teamemployer e ON e.provider_id = m.provider_id AND e.team_id = m.team_id
+    LEFT JOIN teams ON teams.team_id = m.team_id
+    LEFT JOIN individual ON individual.user_id = m.user_id
+    WHERE m.provider_id = %(provider)s AND m.user_id IN (SELECT user_id FROM suspects WHERE at_employer)
+    GROUP BY m.user_id, e.employer_id
 ), conflicts AS (
     SELECT rule_id, user_id, NULL::uuid AS employer_id, true AS has_effect FROM suspects WHERE NOT at_employer
     UNION ALL
     SELECT rule_id, user_id, employer_id, {works}
-    FROM suspects JOIN places USING (user_id) WHERE at_employer AND {there}
+    FROM suspects JOIN places USING (user_id) LEFT JOIN working ON working.id = employer_id
+    WHERE at_employer AND {there}
 ), exemptions AS MATERIALIZED (
     SELECT DISTINCT rule_id, user_id, employer_id FROM permissions_dutyexemption
     WHERE provider_id = %(provider)s AND approved_at IS NOT NULL AND ended_at IS NULL AND until >= %(today)s
@@ -67,7 +80,7 @@ _OFFICE_PART = "held_mask & ~ %(employer_bits)s::bigint"
 _PARTS = {
     "held": _build_both_sql("held.mask"),
     "there": _build_both_sql(f"(places.mask | {_OFFICE_PART})"),
-    "works": _build_both_sql(f"(places.works | {_OFFICE_PART})"),
+    "works": _build_both_sql(f"(places.mask & COALESCE(working.mask, 0) | {_OFFICE_PART})"),
 }
 _ANSWER_SQL = """
 FROM conflicts c
