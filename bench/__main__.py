@@ -2,8 +2,8 @@
 
 The user list is compared with a bare Django view that runs an equal query and renders an equal table, and with Django
 admin's own changelist. Other parts: the time in which the login page rejects users for each reason; permissions among
-1,000,000 users, 20,000 offices and 200,000 employers; conflicts of duties beside the bare grants; access tokens beside bare password verifications; the audit log;
-imports of users beside a bare `bulk_create`.
+1,000,000 users, 20,000 offices and 200,000 employers; conflicts of duties beside the bare grants; access tokens beside
+bare password verifications; the audit log; imports of users beside a bare `bulk_create`.
 
 Each part runs in its own process on the embedded PostgreSQL in a temporary folder. Requests of compared views
 alternate, so that a busy machine slows both. There is no network and no web server: pages are called as WSGI

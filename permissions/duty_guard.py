@@ -1,7 +1,7 @@
 """Refuses changes that lead to a conflict of duties, or asks first. Every action that grants rights goes through it."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from uuid import UUID
@@ -49,11 +49,11 @@ class _Watch:
         self.by: Actor | None = None
 
     def add(self, provider_id: UUID, users: Iterable[UUID], by: Actor) -> None:
-        more = set(users) - self.users[provider_id]
-        if more and self.rules is None:
+        if self.rules is None:
             self.rules, self.by = DutyRule.objects.filter(provider=provider_id).in_bulk(), by
-        if not more or not self.rules:
+        if not self.rules:
             return
+        more = set(users) - self.users[provider_id]
         self.known |= {conflict.key for conflict in find_conflicts(provider_id, self.rules.values(), more)}
         self.users[provider_id] |= more
 
@@ -97,11 +97,14 @@ def settle_duties_at_end() -> Iterator[None]:
 
 
 @contextmanager
-def guard_duties(provider_id: UUID, users: Iterable[UUID], *, by: Actor) -> Iterator[None]:
+def guard_duties(provider_id: UUID, users: Iterable[UUID], *, granted: Collection[object], by: Actor) -> Iterator[None]:
     """Judge the change within of what these users hold. Raises as `settle_duties_at_end`.
 
-    One query if the office has no rules, else three.
+    Without anything `granted` it cannot lead to a conflict. One query if the office has no rules, else three.
     """
+    if not granted:
+        yield
+        return
     with settle_duties_at_end():
         watch = _watch.get()
         assert watch is not None  # noqa: S101

@@ -303,6 +303,8 @@ class DutyExemption(OfficeModel):
             SameOfficeForeignKey("rule"),
             SameOfficeForeignKey("user"),
             SameOfficeForeignKey("employer"),
+            SameOfficeForeignKey("requested_by"),
+            SameOfficeForeignKey("approved_by"),
             models.CheckConstraint(
                 condition=Q(approved_by=None)
                 | ~Q(approved_by=models.F("user")) & ~Q(approved_by=models.F("requested_by")),

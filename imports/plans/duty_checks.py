@@ -1,12 +1,14 @@
 """Conflicts of duties to which the rows of a plan would lead."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
+from datetime import datetime
 from uuid import UUID
 
 from django.utils.translation import gettext as _
 
 from accounts.models import Provider
+from audit.models import Event, Verb
 from permissions.duties import find_conflicts, find_hypothetical_conflicts
 from permissions.impact import HypotheticalUser
 from permissions.models import DutyRule
@@ -41,3 +43,10 @@ def find_new_conflicts(
 def describe_rule(rule: DutyRule) -> str:
     values = {"rule": rule.name, "reason": rule.reason}
     return _("The rule “%(rule)s” keeps duties apart that this row gives together: %(reason)s") % values
+
+
+def count_accepted_conflicts(provider: Provider, since: datetime) -> Counter[str]:
+    """Return a text and a number of users for each rule with which a change of this transaction conflicts."""
+    events = Event.objects.filter(provider_id=provider.pk, verb=Verb.DUTY_CONFLICT_ACCEPTED, at__gte=since)
+    text = _("A user would conflict with the rule “%(rule)s” about duties.")
+    return Counter(text % {"rule": name} for event in events for name in event.changes)

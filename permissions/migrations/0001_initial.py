@@ -295,6 +295,14 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='dutyexemption',
+            constraint=core.composite_keys.SameOfficeForeignKey('requested_by', name='permissions_dutyexemption_requested_by_id_same_office'),
+        ),
+        migrations.AddConstraint(
+            model_name='dutyexemption',
+            constraint=core.composite_keys.SameOfficeForeignKey('approved_by', name='permissions_dutyexemption_approved_by_id_same_office'),
+        ),
+        migrations.AddConstraint(
+            model_name='dutyexemption',
             constraint=models.CheckConstraint(condition=models.Q(('approved_by', None), models.Q(models.Q(('approved_by', models.F('user')), _negated=True), models.Q(('approved_by', models.F('requested_by')), _negated=True)), _connector='OR'), name='duty_exemption_two_people'),
         ),
         migrations.RunSQL(f"CREATE VIEW permissions_grant AS {GRANTS_VIEW_SQL}", "DROP VIEW permissions_grant"),

@@ -140,7 +140,7 @@ def test_what_conflicts_in_between_does_not_count(scene: Scene, rule: DutyRule) 
 
 def test_taking_away_asks_no_query_more(scene: Scene, rule: DutyRule, django_assert_max_num_queries: Any) -> None:
     by = actor(scene.alice)
-    with django_assert_max_num_queries(0), settle_duties_at_end(), guard_duties(scene.office.pk, [], by=by):
+    with django_assert_max_num_queries(0), settle_duties_at_end(), guard_duties(scene.office.pk, [], granted=(), by=by):
         pass
 
 
