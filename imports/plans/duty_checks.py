@@ -1,7 +1,7 @@
 """Conflicts of duties to which the rows of a plan would lead."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -9,38 +9,49 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Provider
 from audit.models import Event, Verb
+from core.ids import uuid7
+from imports.plans.plan import Plan
+from imports.plans.user_changes import UserChange
 from permissions.duties import find_conflicts, find_hypothetical_conflicts
-from permissions.impact import HypotheticalUser
 from permissions.models import DutyRule
 
 
-def find_new_conflicts(
-    provider: Provider, cases: Iterable[tuple[UUID, HypotheticalUser | None, HypotheticalUser]]
-) -> dict[UUID, list[DutyRule]]:
-    """Return the rules with which each user would conflict after a change, and now does not; exceptions do not count.
+def check_changes(changes: Iterable[UserChange], provider: Provider, plan: Plan) -> None:
+    """Refuse the rows that lead to a conflict, and count those that lead to one with a rule that only warns."""
+    cases = {
+        uuid7() if change.user is None else change.user.pk: change for change in changes if _changes_access(change)
+    }
+    for key, rules in _find_new_conflicts(provider, cases).items():
+        column = "teams" if "teams" in cases[key].item["changes"] else "individual_rights"
+        for rule in rules:
+            if rule.severity == DutyRule.Severity.REFUSE:
+                cases[key].row.add_problem(column, _describe_rule(rule))
+            else:
+                plan.notices[_describe_rule(rule)] += 1
 
-    `cases` have an id, which is the user's own if the user exists, and what decides the rights before and after. Three
-    queries, one in an office without rules.
+
+def _changes_access(change: UserChange) -> bool:
+    before, after = change.before, change.after
+    return before is None or (before.teams, before.individual) != (after.teams, after.individual)
+
+
+def _find_new_conflicts(provider: Provider, cases: Mapping[UUID, UserChange]) -> dict[UUID, list[DutyRule]]:
+    """Return the rules with which each user would conflict, and now does not; exceptions do not count.
+
+    Three queries, one in an office without rules.
     """
     rules = DutyRule.objects.filter(provider=provider).in_bulk()
-    changed = {
-        user_id: (before, after)
-        for user_id, before, after in cases
-        if rules and (before is None or (before.teams, before.individual) != (after.teams, after.individual))
-    }
-    existing = [user_id for user_id, (before, _after) in changed.items() if before is not None]
+    existing = [user_id for user_id, change in cases.items() if change.before is not None]
     known = {each.key for each in find_conflicts(provider.pk, rules.values(), existing)}
-    later = find_hypothetical_conflicts(
-        provider.pk, rules.values(), {user_id: after for user_id, (_before, after) in changed.items()}
-    )
+    users = {user_id: change.after for user_id, change in cases.items()}
     found: dict[UUID, dict[UUID, DutyRule]] = defaultdict(dict)
-    for each in later:
+    for each in find_hypothetical_conflicts(provider.pk, rules.values(), users):
         if each.key not in known and not each.is_exempt:
             found[each.user_id][each.rule_id] = rules[each.rule_id]
     return {user_id: list(kept_apart.values()) for user_id, kept_apart in found.items()}
 
 
-def describe_rule(rule: DutyRule) -> str:
+def _describe_rule(rule: DutyRule) -> str:
     values = {"rule": rule.name, "reason": rule.reason}
     return _("The rule “%(rule)s” keeps duties apart that this row gives together: %(reason)s") % values
 

@@ -24,7 +24,7 @@ from imports.plans.duty_checks import count_accepted_conflicts
 from imports.plans.impact import compute_access, compute_impact
 from imports.plans.office_lookup import OfficeLookup
 from imports.plans.plan import Plan, PlanItem, PlanRefused, PlanStep, ProgressCallback, apply_plan, ignore_progress
-from imports.plans.user_plans import snapshot_user
+from imports.plans.user_changes import snapshot_user
 from permissions.catalog import Right, rights_from_codes
 from permissions.models import Employer, Team
 

@@ -2,18 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import IO, Any, NamedTuple, cast
+from typing import IO, Any, cast
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import LoginMethod, Provider
 from accounts.user_details import UserDetails
 from audit.actors import Actor
 from audit.changes import Changes
-from core.ids import uuid7
 from core.keys import compute_name_key
 from imports.files.budget import COMMAND_LIMITS, FileLimits
 from imports.files.user_columns import USER_COLUMN_LABELS
@@ -24,6 +22,7 @@ from imports.plans.impact import compute_access, compute_impact
 from imports.plans.office_lookup import OfficeLookup
 from imports.plans.plan import Plan, PlanFault, PlanItem, PlanStep, ProgressCallback, ignore_progress
 from imports.plans.row_notes import note_shared_addresses
+from imports.plans.user_changes import UserChange, snapshot_user
 from imports.plans.user_commands import ExistingUserCommand, UserCommand
 from imports.plans.user_diff import DETAIL_FIELDS, NOTIFICATION_FIELDS, plan_existing_user, plan_new_user
 from outbox import message_limits
@@ -31,19 +30,8 @@ from permissions import checks
 from permissions.catalog import Right, rights_from_codes
 from permissions.checks import LastAdministrator
 from permissions.impact import HypotheticalAccess, HypotheticalUser
-from permissions.models import DutyRule, TeamEmployer, TeamRight
+from permissions.models import TeamEmployer, TeamRight
 from users.actions import PROFILE_FIELDS
-
-
-class UserChange(NamedTuple):
-    """A row with its planned item, and the user before and after, for computing rights."""
-
-    row: UserRow
-    item: PlanItem
-    user: UserWithAccess | None
-    commands: list[UserCommand]
-    before: HypotheticalUser | None
-    after: HypotheticalUser
 
 
 def plan_user_file(
@@ -112,7 +100,7 @@ class UserPlanner:
         access = compute_access(self.office.provider, cases)
         pairs = {(change.before, change.after) for change in changes}  # users in the same situation share their impact
         impacts = {pair: compute_impact(access[pair[0]] if pair[0] else None, access[pair[1]]) for pair in pairs}
-        self._check_duties(changes)
+        duty_checks.check_changes(changes, self.office.provider, self._plan)
         for change in changes:
             self._add_impact_and_check(change, impacts[change.before, change.after], access[change.after])
         faults = [
@@ -121,20 +109,6 @@ class UserPlanner:
             for column, value, what in row.problems
         ]
         self._plan.add([PlanStep(each.item, each.commands) for each in changes if not each.row.problems], faults)
-
-    def _check_duties(self, changes: list[UserChange]) -> None:
-        """Refuse rows that lead to a conflict of duties, or count them if the rule only warns."""
-        cases = {(uuid7() if change.user is None else change.user.pk): change for change in changes}
-        found = duty_checks.find_new_conflicts(
-            self.office.provider, ((key, change.before, change.after) for key, change in cases.items())
-        )
-        for key, rules in found.items():
-            column = "teams" if "teams" in cases[key].item["changes"] else "individual_rights"
-            for rule in rules:
-                if rule.severity == DutyRule.Severity.REFUSE:
-                    cases[key].row.add_problem(column, duty_checks.describe_rule(rule))
-                else:
-                    self._plan.notices[duty_checks.describe_rule(rule)] += 1
 
     def _add_impact_and_check(self, change: UserChange, impact: dict[str, Any], access: HypotheticalAccess) -> None:
         """Add the impact on rights to an item, and refuse what this actor may not grant."""
@@ -170,19 +144,6 @@ class UserPlanner:
                 plan.refusal = str(error)
         if count := plan.mails["invitation"]:
             plan.send_forecast = message_limits.forecast_bulk_invitations(provider.pk, count)
-
-
-def snapshot_user(user: UserWithAccess) -> HypotheticalUser:
-    return HypotheticalUser(
-        user.login_method,
-        None if user.accepted_at is None else timezone.localdate(user.accepted_at),
-        user.blocked_at is not None,
-        user.access_until,
-        user.two_factor_required,
-        user.second_factor_at is not None,
-        frozenset(member.team_id for member in user.membership_rows),
-        rights_from_codes(row.right for row in user.right_rows),
-    )
 
 
 def _check_permissions(change: UserChange, by: Actor, provider: Provider, *, manages: bool) -> None:
