@@ -475,7 +475,8 @@ GUARDS = [
         ("oauth/test_office_access.py",),
     ),
     Guard(
-        5, "conflicts of duties", "permissions/duty_guard.py", "            if refused:\n", "            if not refused:\n",
+        5, "conflicts of duties", "permissions/duty_guard.py",
+        "            if refused:\n", "            if not refused:\n",
         ("permissions/test_duty_guard.py",),
     ),
     Guard(
