@@ -76,11 +76,11 @@ codes AS MATERIALIZED (
     WHERE provider_id = %(provider)s AND approved_at IS NOT NULL AND ended_at IS NULL AND until >= %(today)s
 )
 """
-_OFFICE_PART = "held_mask & ~ %(employer_bits)s::bigint"
+_OFFICE_PART = "(held_mask & ~ %(employer_bits)s::bigint)"  # PostgreSQL gives & and | the same precedence
 _PARTS = {
     "held": _build_both_sql("held.mask"),
     "there": _build_both_sql(f"(places.mask | {_OFFICE_PART})"),
-    "works": _build_both_sql(f"(places.mask & COALESCE(working.mask, 0) | {_OFFICE_PART})"),
+    "works": _build_both_sql(f"((places.mask & COALESCE(working.mask, 0)) | {_OFFICE_PART})"),
 }
 _ANSWER_SQL = """
 FROM conflicts c
