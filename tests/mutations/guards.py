@@ -476,7 +476,7 @@ GUARDS = [
     ),
     Guard(
         5, "conflicts of duties", "permissions/duty_guard.py",
-        "            if refused:\n", "            if not refused:\n",
+        "        if refused:\n", "        if not refused:\n",
         ("permissions/test_duty_guard.py",),
     ),
     Guard(

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.urls import reverse
 
 import teams.actions
 import teams.deviations
@@ -181,6 +182,7 @@ def test_the_page_asks_and_then_does_it(scene: Scene, rule: DutyRule) -> None:
     assert refused.status_code == 403
     assert "Loon en HR" in refused.text
     assert "accept_conflicts" not in refused.text
+    assert reverse("reviews:conflict", args=[rule.pk, scene.bob.pk]) in refused.text
     DutyRule.objects.update(severity=WARN)
     asked = client.post(url, {"teams": [str(scene.hr.pk)]})
     assert asked.status_code == 409
