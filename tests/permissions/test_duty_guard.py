@@ -13,7 +13,7 @@ import teams.employers
 import teams.initial_access
 import teams.sets
 import teams.undo
-from accounts.models import Provider, User
+from accounts.models import LoginMethod, Provider, User
 from audit.models import Event, Verb
 from imports.plans.plan import PlanRefused, apply_plan
 from permissions import checks
@@ -24,6 +24,7 @@ from tests.helpers.api_client import program
 from tests.helpers.import_files import INVITED, applied, faults, planned, team_of
 from tests.helpers.login_methods import GOOD, PERSON
 from tests.helpers.users import actor, make_user, signed_in
+from tests.invitations.test_initial_access import send
 from tests.permissions.test_duties import make_rule
 
 pytestmark = pytest.mark.django_db
@@ -195,13 +196,10 @@ def test_the_page_asks_and_then_does_it(scene: Scene, rule: DutyRule) -> None:
 
 def test_a_password_is_not_shown_again(scene: Scene, rule: DutyRule) -> None:
     DutyRule.objects.update(severity=WARN)
-    answer = signed_in(scene.alice).post(
-        "/gebruikers/nieuw/webservice/",
-        PERSON | {"username": "dienst", "password": GOOD, "teams": [str(scene.wages.pk), str(scene.hr.pk)]},
-    )
-    assert answer.status_code == 409, answer.text
+    answer = send(signed_in(scene.alice), LoginMethod.SSO_WEBSERVICE, teams=[scene.wages.pk, scene.hr.pk])
+    assert answer.status_code == 409
     assert GOOD not in answer.text
-    assert not User.objects.filter(username="dienst").exists()
+    assert not User.objects.filter(email=PERSON["email"]).exists()
 
 
 def test_names_are_for_those_who_may_see_users(scene: Scene, rule: DutyRule) -> None:
