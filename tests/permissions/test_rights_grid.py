@@ -31,7 +31,7 @@ def test_every_right_is_in_one_group_of_its_level_and_audience() -> None:
         assert {right.ak_only for right in rights} == {group.ak_only}
         assert len({right.level for right in rights}) == 1
         counts.append(len(rights))
-    assert counts == [11, 9, 4, 22]
+    assert counts == [12, 9, 4, 22]
 
 
 @pytest.mark.parametrize("language", ["nl", "en"])
