@@ -28,9 +28,9 @@ class DutyRule(KeyedModel, OfficeModel):
         REFUSE = "refuse", _("Refuse")
 
     name = models.CharField(_("Name"), max_length=70)
-    first = ArrayField(models.CharField(max_length=40), verbose_name=_("These rights"))
+    first = ArrayField(models.CharField(max_length=40), default=list, verbose_name=_("These rights"))
     first_all = models.BooleanField(default=False)
-    second = ArrayField(models.CharField(max_length=40), verbose_name=_("Not together with"))
+    second = ArrayField(models.CharField(max_length=40), default=list, verbose_name=_("Not together with"))
     second_all = models.BooleanField(default=False)
     level = models.CharField(_("Where"), max_length=10, choices=Level, default=Level.OFFICE)
     severity = models.CharField(_("When a change leads to a conflict"), max_length=10, choices=Severity)
