@@ -122,7 +122,7 @@ def _describe_conflicts(conflicts: Iterable[Conflict], rules: dict[UUID, DutyRul
     places: dict[UUID, set[UUID]] = defaultdict(set)
     for conflict in conflicts:
         users[conflict.rule_id].add(conflict.user_id)
-        places[conflict.rule_id] |= {conflict.employer_id} - {None}
+        places[conflict.rule_id] |= {conflict.employer_id} if conflict.employer_id else set()
     may_see = by.is_operator or bool(by.user and has_right(by.user, Right.VIEW_USERS))
     shown = set[UUID]().union(*(found for found in users.values() if may_see and len(found) <= _MAX_NAMES))
     rows = list(User.objects.filter(pk__in=shown).order_by("sort_name", "pk"))
