@@ -43,7 +43,8 @@ EXCLUDED_FIELDS = frozenset({
 # impersonating users belong to support, and that an invitation did not arrive is among the messages.
 EXCLUDED_REFERENCES = frozenset({
     "accounts.EmailChange.asked_by", "accounts.OfficeEmailText.saved_by", "invitations.Invitation.sent_by",
-    "notifications.Notification.invited", "oauth.OfficeAccess.consented_by", "support.Impersonation.supporter",
+    "notifications.Notification.invited", "permissions.DutyExemption.approved_by",
+    "permissions.DutyExemption.requested_by", "oauth.OfficeAccess.consented_by", "support.Impersonation.supporter",
 })  # fmt: skip
 _MESSAGE_FIELDS = ("channel", "kind", "state", "created_at", "sent_at", "attempts")
 

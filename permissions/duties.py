@@ -4,7 +4,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from permissions.catalog import EMPLOYER_LEVEL_RIGHTS, OFFICE_ADMIN_RIGHTS, Right
+from accounts.models import User
+from permissions.catalog import EMPLOYER_LEVEL_RIGHTS, OFFICE_ADMIN_RIGHTS, Right, rights_from_codes
 from permissions.grants_sql import fetch_rows
 from permissions.impact import (
     HYPOTHETICAL_GRANTS_SQL,
@@ -12,7 +13,7 @@ from permissions.impact import (
     HypotheticalUser,
     build_hypothetical_parameters,
 )
-from permissions.models import DutyRule
+from permissions.models import DutyRule, Employer
 
 # Each right is a bit, so that a set of rights is one number that the database combines with bit_or.
 _BITS = {right: 1 << position for position, right in enumerate(Right)}
@@ -30,9 +31,10 @@ def _build_both_sql(mask: str) -> str:
     return f"({' AND '.join(sides)})"
 
 
-# Who holds both sides of a rule, from the same grants as every permission check (`permissions.grants_sql`). Rights at
-# an employer are among those held regardless of employers, so only users who hold both sides anywhere (`suspects`) are
-# asked per employer. `works` leaves out rights without effect because a product is disabled.
+# Who holds both sides of a rule. Rights at an employer are among those held regardless of employers, so only users who
+# hold both sides anywhere (`suspects`) are asked per employer. There, the joins are those of `grants_sql`, but the
+# rights of a team are combined before they are multiplied by its employers: one row per user, team and employer.
+# `working` leaves out rights without effect because a product is disabled.
 _CONFLICTS_SQL = """
 codes AS MATERIALIZED (
     SELECT * FROM unnest(%(duty_codes)s::text[], %(masks)s::bigint[], %(needed)s::text[]) AS code (code, mask, needed)
@@ -44,29 +46,41 @@ codes AS MATERIALIZED (
     WHERE g.provider_id = %(provider)s AND NOT g.at_employer {users} GROUP BY g.user_id
 ), suspects AS MATERIALIZED (
     SELECT held.user_id, held.mask AS held_mask, rules.* FROM held JOIN rules ON {held}
+), teams AS MATERIALIZED (
+    SELECT r.team_id, bit_or(mask & %(employer_bits)s::bigint) AS mask
+    FROM permissions_teamright r JOIN codes ON code = r."right" WHERE r.provider_id = %(provider)s GROUP BY r.team_id
+), individual AS MATERIALIZED (
+    SELECT i.user_id, bit_or(mask & %(employer_bits)s::bigint) AS mask
+    FROM permissions_individualright i JOIN codes ON code = i."right"
+    WHERE i.provider_id = %(provider)s GROUP BY i.user_id
+), working AS MATERIALIZED (
+    SELECT w.id, bit_or(mask) AS mask
+    FROM permissions_employer w JOIN codes ON needed = '{{}}' OR needed::smallint[] && w.products
+    WHERE w.provider_id = %(provider)s GROUP BY w.id
 ), places AS (
-    SELECT g.user_id, g.employer_id, bit_or(mask) AS mask,
-        bit_or(CASE WHEN needed = '{{}}' OR needed::smallint[] && w.products THEN mask ELSE 0 END) AS works
-    FROM permissions_grant g
-    JOIN codes ON code = g."right" AND mask & %(employer_bits)s::bigint <> 0
-    JOIN permissions_employer w ON w.provider_id = g.provider_id AND w.id = g.employer_id
-    WHERE g.provider_id = %(provider)s AND g.at_employer
-    AND g.user_id IN (SELECT user_id FROM suspects WHERE at_employer) GROUP BY g.user_id, g.employer_id
+    SELECT m.user_id, e.employer_id, bit_or(COALESCE(teams.mask, 0) | COALESCE(individual.mask, 0)) AS mask
+    FROM permissions_teammember m
+    JOIN permissions_teamemployer e ON e.provider_id = m.provider_id AND e.team_id = m.team_id
+    LEFT JOIN teams ON teams.team_id = m.team_id
+    LEFT JOIN individual ON individual.user_id = m.user_id
+    WHERE m.provider_id = %(provider)s AND m.user_id IN (SELECT user_id FROM suspects WHERE at_employer)
+    GROUP BY m.user_id, e.employer_id
 ), conflicts AS (
     SELECT rule_id, user_id, NULL::uuid AS employer_id, true AS has_effect FROM suspects WHERE NOT at_employer
     UNION ALL
     SELECT rule_id, user_id, employer_id, {works}
-    FROM suspects JOIN places USING (user_id) WHERE at_employer AND {there}
+    FROM suspects JOIN places USING (user_id) LEFT JOIN working ON working.id = employer_id
+    WHERE at_employer AND {there}
 ), exemptions AS MATERIALIZED (
     SELECT DISTINCT rule_id, user_id, employer_id FROM permissions_dutyexemption
     WHERE provider_id = %(provider)s AND approved_at IS NOT NULL AND ended_at IS NULL AND until >= %(today)s
 )
 """
-_OFFICE_PART = "held_mask & ~ %(employer_bits)s::bigint"
+_OFFICE_PART = "(held_mask & ~ %(employer_bits)s::bigint)"  # PostgreSQL gives & and | the same precedence
 _PARTS = {
     "held": _build_both_sql("held.mask"),
     "there": _build_both_sql(f"(places.mask | {_OFFICE_PART})"),
-    "works": _build_both_sql(f"(places.works | {_OFFICE_PART})"),
+    "works": _build_both_sql(f"((places.mask & COALESCE(working.mask, 0)) | {_OFFICE_PART})"),
 }
 _ANSWER_SQL = """
 FROM conflicts c
@@ -119,6 +133,44 @@ def count_conflicts(
     return [UserConflict(*row) for row in _fetch(_COUNT_SQL, provider_id, rules, users)]
 
 
+def list_user_conflicts(user: User) -> list[tuple[DutyRule, UserConflict]]:
+    """Return the rules with which `user` conflicts, by name. Two queries, one in an office without rules."""
+    rules = DutyRule.objects.visible_to(user).in_bulk()
+    found = count_conflicts(user.provider_id, rules.values(), [user.pk])
+    return sorted(((rules[each.rule_id], each) for each in found), key=lambda pair: pair[0].name_key)
+
+
+def explain_conflicts(user: User, right: Right, employer: Employer | None) -> list[tuple[DutyRule, Conflict | None]]:
+    """Return the rules about `right` with which `user` conflicts at `employer`, or, with None, would with the right.
+
+    Four queries, one in an office without rules about the right.
+    """
+    rows = DutyRule.objects.visible_to(user).order_by("name_key")
+    rules = {rule.pk: rule for rule in rows if any(right in side for side in rule.sides)}
+    if not rules:
+        return []
+    individual = rights_from_codes(user.individual_rights.values_list("right", flat=True)) | {right}
+    teams = frozenset(user.memberships.values_list("team_id", flat=True))
+    hypothetical = HypotheticalUser(user.login_method, None, False, None, False, False, teams, individual)
+    places = (None, employer and employer.pk)
+    would = find_hypothetical_conflicts(user.provider_id, rules.values(), {user.pk: hypothetical})
+    have = find_conflicts(user.provider_id, rules.values(), [user.pk])
+    current = {each.rule_id: each for each in have if each.employer_id in places}
+    possible = current.keys() | {each.rule_id for each in would if each.employer_id in places}
+    return [(rule, current.get(rule.pk)) for rule in rules.values() if rule.pk in possible]
+
+
+def find_users_in_conflict(provider_id: UUID, users: Collection[UUID], employer: Employer | None) -> set[UUID]:
+    """Return those of `users` who conflict with a rule of the office or, if one is given, at `employer`.
+
+    Without the exempt ones. Two queries, one in an office without rules.
+    """
+    rules = DutyRule.objects.filter(provider=provider_id)
+    places = (None, employer and employer.pk)
+    found = find_conflicts(provider_id, rules, users)
+    return {each.user_id for each in found if each.employer_id in places and not each.is_exempt}
+
+
 def _fetch(
     sql: str, provider_id: UUID | None, rules: Collection[DutyRule], users: Collection[UUID] | None
 ) -> list[tuple[Any, ...]]:
@@ -131,7 +183,7 @@ def _fetch(
 
 
 def find_hypothetical_conflicts(
-    provider_id: UUID, rules: Collection[DutyRule], users: Mapping[UUID, HypotheticalUser]
+    provider_id: UUID | None, rules: Collection[DutyRule], users: Mapping[UUID, HypotheticalUser]
 ) -> list[Conflict]:
     """Return the conflicts that users with these ids would have, with their exemptions. One query."""
     rules = [rule for rule in rules if all(rule.sides)]

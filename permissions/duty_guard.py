@@ -1,9 +1,10 @@
 """Refuses changes that lead to a conflict of duties, or asks first. Every action that grants rights goes through it."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import NamedTuple
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
@@ -23,59 +24,59 @@ from permissions.models import DutyRule
 _MAX_NAMES = 5
 
 
-class DutyConflict(PermissionDenied):
-    """A change would give users rights that a rule keeps apart; `findings` says which, a sentence per rule."""
+class Finding(NamedTuple):
+    """What a change would add about one rule: a sentence, and some of the users if the actor may view them."""
 
-    def __init__(self, findings: list[str]) -> None:
-        super().__init__(" ".join([*findings, _("Ask for an exception under Segregation of duties, or choose less.")]))
+    rule: DutyRule
+    text: str
+    users: list[User]
+
+
+class DutyConflict(PermissionDenied):
+    """A change would give users rights that a rule keeps apart."""
+
+    def __init__(self, findings: list[Finding]) -> None:
+        advice = _("Choose less, or ask for an exception under Segregation of duties.")
+        super().__init__(" ".join([*(finding.text for finding in findings), advice]))
         self.findings = findings
 
 
 class DutyWarning(Exception):
     """As DutyConflict, for rules that only warn: the page asks before the change is made."""
 
-    def __init__(self, findings: list[str]) -> None:
-        super().__init__(" ".join(findings))
+    def __init__(self, findings: list[Finding]) -> None:
+        super().__init__(" ".join(finding.text for finding in findings))
         self.findings = findings
 
 
-class _Watch:
-    """The users whose grants change, with the conflicts that they had before."""
+class _OfficeWatch:
+    """The users of an office whose grants change, with the conflicts that they had before."""
 
-    def __init__(self) -> None:
-        self.rules: dict[UUID, DutyRule] | None = None
+    def __init__(self, provider_id: UUID, by: Actor) -> None:
+        self.provider_id, self.by = provider_id, by
+        self.rules = DutyRule.objects.filter(provider=provider_id).in_bulk()
+        self.users: set[UUID] = set()
         self.known: set[tuple[UUID, UUID, UUID | None]] = set()
-        self.users: dict[UUID, set[UUID]] = defaultdict(set)  # by office
-        self.by: Actor | None = None
 
-    def add(self, provider_id: UUID, users: Iterable[UUID], by: Actor) -> None:
-        more = set(users) - self.users[provider_id]
-        if more and self.rules is None:
-            self.rules, self.by = DutyRule.objects.filter(provider=provider_id).in_bulk(), by
-        if not more or not self.rules:
-            return
-        self.known |= {conflict.key for conflict in find_conflicts(provider_id, self.rules.values(), more)}
-        self.users[provider_id] |= more
+    def add(self, users: Iterable[UUID]) -> None:
+        more = set(users) - self.users if self.rules else set()
+        self.known |= {conflict.key for conflict in find_conflicts(self.provider_id, self.rules.values(), more)}
+        self.users |= more
 
     def settle(self) -> None:
         """Raise DutyConflict or DutyWarning for conflicts that are there since; record those that were accepted."""
-        for provider_id, users in self.users.items():
-            rules, by = self.rules, self.by
-            if not rules or by is None:
-                continue
-            found = find_conflicts(provider_id, rules.values(), users)
-            added = [conflict for conflict in found if conflict.key not in self.known and not conflict.is_exempt]
-            refused = [each for each in added if rules[each.rule_id].severity == DutyRule.Severity.REFUSE]
-            if not added:
-                continue
-            if refused:
-                raise DutyConflict(describe_conflicts(refused, rules, by))
-            if not by.accepts_conflicts:
-                raise DutyWarning(describe_conflicts(added, rules, by))
-            _record_accepted(provider_id, added, rules, by)
+        found = find_conflicts(self.provider_id, self.rules.values(), self.users)
+        added = [conflict for conflict in found if conflict.key not in self.known and not conflict.is_exempt]
+        refused = [each for each in added if self.rules[each.rule_id].severity == DutyRule.Severity.REFUSE]
+        if refused:
+            raise DutyConflict(_describe_conflicts(refused, self.rules, self.by))
+        if added and not self.by.accepts_conflicts:
+            raise DutyWarning(_describe_conflicts(added, self.rules, self.by))
+        if added:
+            _record_accepted(self.provider_id, added, self.rules, self.by)
 
 
-_watch: ContextVar[_Watch | None] = ContextVar("watch", default=None)
+_watches: ContextVar[dict[UUID, _OfficeWatch] | None] = ContextVar("watches", default=None)
 
 
 @contextmanager
@@ -84,54 +85,65 @@ def settle_duties_at_end() -> Iterator[None]:
 
     Also a decorator. Raises DutyConflict, DutyWarning.
     """
-    if _watch.get() is not None:
+    if _watches.get() is not None:
         yield
         return
-    watch = _Watch()
-    token = _watch.set(watch)
+    watches: dict[UUID, _OfficeWatch] = {}
+    token = _watches.set(watches)
     try:
         yield
     finally:
-        _watch.reset(token)
-    watch.settle()
+        _watches.reset(token)
+    for watch in watches.values():
+        watch.settle()
 
 
 @contextmanager
-def guard_duties(provider_id: UUID, users: Iterable[UUID], *, by: Actor) -> Iterator[None]:
+def guard_duties(provider_id: UUID, users: Iterable[UUID], *, granted: Collection[object], by: Actor) -> Iterator[None]:
     """Judge the change within of what these users hold. Raises as `settle_duties_at_end`.
 
-    One query if the office has no rules, else three.
+    Without anything `granted` it cannot lead to a conflict. One query if the office has no rules, else three.
     """
+    if not granted:
+        yield
+        return
     with settle_duties_at_end():
-        watch = _watch.get()
-        assert watch is not None  # noqa: S101
-        watch.add(provider_id, users, by)
+        watches = _watches.get()
+        assert watches is not None  # noqa: S101
+        if provider_id not in watches:
+            watches[provider_id] = _OfficeWatch(provider_id, by)
+        watches[provider_id].add(users)
         yield
 
 
-def describe_conflicts(conflicts: Iterable[Conflict], rules: dict[UUID, DutyRule], by: Actor) -> list[str]:
-    """Return a sentence per rule, with the names of users if the actor may view them."""
+def _describe_conflicts(conflicts: Iterable[Conflict], rules: dict[UUID, DutyRule], by: Actor) -> list[Finding]:
+    """Return a finding per rule, with the names of users if they are few and the actor may view them."""
     users: dict[UUID, set[UUID]] = defaultdict(set)
-    places: dict[UUID, set[UUID | None]] = defaultdict(set)
+    places: dict[UUID, set[UUID]] = defaultdict(set)
     for conflict in conflicts:
         users[conflict.rule_id].add(conflict.user_id)
-        places[conflict.rule_id].add(conflict.employer_id)
+        places[conflict.rule_id] |= {conflict.employer_id} if conflict.employer_id else set()
     may_see = by.is_operator or bool(by.user and has_right(by.user, Right.VIEW_USERS))
-    return [_describe(rules[rule_id], found, places[rule_id], may_see) for rule_id, found in users.items()]
+    shown = set[UUID]().union(*(found for found in users.values() if may_see and len(found) <= _MAX_NAMES))
+    rows = list(User.objects.filter(pk__in=shown).order_by("sort_name", "pk"))
+    findings = []
+    for rule_id, found in users.items():
+        named = [user for user in rows if user.pk in found] if len(found) <= _MAX_NAMES else []
+        text = _describe(rules[rule_id], named, len(found), len(places[rule_id]))
+        findings.append(Finding(rules[rule_id], text, named))
+    return findings
 
 
-def _describe(rule: DutyRule, users: set[UUID], places: set[UUID | None], may_see: bool) -> str:
-    count, at = len(users), len(places - {None})
-    rows = User.objects.filter(provider=rule.provider_id, pk__in=users).order_by("sort_name", "pk")[:_MAX_NAMES]
-    names = ", ".join(user.full_name for user in rows) if may_see and count <= _MAX_NAMES else ""
-    who = names or ngettext("%(count)s user", "%(count)s users", count) % {"count": count}
-    values = {"who": who, "rule": rule.name, "reason": rule.reason, "count": at}
-    if not at:
+def _describe(rule: DutyRule, named: list[User], count: int, employers: int) -> str:
+    who = ", ".join(user.full_name for user in named)
+    who = who or ngettext("%(count)s user", "%(count)s users", count) % {"count": count}
+    values = {"who": who, "rule": rule.name, "reason": rule.reason, "count": employers}
+    if not employers:
         return _("The rule “%(rule)s” keeps duties apart that this change gives to %(who)s: %(reason)s") % values
     text = ngettext(
         "The rule “%(rule)s” keeps duties apart that this change gives to %(who)s at %(count)s employer: %(reason)s",
         "The rule “%(rule)s” keeps duties apart that this change gives to %(who)s at %(count)s employers: %(reason)s",
-        at,
+        employers,
     )
     return text % values
 

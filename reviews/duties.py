@@ -160,7 +160,7 @@ def end_exemption(exemption: DutyExemption, *, by: Actor) -> None:
 
 
 def _record_exemption(verb: Verb, row: DutyExemption, changes: Changes, reason: str, by: Actor) -> None:
-    changes = {row.rule.name: [None, "exception"]} | changes
+    what: Changes = {row.rule.name: [None, "exception"], **changes}
     if row.employer is not None:
-        changes["employers"] = [None, snapshot_employers([row.employer])]
-    record(verb, row.user, by=by, provider_id=row.provider_id, changes=changes, reason=reason)
+        what["employers"] = [None, snapshot_employers([row.employer])]
+    record(verb, row.user, by=by, provider_id=row.provider_id, changes=what, reason=reason)

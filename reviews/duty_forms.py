@@ -3,6 +3,7 @@
 from typing import Any, cast
 
 from django import forms
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
@@ -54,17 +55,16 @@ class ExemptionForm(OfficeChoiceForm):
     """Asks for an exception for one user."""
 
     employer = forms.ModelChoiceField(
-        label=_("Employer"), queryset=Employer.objects.order_by("sort_name", "pk"), required=False,
+        label=_("Employer"), queryset=Employer.objects.none(), required=False,
         empty_label=_("All employers"),
     )  # fmt: skip
     reason = forms.CharField(label=_("Reason"), max_length=300, validators=PLAIN_TEXT_VALIDATORS)
     last_day = build_day_field(_("Last day"))
 
-    def __init__(self, *args: Any, rule: DutyRule, employers: list[Any], user: User, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, rule: DutyRule, employers: QuerySet[Employer], user: User, **kwargs: Any) -> None:
         super().__init__(*args, user=user, **kwargs)
         self.fields["last_day"].required = True
         if rule.level == DutyRule.Level.OFFICE:
             del self.fields["employer"]
         else:
-            field = cast(forms.ModelChoiceField[Employer], self.fields["employer"])
-            field.queryset = cast(Any, field.queryset).filter(pk__in=employers)
+            cast(forms.ModelChoiceField[Employer], self.fields["employer"]).queryset = employers

@@ -36,7 +36,7 @@ SUGGESTIONS = (
     Suggestion(
         "lonen",
         _("Changing wages and paying them"),
-        _("Who changes wages must not also run the payroll that pays them."),
+        _("Users who change wages must not also run the payroll that pays them."),
         frozenset({Right.MANAGE_WAGES}),
         frozenset({Right.RUN_PAYROLL_COLLECTIVELY}),
         DutyRule.Level.EMPLOYER,
@@ -44,7 +44,7 @@ SUGGESTIONS = (
     Suggestion(
         "gebruikers",
         _("Managing users and checking them"),
-        _("Who gives access must not also be the one who checks it."),
+        _("Users who give access must not also check it."),
         frozenset({Right.MANAGE_USERS, Right.GRANT_RIGHTS}),
         frozenset({Right.VIEW_AUDIT, Right.REVIEW_ACCESS}),
         DutyRule.Level.OFFICE,
@@ -52,7 +52,7 @@ SUGGESTIONS = (
     Suggestion(
         "bsn",
         _("Identity data and export"),
-        _("Who changes citizen service numbers must not also export the journal."),
+        _("Users who change citizen service numbers or fixed data must not also export the journal."),
         frozenset({Right.MANAGE_BSN, Right.MANAGE_FIXED_DATA}),
         frozenset({Right.EXPORT_JOURNAL}),
         DutyRule.Level.EMPLOYER,

@@ -138,7 +138,7 @@ def change_members(team: Team, *, add: Sequence[User] = (), remove: Sequence[Use
         return
     checks.require_not_self(by, [user.pk for user in [*added, *removed]])
     _require_can_change_members(team, by, [*added, *removed])
-    with guard_duties(team.provider_id, [user.pk for user in added], by=by):
+    with guard_duties(team.provider_id, [user.pk for user in added], granted=added, by=by):
         TeamMember.objects.bulk_create(
             [TeamMember(provider=team.provider, team=team, user=user) for user in added], batch_size=1000
         )
@@ -171,7 +171,7 @@ def change_employers(team: Team, *, add: Sequence[Employer] = (), remove: Sequen
         team.provider, users=members
     )
     checks.require_can_grant(by, rights, [employer.pk for employer in [*added, *removed]])
-    with guard_duties(team.provider_id, members if added else [], by=by):
+    with guard_duties(team.provider_id, members, granted=added, by=by):
         TeamEmployer.objects.bulk_create(
             [TeamEmployer(provider=team.provider, team=team, employer=employer) for employer in added], batch_size=1000
         )
@@ -193,7 +193,7 @@ def set_team_rights(team: Team, rights: Iterable[Right], *, by: Actor, version: 
     checks.require_not_member(by, team)
     checks.require_can_grant(by, before ^ after, get_team_employer_ids(team))
     members = team.members.values_list("user_id", flat=True)
-    with guard_duties(team.provider_id, members if after - before else [], by=by):
+    with guard_duties(team.provider_id, members, granted=after - before, by=by):
         TeamRight.objects.bulk_create(
             TeamRight(provider=team.provider, team=team, right=right) for right in sorted(after - before)
         )
@@ -240,7 +240,7 @@ def set_individual_rights(user: User, rights: Iterable[Right], *, by: Actor) -> 
     if before == after:
         return
     checks.require_can_grant(by, before ^ after, [employer.pk for employer in checks.list_reachable_employers(user)])
-    with guard_duties(provider.pk, [user.pk] if after - before else [], by=by):
+    with guard_duties(provider.pk, [user.pk], granted=after - before, by=by):
         IndividualRight.objects.bulk_create(
             IndividualRight(provider=provider, user=user, right=right) for right in sorted(after - before)
         )
@@ -263,7 +263,7 @@ def give_individual_rights(users: Sequence[User], rights: Iterable[Right], *, by
     held = set(IndividualRight.objects.filter(provider=provider, user__in=ids).values_list("user_id", "right"))
     new = {user: [right for right in sorted(granted) if (user.pk, right.value) not in held] for user in users}
     rows = (IndividualRight(provider=provider, user=user, right=right) for user in users for right in new[user])
-    with guard_duties(provider.pk, ids, by=by):
+    with guard_duties(provider.pk, ids, granted=granted, by=by):
         IndividualRight.objects.bulk_create(rows, batch_size=1000)
     _require_administrator(provider, granted)
     changed = ((user, diff_rights([], codes)) for user, codes in new.items() if codes)

@@ -242,12 +242,9 @@ def format_reason(verb: str, value: str) -> str:
 
 
 def is_object_name(values: Iterable[Any]) -> bool:
-    """Return whether a field with these values is the name of a team or set instead of a field."""
-    return any(
-        value in ("member", "applied", "made equal", "conflict", "exception")
-        for value in values
-        if isinstance(value, str)
-    )
+    """Return whether a field with these values is the name of a team, set or rule instead of a field."""
+    words = ("member", "applied", "made equal", "conflict", "exception")
+    return any(value in words for value in values if isinstance(value, str))
 
 
 def get_target_choices() -> list[tuple[str, "StrOrPromise"]]:

@@ -139,7 +139,7 @@ def describe_event(event: Event, names: Mapping[str, str], label: Mapping[str, s
         return " ".join(sentences)
     changes = event.changes
     old, new = ([*next(iter(changes.values()), []), None, None])[:2]
-    words |= {"old": str(old or "…"), "new": str(new or "…"), "first": _get_applied_set_name(changes)}
+    words |= {"old": str(old or "…"), "new": str(new or "…"), "first": _get_object_name(changes)}
     words["fields"] = ", ".join(label.get(field, field) for field in changes) or "…"
     words["method"] = _get_login_method_label(changes)
     words["time"] = _format_send_time(changes)
@@ -153,8 +153,9 @@ def says_every_change(event: Event) -> bool:
     return event.verb in _SENTENCE_BUILDERS
 
 
-def _get_applied_set_name(changes: Changes) -> str:
-    return next((field for field, pair in changes.items() if pair[-1] in ("applied", "made equal")), "…")
+def _get_object_name(changes: Changes) -> str:
+    values = ("applied", "made equal", "conflict", "exception")
+    return next((field for field, pair in changes.items() if pair[-1] in values), "…")
 
 
 def _get_login_method_label(changes: Changes) -> str:

@@ -239,9 +239,9 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('name', models.CharField(max_length=70, verbose_name='Name')),
-                ('first', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), size=None, verbose_name='These rights')),
+                ('first', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), default=list, size=None, verbose_name='These rights')),
                 ('first_all', models.BooleanField(default=False)),
-                ('second', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), size=None, verbose_name='Not together with')),
+                ('second', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), default=list, size=None, verbose_name='Not together with')),
                 ('second_all', models.BooleanField(default=False)),
                 ('level', models.CharField(choices=[('office', 'In the whole office'), ('employer', 'At the same employer')], default='office', max_length=10, verbose_name='Where')),
                 ('severity', models.CharField(choices=[('warn', 'Warn'), ('refuse', 'Refuse')], max_length=10, verbose_name='When a change leads to a conflict')),
@@ -292,6 +292,14 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='dutyexemption',
             constraint=core.composite_keys.SameOfficeForeignKey('employer', name='permissions_dutyexemption_employer_id_same_office'),
+        ),
+        migrations.AddConstraint(
+            model_name='dutyexemption',
+            constraint=core.composite_keys.SameOfficeForeignKey('requested_by', name='permissions_dutyexemption_requested_by_id_same_office'),
+        ),
+        migrations.AddConstraint(
+            model_name='dutyexemption',
+            constraint=core.composite_keys.SameOfficeForeignKey('approved_by', name='permissions_dutyexemption_approved_by_id_same_office'),
         ),
         migrations.AddConstraint(
             model_name='dutyexemption',

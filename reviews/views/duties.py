@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from core.access import POST, SAFE, page
 from core.confirmation import Confirmation, render_confirmation
 from core.paging import build_pager_context, paginate_queryset
+from permissions import checks
 from permissions.access import OfficeRequest
 from permissions.checks import Right
 from permissions.duties import find_conflicts
@@ -96,14 +97,13 @@ def delete_rule(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 @page(Right.REVIEW_ACCESS)
 def show_conflict(request: OfficeRequest, pk: UUID, user_id: UUID) -> HttpResponse:
-    """Show where a user conflicts with a rule, and ask for an exception."""
+    """Show where a user conflicts with a rule, and ask for an exception, also before a change that a rule refuses."""
     rule, user = _get_rule(request, pk), get_colleague_or_404(request, user_id)
     conflicts = find_conflicts(rule.provider_id, [rule], [user.pk])
-    if not conflicts:
-        raise Http404
     places = {each.employer_id: each for each in conflicts if each.employer_id is not None}
     employers = Employer.objects.visible_to(request.user).filter(pk__in=places).order_by("sort_name", "pk")
-    form = ExemptionForm(request.POST or None, rule=rule, employers=list(places), user=request.user)
+    choices = employers if places else checks.list_reachable_employers(user)
+    form = ExemptionForm(request.POST or None, rule=rule, employers=choices, user=request.user)
     if request.method == "POST" and form.is_valid():
         with show_errors(form):
             duties.request_exemption(rule, user, **form.cleaned_data, by=request.actor)
@@ -116,6 +116,7 @@ def show_conflict(request: OfficeRequest, pk: UUID, user_id: UUID) -> HttpRespon
         "more_count": max(0, len(places) - _MAX_EMPLOYERS),
         "form": form,
         "is_self": user.pk == request.user.pk,
+        "has_conflict": bool(conflicts),
     }
     return render(request, "reviews/duty_conflict.html", context)
 

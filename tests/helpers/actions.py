@@ -69,6 +69,7 @@ QUESTIONS = {"authentication.mfa.office_policy.require_policy_allowed"}  # they 
 # They take the actor, but are parts of other actions, which check it.
 PARTS = {
     "audit.actions.record", "audit.actions.record_many", "permissions.action_helpers.record_export",
+    "permissions.duty_guard.guard_duties",
     "accounts.sessions.end_sessions", "oauth.backchannel_logout.end_client_sessions",
     "oauth.backchannel_logout.handle_ended_sessions", "oauth.backchannel_logout.end_application_sessions",
     "oauth.consents.end_access",

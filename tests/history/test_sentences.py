@@ -28,6 +28,10 @@ CHANGES: dict[str, Changes] = {
     Verb.TEAM_CHANGED: {"view_users": [None, "given"]},
     Verb.SET_APPLIED: {"Loonverwerking": [None, "applied"]},
     Verb.NOTIFICATION_SET_APPLIED: {"a": [None, True], "Alles": [None, "applied"]},
+    Verb.DUTY_CONFLICT_ACCEPTED: {"Loon en controle": [None, "conflict"]},
+    Verb.DUTY_EXEMPTION_REQUESTED: {"Loon en controle": [None, "exception"]},
+    Verb.DUTY_EXEMPTION_APPROVED: {"Loon en controle": [None, "exception"]},
+    Verb.DUTY_EXEMPTION_ENDED: {"Loon en controle": [None, "exception"]},
     Verb.EXPORTED: {"users": [None, {"form": "csv"}]},
     Verb.LOGIN_METHOD_CHANGED: {"login_method": ["website_sso", "azure_ad"]},
 }

@@ -56,6 +56,9 @@ SHOWN = {
     "authentication.PasswordResetToken.user": "id expires_at",
     "authentication.RecoveryCodes.user": "name confirmed created_at last_used_at id",
     "support.Impersonation.user": "id supporter reason started_at ended_at",
+    "permissions.DutyExemption.user": (
+        "id rule employer reason until requested_by requested_at approved_by approved_at ended_at"
+    ),
     "permissions.IndividualRight.user": "id right",
     "permissions.SetApplication.user": "id authorization_set team applied_at",
     "permissions.TeamMember.user": "id team",

@@ -7,6 +7,7 @@ import pytest
 from django.forms import BaseForm, ModelChoiceField
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 import teams.actions
 import teams.employers
@@ -17,7 +18,7 @@ from invitations.models import Invitation
 from notifications.models import NotificationSet
 from oauth import applications
 from permissions.checks import Right
-from permissions.models import TeamMember
+from permissions.models import DutyExemption, DutyRule, TeamMember
 from tests.helpers.invited_users import invite
 from tests.helpers.login_methods import confirmed, make_azure, make_service, tenant_of
 from tests.helpers.users import actor, make_user
@@ -52,10 +53,14 @@ def furnish(office: Provider, boss: User) -> list[UUID]:
     TeamMember.objects.create(provider=office, team=team, user=people[0])
     invited = invite(boss, email="nieuw@example.nl").invitation.user
     calm = NotificationSet.objects.create(provider=office, name="Rustig")
+    rule = DutyRule.objects.create(provider=office, name="Regel", first=["view_hrm"], second=["view_wages"])
+    exemption = DutyExemption.objects.create(
+        provider=office, rule=rule, user=people[0], until=timezone.localdate(), reason="Klein kantoor"
+    )
     program = applications.register_application(office, details=PROGRAM, by=by)
     teams.actions.rename_team(team, name="Lonen", version=team.version, by=by)
     change = Event.objects.filter(provider_id=office.pk, verb=Verb.TEAM_CHANGED).latest("at")
-    return [row.pk for row in (team, employer, one, tenant, *people, invited, calm, program, change)]
+    return [row.pk for row in (team, employer, one, tenant, *people, invited, calm, program, change, rule, exemption)]
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ GUARDS = [
         ("teams/test_sets.py", "teams/test_team_list.py"),
     ),
     Guard(
-        1, "teams and employers of another office", "permissions/models.py",
+        1, "teams and employers of another office", "permissions/office_models.py",
         "return self.filter(build_office_filter(user))", "return self",
         ("teams/test_team_detail.py", "teams/test_employers.py"),
     ),
@@ -473,6 +473,15 @@ GUARDS = [
         "    office_decisions.require_authority_over_consent(application, by)\n    application.previous_secret",
         "    application.previous_secret",
         ("oauth/test_office_access.py",),
+    ),
+    Guard(
+        5, "conflicts of duties", "permissions/duty_guard.py",
+        "        if refused:\n", "        if not refused:\n",
+        ("permissions/test_duty_guard.py",),
+    ),
+    Guard(
+        5, "second person for an exception", "reviews/duties.py", "    require_second_person(stored, by)\n", "",
+        ("reviews/test_duty_pages.py",),
     ),
     # 6. No office without an administrator.
     Guard(

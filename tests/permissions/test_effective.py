@@ -206,6 +206,6 @@ def test_the_catalogue_is_whole() -> None:
     assert all(0 < len(str(right.label)) <= 50 and str(right.permits) for right in Right)
     assert all(len(right.value) <= 40 for right in Right)
     assert frozenset(RIGHTS) == OFFICE_LEVEL_RIGHTS | EMPLOYER_LEVEL_RIGHTS
-    assert len(OFFICE_ADMIN_RIGHTS) == 11
+    assert len(OFFICE_ADMIN_RIGHTS) == 12
     assert all(right.ak_only for right in OFFICE_LEVEL_RIGHTS)
     assert not any(right.products for right in OFFICE_LEVEL_RIGHTS)

@@ -28,7 +28,9 @@ def test_matrix_shows_rights_and_their_source(alice_client: Client, alice: User,
     give(bob, Right.VIEW_TEAMS)
     response = alice_client.get(MATRIX)
     shown = response.context["columns"]
-    rows = {user: dict(zip(shown, marks, strict=True)) for user, _rests, marks in response.context["rows"]}
+    rows = {
+        user: dict(zip(shown, marks, strict=True)) for user, _rests, marks, _in_conflict in response.context["rows"]
+    }
     assert rows[bob][Right.VIEW_AUDIT] == "T"
     assert rows[bob][Right.VIEW_TEAMS] == "I"
     assert rows[bob][Right.MANAGE_USERS] == ""

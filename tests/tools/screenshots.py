@@ -229,7 +229,28 @@ def the_office(camera: Camera) -> str:
     camera.go("/kantoor/afzender/")
     camera.send(address="loket@devries.example", reply_to="info@devries.example")
     camera.shoot("office-sender-records")
+    separating_duties(camera)
     return programs(camera)
+
+
+def separating_duties(camera: Camera) -> None:
+    camera.go("/functiescheiding/")
+    camera.shoot("duties-none")
+    camera.go("/functiescheiding/nieuw/?voorstel=gebruikers")
+    camera.shoot("duty-rule-new")
+    camera.send(name="")
+    camera.shoot("duty-rule-errors")
+    camera.go("/functiescheiding/nieuw/?voorstel=gebruikers")
+    camera.send()
+    camera.shoot("duties")
+    camera.page.locator("main a[href*='/gebruikers/'][href*='/functiescheiding/']").first.click()
+    camera.shoot("duty-conflict")
+    camera.go("/functiescheiding/")
+    camera.page.locator("tbody th a").first.click()
+    camera.shoot("duty-rule")
+    camera.page.locator(".page-header a.danger").click()
+    camera.shoot("duty-rule-delete")
+    camera.send()
 
 
 def programs(camera: Camera) -> str:
