@@ -24,7 +24,7 @@ from permissions.models import DutyRule
 _MAX_NAMES = 5
 
 
-class Finding(NamedTuple):
+class RuleConflict(NamedTuple):
     """What a change would add about one rule: a sentence, and some of the users if the actor may view them."""
 
     rule: DutyRule
@@ -35,7 +35,7 @@ class Finding(NamedTuple):
 class DutyConflict(PermissionDenied):
     """A change would give users rights that a rule keeps apart."""
 
-    def __init__(self, findings: list[Finding]) -> None:
+    def __init__(self, findings: list[RuleConflict]) -> None:
         advice = _("Choose less, or ask for an exception under Segregation of duties.")
         super().__init__(" ".join([*(finding.text for finding in findings), advice]))
         self.findings = findings
@@ -44,7 +44,7 @@ class DutyConflict(PermissionDenied):
 class DutyWarning(Exception):
     """As DutyConflict, for rules that only warn: the page asks before the change is made."""
 
-    def __init__(self, findings: list[Finding]) -> None:
+    def __init__(self, findings: list[RuleConflict]) -> None:
         super().__init__(" ".join(finding.text for finding in findings))
         self.findings = findings
 
@@ -116,7 +116,7 @@ def guard_duties(provider_id: UUID, users: Iterable[UUID], *, granted: Collectio
         yield
 
 
-def _describe_conflicts(conflicts: Iterable[Conflict], rules: dict[UUID, DutyRule], by: Actor) -> list[Finding]:
+def _describe_conflicts(conflicts: Iterable[Conflict], rules: dict[UUID, DutyRule], by: Actor) -> list[RuleConflict]:
     """Return a finding per rule, with the names of users if they are few and the actor may view them."""
     users: dict[UUID, set[UUID]] = defaultdict(set)
     places: dict[UUID, set[UUID]] = defaultdict(set)
@@ -130,7 +130,7 @@ def _describe_conflicts(conflicts: Iterable[Conflict], rules: dict[UUID, DutyRul
     for rule_id, found in users.items():
         named = [user for user in rows if user.pk in found] if len(found) <= _MAX_NAMES else []
         text = _describe(rules[rule_id], named, len(found), len(places[rule_id]))
-        findings.append(Finding(rules[rule_id], text, named))
+        findings.append(RuleConflict(rules[rule_id], text, named))
     return findings
 
 

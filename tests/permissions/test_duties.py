@@ -37,12 +37,12 @@ def make_rule(
 
 
 def make_random_rule(random_office: RandomOffice, chance: Random) -> DutyRule:
-    level, sides = chance.choice(DutyRule.Level.values), [chance.sample(RIGHTS, chance.choice([1, 1, 2, 3]))] * 2
-    sides = [chance.sample(RIGHTS, chance.choice([1, 2, 5])) for _side in range(2)]
+    level = chance.choice(DutyRule.Level.values)
+    first, second = (chance.sample(RIGHTS, chance.choice([1, 2, 5])) for _side in range(2))
     if level == EMPLOYER:
-        sides[0] = chance.sample(sorted(EMPLOYER_LEVEL_RIGHTS), chance.choice([1, 2, 5]))
+        first = chance.sample(sorted(EMPLOYER_LEVEL_RIGHTS), chance.choice([1, 2, 5]))
     every = {"first_all": chance.random() < 0.3, "second_all": chance.random() < 0.3}
-    return make_rule(random_office.provider, *sides, level, **every)
+    return make_rule(random_office.provider, first, second, level, **every)
 
 
 def expect(rows: Rows, rule: DutyRule) -> set[tuple[UUID, UUID, UUID | None, bool]]:
