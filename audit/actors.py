@@ -34,6 +34,7 @@ class EventOrigin(models.TextChoices):
     COMMAND = "command", _("command")
     SUPPORT = "support", _("support")
     SCHEDULED = "scheduled", _("automatic")
+    DIRECTORY = "scim", _("directory")
 
 
 class ReauthenticationRequired(PermissionDenied):
@@ -46,7 +47,10 @@ class ReauthenticationRequired(PermissionDenied):
 
 @dataclass(frozen=True)
 class Actor:
-    """Who makes a change: a user through some channel, or without `user` the operator or a scheduled job."""
+    """Who makes a change: a user through some channel, or without `user` the operator or a scheduled job.
+
+    Through a directory `user` is the owner of the connection, whose rights count; events name the directory.
+    """
 
     origin: EventOrigin
     name: str
@@ -74,8 +78,14 @@ class Actor:
             self.user is None and self.origin in (EventOrigin.COMMAND, EventOrigin.SCHEDULED)
         )
 
+    @property
+    def recorded_user(self) -> User | None:
+        """The user whom events name as the actor: none for a directory, which acts on behalf of its owner."""
+        return None if self.origin == EventOrigin.DIRECTORY else self.user
+
     def is_user(self, user_id: UUID) -> bool:
-        return self.user is not None and self.user.pk == user_id
+        """Return whether the user acts themselves; a directory is another actor than its owner."""
+        return self.recorded_user is not None and self.recorded_user.pk == user_id
 
     def require_not_impersonating(self) -> None:
         """Raise PermissionDenied during impersonation."""
@@ -127,6 +137,13 @@ def build_support_actor(request: HttpRequest, user: User, reason: str) -> Actor:
 def build_api_actor(request: HttpRequest, user: User) -> Actor:
     """Return `user` as the actor of an API request."""
     return _build_request_actor(request, user, EventOrigin.API)
+
+
+def build_directory_actor(request: HttpRequest, owner: User, directory: str) -> Actor:
+    """Return the directory with the name `directory` as an actor with the rights of the owner of its connection."""
+    actor = _build_request_actor(request, owner, EventOrigin.DIRECTORY)
+    proof = ReauthenticationLevel.FIVE_MINUTES  # that of the owner, when the connection was made
+    return replace(actor, name=f"directory {directory}", on_behalf_of=owner, proof=proof)
 
 
 def build_anonymous_actor(request: HttpRequest, origin: EventOrigin = EventOrigin.PAGE) -> Actor:

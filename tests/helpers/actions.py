@@ -22,11 +22,12 @@ import notifications
 import oauth
 import outbox
 import permissions
+import scim
 import senders
 import support
 import teams
 import users
-from accounts.models import ExternalTenant, Provider, User
+from accounts.models import ExternalTenant, LoginMethod, Provider, User
 from audit.actors import Actor
 from audit.models import Event, Verb
 from authentication.mfa.office_policy import MfaPolicy
@@ -37,6 +38,8 @@ from notifications.models import Notification, NotificationSet
 from oauth.models import Application
 from permissions.checks import Right
 from permissions.models import AuthorizationSet, Employer, Team
+from scim.directory_users import DirectoryRecord
+from scim.models import ConnectionToken, DirectoryConnection, DirectoryUser
 from support.models import Impersonation
 from teams.deviations import SharedRightsGroup
 from tests.helpers import mfa as factors
@@ -54,6 +57,7 @@ PACKAGES = (
     oauth,
     outbox,
     permissions,
+    scim,
     senders,
     support,
     teams,
@@ -124,6 +128,12 @@ def action_arguments(office: Provider, alice: User, bob: User, dora: User) -> di
     program = Application.objects.create(
         provider=office, name="P", redirect_uris="https://x.example/", scopes=["openid"]
     )
+    connection = DirectoryConnection.objects.create(
+        provider=office, name="Okta", owner=alice, login_method=LoginMethod.WEBSITE_SSO
+    )
+    said = DirectoryUser.objects.create(
+        provider=office, connection=connection, user_name="eva@x.example", attributes={"active": True}
+    )
     impersonation = Impersonation.objects.create(provider=office, user=alice, supporter=dora, reason="x")
     return {
         "target": team, "to": [team], "required": True, "contents": [], "ceremony": None, "credential": None, "left": 1,
@@ -152,6 +162,8 @@ def action_arguments(office: Provider, alice: User, bob: User, dora: User) -> di
         "event": Event(provider_id=office.pk, verb=Verb.TEAM_CHANGED, target_id=team.pk),
         "address": "x@x.example", "reply_to": "", "domain": "x.example", "selector": "s",
         "logo": None, "columns": ["email"], "has_shortcuts": True,
+        "connection": connection, "connection_token": ConnectionToken(connection=connection), "pk": bob.pk, "row": said,
+        "record": DirectoryRecord("eva.new@x.example", None, {"active": True}),
         "first_day": date(2026, 1, 1), "last_day": date(2026, 1, 31),
     }  # fmt: skip
 

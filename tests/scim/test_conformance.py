@@ -1,0 +1,21 @@
+"""A foreign SCIM client checks the protocol."""
+
+import pytest
+from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler
+from scim2_client.engines.wsgi import WSGISCIMClient
+from scim2_tester import check_server
+from scim2_tester.utils import Status
+
+from tests.scim.conftest import Directory
+
+pytestmark = pytest.mark.django_db
+
+
+def test_foreign_client_finds_no_error(okta: Directory) -> None:
+    headers = {"Authorization": f"Bearer {okta.secret}"}
+    client = WSGISCIMClient(WSGIHandler(), f"{settings.LOKET_URL}{okta.root}", headers=headers)
+    results = check_server(client)
+    wrong = [(one.title, one.resource_type, one.reason) for one in results if one.status is Status.ERROR]
+    assert not wrong
+    assert sum(one.status is Status.SUCCESS for one in results) > 40
