@@ -139,11 +139,20 @@ def build_api_actor(request: HttpRequest, user: User) -> Actor:
     return _build_request_actor(request, user, EventOrigin.API)
 
 
-def build_directory_actor(request: HttpRequest, owner: User, directory: str) -> Actor:
-    """Return the directory with the name `directory` as an actor with the rights of the owner of its connection."""
-    actor = _build_request_actor(request, owner, EventOrigin.DIRECTORY)
-    proof = ReauthenticationLevel.FIVE_MINUTES  # that of the owner, when the connection was made
-    return replace(actor, name=f"directory {directory}", on_behalf_of=owner, proof=proof)
+def build_directory_actor(owner: User, directory: str, request: HttpRequest | None = None) -> Actor:
+    """Return the directory with the name `directory` as an actor with the rights of the owner of its connection.
+
+    Without a request the worker acts for it.
+    """
+    return Actor(
+        origin=EventOrigin.DIRECTORY,
+        name=f"directory {directory}",
+        user=owner,
+        address=get_client_address(request) if request else "",
+        correlation_id=getattr(request, "correlation_id", "") if request else get_correlation_id(),
+        on_behalf_of=owner,
+        proof=ReauthenticationLevel.FIVE_MINUTES,  # that of the owner, when the connection was made
+    )
 
 
 def build_anonymous_actor(request: HttpRequest, origin: EventOrigin = EventOrigin.PAGE) -> Actor:

@@ -3,6 +3,7 @@
 from typing import TypedDict
 
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import ExternalTenant, LoginMethod, Provider
@@ -19,6 +20,7 @@ from permissions import checks
 from permissions.action_helpers import lock_and_authorize
 from permissions.checks import Right
 from scim.models import MAX_TOKENS, ConnectionToken, DirectoryConnection
+from scim.plans import announce, build_plan
 
 
 class ConnectionDetails(TypedDict):
@@ -61,14 +63,36 @@ def update_connection(
 
 @action(ReauthenticationLevel.FIVE_MINUTES)
 def switch_connection(connection: DirectoryConnection, *, enabled: bool, by: Actor) -> DirectoryConnection:
-    """Turn the connection on or off; while it is off every call is refused. Raises PermissionDenied, EditConflict."""
+    """Turn the connection on, in the shadow if it was never live, or off; while it is off every call is refused.
+
+    Raises PermissionDenied, EditConflict.
+    """
     connection = _lock_connection(connection, by)
     if enabled:
         _require_authority_of_owner(connection, by)
     states = DirectoryConnection.State
-    before, connection.state = connection.state, states.ON if enabled else states.OFF
+    before, running = connection.state, states.ON if connection.went_live_at else states.SHADOW
+    connection.state = running if enabled else states.OFF
     if before != connection.state:
         _save_and_record(connection, by, {"directory_state": [before, connection.state.value]})
+    return connection
+
+
+@action(ReauthenticationLevel.FIVE_MINUTES)
+def go_live(connection: DirectoryConnection, *, shown: str, by: Actor) -> DirectoryConnection:
+    """Let a shadow change users from now on; the worker does what still differs. `shown` is the digest of the plan.
+
+    Raises EditConflict if it is another plan by now or no shadow, PermissionDenied.
+    """
+    connection = _lock_connection(connection, by)
+    _require_authority_of_owner(connection, by)
+    plan = build_plan(connection)
+    if not connection.is_shadow or plan.digest != shown:
+        raise EditConflict
+    announce(plan)
+    connection.state, connection.went_live_at = DirectoryConnection.State.ON, timezone.now()
+    changes: Changes = {"directory_state": [DirectoryConnection.State.SHADOW.value, connection.state.value]}
+    _save_and_record(connection, by, changes)
     return connection
 
 

@@ -5,24 +5,26 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
-import invitations.actions
-import users.actions
-import users.login_methods
-from accounts.models import EmailChange, LoginMethod, User
-from accounts.user_details import UserDetails
+from accounts.models import LoginMethod, User
 from audit.actors import Actor, action
+from core import encryption
 from core.errors import EditConflict
 from core.keys import compute_email_key, compute_username_key
 from core.text import validate_no_control_characters
 from permissions.action_helpers import lock_and_authorize
 from permissions.checks import Right
+from scim.account_changes import (
+    apply_attributes,
+    block_account,
+    create_account,
+    parse_uuid,
+    rehearse_attributes,
+)
 from scim.models import DirectoryConnection, DirectoryUser
-from scim.names import derive_initials, get_first_name, get_given_name, join_family_name, split_family_name
-from users import email_changes
 
 _MAX_ID_LENGTH = 255  # of userName and externalId
 
@@ -70,8 +72,8 @@ def create_directory_user(connection: DirectoryConnection, record: DirectoryReco
     lock_and_authorize(connection.provider_id, by, Right.MANAGE_USERS)
     row = _find_former_user(connection, record)
     if row is None:
-        row = DirectoryUser(provider_id=connection.provider_id, connection=connection)
-    row.ended_at = None
+        row = DirectoryUser(provider_id=connection.provider_id)
+    row.connection, row.ended_at = connection, None
     return _save_and_apply(row, record, by)
 
 
@@ -98,8 +100,12 @@ def end_directory_user(connection: DirectoryConnection, pk: UUID, *, by: Actor) 
         row.delete()
         return
     row.attributes = {**row.attributes, "active": False}
-    _apply_block(row, row.user, by)
-    row.ended_at = row.blocked_at or row.user.blocked_at
+    row.ended_at, row.pending = timezone.now(), False
+    if row.connection.is_shadow:
+        row.save()
+        rehearse_attributes(row, "", by)
+    else:
+        block_account(row, row.user, by)
     row.version += 1
     row.save()
 
@@ -113,10 +119,11 @@ def invite_waiting_user(row: DirectoryUser, *, mobile_number: str, by: Actor) ->
     """
     lock_and_authorize(row.provider_id, by, Right.MANAGE_USERS)
     found = list_directory_users(row.connection).filter(pk=row.pk).first()
-    if found is None or not found.active:
+    if found is None or not found.active or row.connection.is_shadow:
         raise EditConflict
     if found.user is None:
-        _create_user(found, mobile_number, by)
+        found.connection = row.connection
+        create_account(found, mobile_number, by)
         found.version += 1
         found.save()
     if found.user is None:
@@ -126,7 +133,10 @@ def invite_waiting_user(row: DirectoryUser, *, mobile_number: str, by: Actor) ->
 
 def list_waiting_users(connection: DirectoryConnection) -> QuerySet[DirectoryUser]:
     """Return the users whom an administrator has to invite, oldest first."""
-    return list_directory_users(connection).filter(user=None, attributes__active=True).order_by("pk")
+    if connection.is_shadow or connection.creates_azure_users:
+        return DirectoryUser.objects.none()
+    rows = list_directory_users(connection).filter(user=None, attributes__active=True)
+    return rows.filter(pending=False, encrypted_phone=None).order_by("pk")
 
 
 def _get_or_take_on(connection: DirectoryConnection, pk: UUID) -> DirectoryUser:
@@ -134,6 +144,7 @@ def _get_or_take_on(connection: DirectoryConnection, pk: UUID) -> DirectoryUser:
     if found is None:
         raise EditConflict
     if isinstance(found, DirectoryUser):
+        found.connection = connection
         return found
     return DirectoryUser(
         id=found.pk,
@@ -160,21 +171,41 @@ def _save_and_apply(row: DirectoryUser, record: DirectoryRecord, by: Actor) -> D
     row.user_name, row.external_id = record.user_name, record.external_id
     row.attributes = dict(record.attributes)
     _require_unique(row)
+    row.pending, row.refusal = False, ""
     row.save()
-    if row.user is None:
-        if row.active:
-            _create_user(row, record.mobile_number, by)
-    elif not row.active:
-        _apply_block(row, row.user, by)  # and nothing else: a wrong name or address must not keep a leaver in
+    if row.connection.is_shadow:
+        _keep_mobile_number(row, record.mobile_number)
+        rehearse_attributes(row, record.mobile_number, by)
     else:
-        if row.user.blocked_at is not None and row.user.blocked_at == row.blocked_at:
-            users.actions.unblock_user(row.user, by=by)
-            row.blocked_at = None
-        _apply_details(row, row.user, record.mobile_number, by)
-    row.save()
+        apply_attributes(row, record.mobile_number or _take_mobile_number(row), by)
     if row.user is not None:
         row.user.refresh_from_db(fields=["blocked_at", "version", "access_until"])
     return row
+
+
+def _keep_mobile_number(row: DirectoryUser, mobile_number: str) -> None:
+    if mobile_number and row.user is None and not row.connection.creates_azure_users:
+        row.encrypted_phone = encryption.encrypt(mobile_number.encode(), context=row.encryption_context)
+        row.save(update_fields=["encrypted_phone"])
+
+
+def _take_mobile_number(row: DirectoryUser) -> str:
+    """Return the number that was kept for the invitation, which uses it now; "" if there is none."""
+    encrypted, row.encrypted_phone = row.encrypted_phone, None
+    return encryption.decrypt(bytes(encrypted), context=row.encryption_context).decode() if encrypted else ""
+
+
+@action()
+def apply_pending_user(row: DirectoryUser, *, by: Actor) -> None:
+    """Do what was announced at going live, as far as it still differs. Raises as update."""
+    lock_and_authorize(row.provider_id, by, Right.MANAGE_USERS)
+    if row.ended_at is not None and row.user is not None:
+        block_account(row, row.user, by)
+    else:
+        apply_attributes(row, _take_mobile_number(row), by)
+    row.pending = False
+    row.version += 1
+    row.save()
 
 
 def _validate_record(record: DirectoryRecord) -> None:
@@ -208,104 +239,3 @@ def _require_unique(row: DirectoryUser) -> None:
             held |= Q(external_user_id=object_id)
     if own.filter(same).exists() or others.filter(held).exists():
         raise ValidationError(_("A user with this userName or externalId already exists."), code="taken")
-
-
-def parse_uuid(text: str | None) -> UUID | None:
-    try:
-        return UUID(text or "")
-    except ValueError:
-        return None
-
-
-def _create_user(row: DirectoryUser, mobile_number: str, by: Actor) -> None:
-    """Create the account. A website user without a mobile number has to be invited by an administrator first."""
-    connection, details = row.connection, _build_details(row)
-    if connection.creates_azure_users:
-        row.user = _create_azure_user(row, details, by)
-    elif mobile_number:
-        row.user = invitations.actions.invite_user(
-            connection.provider, details=details, mobile_number=mobile_number, by=by, user_id=row.pk
-        )
-
-
-def _create_azure_user(row: DirectoryUser, details: UserDetails, by: Actor) -> User:
-    if row.connection.tenant is None:
-        text = _("The tenant of this connection was removed. Choose another one in Loket.")
-        raise ValidationError(text, code="tenant")
-    external_user_id = parse_uuid(row.external_id)
-    if external_user_id is None:
-        raise ValidationError(
-            _("The externalId must be the object ID of the user. Map objectId to externalId in the directory."),
-            code="external_id",
-        )
-    return users.login_methods.create_azure_user(
-        row.connection.provider,
-        details=details,
-        username=row.user_name,
-        tenant=row.connection.tenant,
-        external_user_id=external_user_id,
-        by=by,
-        user_id=row.pk,
-    )
-
-
-def _build_details(row: DirectoryUser) -> UserDetails:
-    names = _build_names(row)
-    given = str(row.attributes.get("name", {}).get("givenName") or "")
-    initials = derive_initials(given, row.user_name)
-    return UserDetails(initials=initials, email=find_email(row), **names)
-
-
-def _build_names(row: DirectoryUser) -> UserDetails:
-    """Return first name, prefix and last name; without a family name the last name is the first name or userName."""
-    name = row.attributes.get("name") or {}
-    first_name = get_first_name(str(name.get("givenName") or ""))
-    prefix, last_name = split_family_name(str(name.get("familyName") or ""))
-    last_name = last_name or split_family_name(first_name or row.user_name.partition("@")[0])[1]
-    return UserDetails(first_name=first_name, prefix=prefix, last_name=last_name)
-
-
-def find_email(row: DirectoryUser) -> str:
-    """Return the primary address, else that for work, else the first, else the userName. Raises ValidationError."""
-    listed = [entry for entry in row.attributes.get("emails") or [] if entry.get("value")]
-    ranked = sorted(listed, key=lambda entry: (not entry.get("primary"), entry.get("type") != "work"))
-    address = str(ranked[0]["value"]).strip() if ranked else row.user_name
-    try:
-        validate_email(address)
-    except ValidationError:
-        text = _("The user has no valid e-mail address: send one in emails.")
-        raise ValidationError(text, code="email") from None
-    return address
-
-
-def _apply_block(row: DirectoryUser, user: User, by: Actor) -> None:
-    if user.blocked_at is None:
-        users.actions.block_user(user, by=by)
-        user.refresh_from_db(fields=["blocked_at"])
-        row.blocked_at = user.blocked_at
-
-
-def _apply_details(row: DirectoryUser, user: User, mobile_number: str, by: Actor) -> None:
-    name = row.attributes.get("name") or {}
-    if name and (name.get("givenName"), name.get("familyName")) != (get_given_name(user), join_family_name(user)):
-        stored = User.objects.select_related("provider").get(pk=user.pk)
-        details = _build_names(row)
-        users.actions.edit_user(stored, details=details, email=stored.email, version=stored.version, by=by)
-    if row.attributes.get("emails"):
-        _apply_email(user, find_email(row), mobile_number, by)
-
-
-def _apply_email(user: User, address: str, mobile_number: str, by: Actor) -> None:
-    """Request the change of the address, which its owner confirms; an open invitation is sent to it again."""
-    key = compute_email_key(address)
-    if key == user.email_key:
-        return
-    if user.accepted_at is not None:
-        pending = EmailChange.objects.filter(user=user).first()
-        if pending is None or compute_email_key(pending.email) != key:
-            email_changes.request_email_change(user, address, by=by)
-    elif mobile_number:
-        invitations.actions.resend_invitation(user, mobile_number=mobile_number, email=address, by=by)
-    else:
-        text = _("The invitation went to another address. Send the mobile number as well, or resend it in Loket.")
-        raise ValidationError(text, code="email")

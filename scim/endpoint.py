@@ -76,12 +76,12 @@ def _respond(request: HttpRequest, connection_id: UUID, path: str) -> HttpRespon
     connection = _authenticate(request, connection_id)
     throttle.consume_attempt(CALL_LIMIT, str(connection.pk))
     owner = connection.owner
-    if not connection.is_on:
+    if not connection.answers_calls:
         raise CallRefused(403, "This connection is turned off. An administrator can turn it on in Loket.")
     if owner is None or not checks.has_right(owner, Right.MANAGE_USERS):
         raise CallRefused(403, "The owner of this connection cannot manage users. Become its owner in Loket.")
     method = "GET" if request.method == "HEAD" else str(request.method)
-    by = build_directory_actor(request, owner, connection.name)
+    by = build_directory_actor(owner, connection.name, request)
     storage = DirectoryStorage(connection, by, writes=method not in _SAFE_METHODS)
     service = DirectoryService()
     scim_request = ScimRequest(

@@ -23,8 +23,9 @@ class DirectoryConnection(KeyedModel, OfficeModel):
     """A directory that creates, changes and blocks users of the office over SCIM 2.0, with the rights of its owner."""
 
     class State(models.TextChoices):
-        """Whether calls are answered."""
+        """Whether calls are answered, and in the shadow as if they changed something."""
 
+        SHADOW = "shadow", _("Shadow")
         ON = "on", _("Turned on")
         OFF = "off", _("Turned off")
 
@@ -39,9 +40,10 @@ class DirectoryConnection(KeyedModel, OfficeModel):
     tenant = models.ForeignKey(
         ExternalTenant, on_delete=models.SET_NULL, null=True, blank=True, related_name="directory_connections"
     )
-    state = models.CharField(max_length=10, choices=State, default=State.ON, editable=False)
+    state = models.CharField(max_length=10, choices=State, default=State.SHADOW, editable=False)
     last_call_at = models.DateTimeField(null=True, editable=False)  # to the minute
     alarm_at = models.DateTimeField(null=True, editable=False)  # when it last wanted to block the last administrator
+    went_live_at = models.DateTimeField(null=True, editable=False)  # null: it has changed nothing yet
     version = models.PositiveIntegerField(default=1, editable=False)  # incremented by every change
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -60,8 +62,12 @@ class DirectoryConnection(KeyedModel, OfficeModel):
         return self.name
 
     @property
-    def is_on(self) -> bool:
-        return self.state == self.State.ON
+    def answers_calls(self) -> bool:
+        return self.state != self.State.OFF
+
+    @property
+    def is_shadow(self) -> bool:
+        return self.state == self.State.SHADOW
 
     @property
     def has_alarm(self) -> bool:
@@ -90,6 +96,16 @@ class ConnectionToken(OfficeModel):
         return f"{self.connection_id} {self.created_at}"
 
 
+class ShadowStep(models.TextChoices):
+    """What going live does about a user."""
+
+    CREATE = "create", _("Create")
+    INVITE = "invite", _("Invite")
+    WAIT = "wait", _("To be invited")
+    BLOCK = "block", _("Block")
+    CHANGE = "change", _("Change")
+
+
 class DirectoryUser(KeyedModel, OfficeModel):
     """What a directory says of one user. Its id is that of the user, who may have to be invited yet.
 
@@ -105,6 +121,10 @@ class DirectoryUser(KeyedModel, OfficeModel):
     attributes = models.JSONField()  # name, displayName, emails and active, as sent
     blocked_at = models.DateTimeField(null=True)  # that of the user when this directory did it
     ended_at = models.DateTimeField(null=True)
+    encrypted_phone = models.BinaryField(null=True)  # for the invitation, until the connection is live
+    announced_step = models.CharField(max_length=10, choices=ShadowStep, blank=True)  # as confirmed at going live
+    pending = models.BooleanField(default=False)  # the worker still has to take that step
+    refusal = models.CharField(max_length=300, blank=True)  # why that step was not possible
     version = models.PositiveIntegerField(default=1)  # incremented by every change
     created_at = models.DateTimeField(auto_now_add=True)
     changed_at = models.DateTimeField(auto_now=True)
@@ -132,10 +152,15 @@ class DirectoryUser(KeyedModel, OfficeModel):
         indexes = [
             models.Index(fields=["provider", "connection", "id"], name="directory_user_by_id"),
             models.Index(fields=["provider", "connection", "external_id"], name="directory_user_external_id"),
+            models.Index(fields=["id"], condition=Q(pending=True), name="directory_user_pending"),
         ]
 
     def __str__(self) -> str:
         return self.user_name
+
+    @property
+    def encryption_context(self) -> str:
+        return f"directory user:{self.pk}"
 
     @property
     def active(self) -> Any:

@@ -9,7 +9,6 @@ from scim2_models import (
     AnyExtension,
     AuthenticationScheme,
     Bulk,
-    CaseExact,
     ChangePassword,
     ComplexAttribute,
     ETag,
@@ -58,7 +57,6 @@ class PhoneNumber(ComplexAttribute):
 class ScimUser(Resource[AnyExtension]):
     __schema__ = URN(USER_SCHEMA)
 
-    external_id: Annotated[str | None, CaseExact.true] = None
     user_name: Annotated[str | None, Uniqueness.server, Required.true] = None
     name: Name | None = None
     display_name: str | None = None

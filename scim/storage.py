@@ -22,6 +22,7 @@ from core.errors import EditConflict
 from core.keys import compute_email_key, compute_username_key
 from invitations.phone_numbers import parse_mobile_number
 from scim import directory_users
+from scim.account_changes import parse_uuid
 from scim.directory_users import DirectoryRecord
 from scim.models import DirectoryConnection, DirectoryUser
 from scim.resources import ScimUser, serialize_directory_user, serialize_user
@@ -85,14 +86,14 @@ class DirectoryStorage(ScimStorage):
 
     def create(self, resource_type: ResourceType, resource: Resource[Any]) -> Resource[Any]:
         row = directory_users.create_directory_user(self._connection, _build_record(resource), by=self._by)
-        return ScimUser.model_validate(serialize_directory_user(row))
+        return ScimUser.model_validate(self._serialize(row))
 
     def update(
         self, resource_type: ResourceType, resource: Resource[Any], *, expected_version: str | None = None
     ) -> Resource[Any]:
         pk = self._require_version(str(resource.id), expected_version)
         row = directory_users.update_directory_user(self._connection, pk, _build_record(resource), by=self._by)
-        return ScimUser.model_validate(serialize_directory_user(row))
+        return ScimUser.model_validate(self._serialize(row))
 
     def delete(self, resource_type: ResourceType, resource_id: str, *, expected_version: str | None = None) -> None:
         pk = self._require_version(resource_id, expected_version)
@@ -115,7 +116,7 @@ class DirectoryStorage(ScimStorage):
 
     def _serialize(self, row: DirectoryUser | User, *, as_wanted: bool = False) -> dict[str, Any]:
         if isinstance(row, DirectoryUser):
-            return serialize_directory_user(row, as_wanted=as_wanted)
+            return serialize_directory_user(row, as_wanted=as_wanted or self._connection.is_shadow)
         return serialize_user(row, self._connection.tenant_id)
 
 
@@ -161,9 +162,9 @@ def _narrow(node: FilterNode) -> tuple[Q, Q]:
                 username=None, email_key=compute_email_key(value)
             )
         case "externalid", None:
-            object_id = directory_users.parse_uuid(value)
+            object_id = parse_uuid(value)
             return Q(external_id=value), Q(external_user_id=object_id) if object_id else Q(pk__in=[])
         case "id", None:
-            pk = directory_users.parse_uuid(value)
+            pk = parse_uuid(value)
             return Q(pk=pk), Q(pk=pk)
     return Q(), Q()

@@ -20,6 +20,7 @@ urlpatterns = [
         views.invite_waiting_user,
         name="invite_waiting_user",
     ),
+    path("kantoor/koppelingen/directory/<uuid:pk>/plan/", views.go_live, name="go_live"),
     path("kantoor/koppelingen/directory/<uuid:pk>/aanzetten/", views.turn_on, name="turn_on"),
     path("kantoor/koppelingen/directory/<uuid:pk>/uitzetten/", views.turn_off, name="turn_off"),
     path("kantoor/koppelingen/directory/<uuid:pk>/overnemen/", views.take_over, name="take_over"),

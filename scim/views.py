@@ -16,13 +16,14 @@ from django.utils.translation import gettext as _
 
 from core import paging
 from core.access import POST, SAFE, DuringImpersonation, ReauthenticationLevel, page
-from core.confirmation import Confirmation, render_confirmation
+from core.confirmation import Confirmation, is_confirmed, render_confirmation
 from permissions.access import OfficeRequest
 from permissions.checks import Right
 from permissions.shortcuts import render_form, report_refusal, show_errors
 from scim import actions, directory_users
 from scim.forms import ConnectionForm, TokenForm, WaitingUserForm
 from scim.models import MAX_TOKENS, ConnectionToken, DirectoryConnection
+from scim.plans import build_plan, list_refused, report_steps
 
 
 @page(Right.MANAGE_INTEGRATIONS, methods=SAFE)
@@ -62,6 +63,8 @@ def connection_detail(request: OfficeRequest, pk: UUID) -> HttpResponse:
         "tokens": tokens,
         "may_add_token": len(tokens) < MAX_TOKENS,
         "waiting": waiting.rows,
+        "report": report_steps(connection),
+        "refused": list_refused(connection),
         "address": urljoin(settings.LOKET_URL, f"/scim/v2/{connection.pk}"),
     }
     return render(request, "scim/connection.html", context | paging.build_pager_context(waiting))
@@ -99,6 +102,29 @@ def remove_token(request: OfficeRequest, pk: UUID, token_id: UUID) -> HttpRespon
     consequence = _("A directory that still uses this token is refused immediately.")
     title, heading = _("Remove token"), _("Remove this token of %(name)s?")
     return _ask_confirmation(request, connection, title, heading, _("Remove"), [consequence])
+
+
+@page(Right.MANAGE_INTEGRATIONS, reauthentication=ReauthenticationLevel.FIVE_MINUTES)
+def go_live(request: OfficeRequest, pk: UUID) -> HttpResponse:
+    """Show what the shadow would do, and do it once confirmed."""
+    connection = _get_connection(request, pk)
+    if not connection.is_shadow:
+        return redirect("scim:connection_detail", pk)
+    if is_confirmed(request):
+        done = _("%(name)s is live. What still differs is done within a minute or so.")
+        live = partial(actions.go_live, connection, shown=request.POST.get("shown", ""), by=request.actor)
+        return _act(request, connection, live, done)
+    plan = build_plan(connection)
+    confirmation = Confirmation(
+        _("Go live"),
+        _("Go live"),
+        reverse("scim:connection_detail", args=[pk]),
+        plan.list_consequences(),
+        heading=_("Go live with %(name)s?") % {"name": connection},
+        breadcrumb="scim/_connection_breadcrumb.html",
+        note=_("From then on every call of the directory changes users immediately."),
+    )
+    return render_confirmation(request, confirmation, chosen={"shown": [plan.digest]}, connection=connection)
 
 
 @page(Right.MANAGE_INTEGRATIONS, methods=POST, reauthentication=ReauthenticationLevel.FIVE_MINUTES)

@@ -131,7 +131,7 @@ _CHOICE_LABELS: Mapping[str, Mapping[Any, Any]] = {
     "kind": _TARGET_LABELS,
     "verb": dict(Verb.choices),
     "origin": dict(EventOrigin.choices),
-    "directory_state": {"on": _("Turned on"), "off": _("Turned off")},
+    "directory_state": {"shadow": _("Shadow"), "on": _("Turned on"), "off": _("Turned off")},
     "email_kind": {name: kind.title for name, kind in KINDS.items()},
     "email_language": dict(settings.LANGUAGES),
     "language": dict(settings.LANGUAGES),

@@ -26,9 +26,10 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=50, verbose_name='Name')),
                 ('name_key', core.key_fields.KeyField('name', blank=True, compute=core.keys.compute_name_key, editable=False)),
                 ('login_method', models.CharField(choices=[('azure_ad', 'Azure AD only'), ('website_sso', 'Via website and SSO')], max_length=20, verbose_name='Login method of new users')),
-                ('state', models.CharField(choices=[('on', 'Turned on'), ('off', 'Turned off')], default='on', editable=False, max_length=10)),
+                ('state', models.CharField(choices=[('shadow', 'Shadow'), ('on', 'Turned on'), ('off', 'Turned off')], default='shadow', editable=False, max_length=10)),
                 ('last_call_at', models.DateTimeField(editable=False, null=True)),
                 ('alarm_at', models.DateTimeField(editable=False, null=True)),
+                ('went_live_at', models.DateTimeField(editable=False, null=True)),
                 ('version', models.PositiveIntegerField(default=1, editable=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('owner', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='directory_connections', to=settings.AUTH_USER_MODEL)),
@@ -61,6 +62,10 @@ class Migration(migrations.Migration):
                 ('attributes', models.JSONField()),
                 ('blocked_at', models.DateTimeField(null=True)),
                 ('ended_at', models.DateTimeField(null=True)),
+                ('encrypted_phone', models.BinaryField(null=True)),
+                ('announced_step', models.CharField(blank=True, choices=[('create', 'Create'), ('invite', 'Invite'), ('wait', 'To be invited'), ('block', 'Block'), ('change', 'Change')], max_length=10)),
+                ('pending', models.BooleanField(default=False)),
+                ('refusal', models.CharField(blank=True, max_length=300)),
                 ('version', models.PositiveIntegerField(default=1)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('changed_at', models.DateTimeField(auto_now=True)),
@@ -100,6 +105,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='directoryuser',
             index=models.Index(fields=['provider', 'connection', 'external_id'], name='directory_user_external_id'),
+        ),
+        migrations.AddIndex(
+            model_name='directoryuser',
+            index=models.Index(condition=models.Q(('pending', True)), fields=['id'], name='directory_user_pending'),
         ),
         migrations.AddConstraint(
             model_name='directoryuser',

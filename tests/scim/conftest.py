@@ -25,8 +25,9 @@ def make_connection(owner: User, login_method: str = LoginMethod.AZURE_AD, **val
             confirmed_at=timezone.now(),
             confirmation_method=ExternalTenant.ConfirmationMethod.MICROSOFT,
         )
-    values = {"name": "Entra ID", "provider": owner.office, "owner": owner, "login_method": login_method} | values
-    return DirectoryConnection.objects.create(**values)
+    live = {"state": DirectoryConnection.State.ON, "went_live_at": timezone.now()}
+    defaults = live | {"name": "Entra ID", "provider": owner.office, "owner": owner, "login_method": login_method}
+    return DirectoryConnection.objects.create(**(defaults | values))
 
 
 class Directory:

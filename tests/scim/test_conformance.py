@@ -7,12 +7,15 @@ from scim2_client.engines.wsgi import WSGISCIMClient
 from scim2_tester import check_server
 from scim2_tester.utils import Status
 
+from scim.models import DirectoryConnection
 from tests.scim.conftest import Directory
 
 pytestmark = pytest.mark.django_db
 
 
-def test_foreign_client_finds_no_error(okta: Directory) -> None:
+@pytest.mark.parametrize("state", [DirectoryConnection.State.ON, DirectoryConnection.State.SHADOW])
+def test_foreign_client_finds_no_error(okta: Directory, state: str) -> None:
+    DirectoryConnection.objects.update(state=state)
     headers = {"Authorization": f"Bearer {okta.secret}"}
     client = WSGISCIMClient(WSGIHandler(), f"{settings.LOKET_URL}{okta.root}", headers=headers)
     results = check_server(client)

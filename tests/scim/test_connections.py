@@ -27,7 +27,7 @@ def test_connection_is_made_and_its_token_shown_once(alice: User, alice_client: 
     made = alice_client.post(address("add_connection"), values)
     connection = DirectoryConnection.objects.get()
     assert made.url == address("connection_detail", connection.pk)
-    assert (connection.owner, connection.provider, connection.is_on) == (alice, alice.office, True)
+    assert (connection.owner, connection.provider, connection.is_shadow) == (alice, alice.office, True)
     page = alice_client.get(address("add_token", connection.pk))
     posted = {"encrypted_secret": page.context["form"].initial["encrypted_secret"]}
     shown = [alice_client.post(address("add_token", connection.pk), posted).content.decode() for _twice in range(2)]
