@@ -36,8 +36,8 @@ EXCLUDED_FIELDS = frozenset({
     "throttling_failure_timestamp", "throttling_failure_count", "session", "session_id", "session_version", "sid",
     "version", "message", "message_id", "invited",
     "device_code", "user_code", "nonce", "claims", "code_challenge", "code_challenge_method", "source_refresh_token",
-    "access_token", "email_key", "name_key", "username_key", "user_name_key", "sort_name", "search_text", "provider", "user",
-    "is_support", "of_support",
+    "access_token", "email_key", "name_key", "username_key", "sort_name", "search_text", "provider", "user",
+    "is_support", "of_support", "user_name_key",
 })  # fmt: skip
 # References to a user that the row is not about: who requested the address change of another user is in the events,
 # impersonating users belong to support, and that an invitation did not arrive is among the messages.

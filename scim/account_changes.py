@@ -52,16 +52,19 @@ def parse_uuid(text: str | None) -> UUID | None:
 
 def create_account(row: DirectoryUser, mobile_number: str, by: Actor) -> None:
     """Create the account. A website user without a mobile number has to be invited by an administrator first."""
-    connection, details = row.connection, _build_details(row)
-    if connection.creates_azure_users:
-        row.user = _create_azure_user(row, details, by)
+    if row.connection.creates_azure_users:
+        row.user = _create_azure_user(row, by)
     elif mobile_number:
         row.user = invitations.actions.invite_user(
-            connection.provider, details=details, mobile_number=mobile_number, by=by, user_id=row.pk
+            row.connection.provider,
+            details=_build_details(row),
+            mobile_number=mobile_number,
+            by=by,
+            user_id=row.pk,
         )
 
 
-def _create_azure_user(row: DirectoryUser, details: UserDetails, by: Actor) -> User:
+def _create_azure_user(row: DirectoryUser, by: Actor) -> User:
     if row.connection.tenant is None:
         text = _("The tenant of this connection was removed. Choose another one in Loket.")
         raise ValidationError(text, code="tenant")
@@ -73,7 +76,7 @@ def _create_azure_user(row: DirectoryUser, details: UserDetails, by: Actor) -> U
         )
     return users.login_methods.create_azure_user(
         row.connection.provider,
-        details=details,
+        details=_build_details(row),
         username=row.user_name,
         tenant=row.connection.tenant,
         external_user_id=external_user_id,

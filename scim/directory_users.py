@@ -69,6 +69,7 @@ def create_directory_user(connection: DirectoryConnection, record: DirectoryReco
 
     Raises PermissionDenied, ValidationError ("taken", "account_taken" if such a user exists), MessageLimitReached.
     """
+    _validate_record(record)
     lock_and_authorize(connection.provider_id, by, Right.MANAGE_USERS)
     row = _find_former_user(connection, record)
     if row is None:
@@ -85,6 +86,7 @@ def update_directory_user(
 
     Raises EditConflict if the user is gone, PermissionDenied, LastAdministrator, ValidationError, MessageLimitReached.
     """
+    _validate_record(record)
     lock_and_authorize(connection.provider_id, by, Right.MANAGE_USERS)
     row = _get_or_take_on(connection, pk)
     row.version += 1
@@ -167,7 +169,6 @@ def _find_former_user(connection: DirectoryConnection, record: DirectoryRecord) 
 
 
 def _save_and_apply(row: DirectoryUser, record: DirectoryRecord, by: Actor) -> DirectoryUser:
-    _validate_record(record)
     row.user_name, row.external_id = record.user_name, record.external_id
     row.attributes = dict(record.attributes)
     _require_unique(row)

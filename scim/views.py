@@ -186,7 +186,7 @@ def invite_waiting_user(request: OfficeRequest, pk: UUID, row_id: UUID) -> HttpR
     row = get_object_or_404(directory_users.list_waiting_users(connection), pk=row_id)
     form = WaitingUserForm(request.POST or None)
     if form.is_valid():
-        with show_errors(form, "mobile_number"), report_refusal(request):
+        with show_errors(form), report_refusal(request):
             number = form.cleaned_data["mobile_number"]
             user = directory_users.invite_waiting_user(row, mobile_number=number, by=request.actor)
             messages.success(request, _("%(name)s has been invited.") % {"name": user.full_name})

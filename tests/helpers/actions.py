@@ -162,7 +162,8 @@ def action_arguments(office: Provider, alice: User, bob: User, dora: User) -> di
         "event": Event(provider_id=office.pk, verb=Verb.TEAM_CHANGED, target_id=team.pk),
         "address": "x@x.example", "reply_to": "", "domain": "x.example", "selector": "s",
         "logo": None, "columns": ["email"], "has_shortcuts": True,
-        "connection": connection, "shown": "", "connection_token": ConnectionToken(connection=connection), "pk": bob.pk, "row": said,
+        "connection": connection, "shown": "", "connection_token": ConnectionToken(connection=connection),
+        "pk": bob.pk, "row": said,
         "record": DirectoryRecord("eva.new@x.example", None, {"active": True}),
         "first_day": date(2026, 1, 1), "last_day": date(2026, 1, 31),
     }  # fmt: skip

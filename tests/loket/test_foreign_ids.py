@@ -27,12 +27,13 @@ pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 PROGRAM = applications.ApplicationDetails(
     name="Portaal", redirect_uris=["https://portaal.example/terug"], post_logout_redirect_uris=[], scopes=["openid"]
 )
-# Users' own factors, sessions and integrations have other ids; a directory authenticates by a token; confirming a tenant needs Microsoft; an uploaded file is
-# visible to its sender only.
+# Users' own factors, sessions and integrations have other ids; a directory authenticates by a token; confirming a
+# tenant needs Microsoft; an uploaded file is visible to its sender only.
 ELSEWHERE = {
     "authentication:rename_device", "authentication:remove_device", "authentication:end_own_session",
     "authentication:confirm_tenant", "oauth:end_own_integration", "imports:plan", "imports:result",
-    "imports:faulty_rows", "imports:teams_plan", "imports:teams_result", "scim_v2:root", "scim_v2:root_with_slash",
+    "imports:faulty_rows", "imports:teams_plan", "imports:teams_result",
+    "scim_v2:root", "scim_v2:root_with_slash",
 }  # fmt: skip
 # Tried in tests/support/test_admin.py.
 OF_SUPPORT = {"support:start_impersonation", "support:change_partner", "support:partner_secret"}

@@ -25,17 +25,17 @@ CORE = "urn:ietf:params:scim:schemas:core:2.0:User"
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 
 
-def entra_user(name: str = "eva", **values: Any) -> dict[str, Any]:
+def entra_user(login: str = "eva", **values: Any) -> dict[str, Any]:
     """Return the body with which Entra creates a user."""
     return {
         "schemas": [CORE, ENTERPRISE],
         "externalId": str(uuid4()),
-        "userName": f"{name}@devries.example",
+        "userName": f"{login}@devries.example",
         "active": True,
-        "displayName": f"{name} van der Berg",
-        "emails": [{"primary": True, "type": "work", "value": f"{name}@devries.example"}],
+        "displayName": f"{login} van der Berg",
+        "emails": [{"primary": True, "type": "work", "value": f"{login}@devries.example"}],
         "meta": {"resourceType": "User"},
-        "name": {"formatted": f"{name} van der Berg", "familyName": "van der Berg", "givenName": name.title()},
+        "name": {"formatted": f"{login} van der Berg", "familyName": "van der Berg", "givenName": login.title()},
         "roles": [],
         "title": "Salarisadministrateur",
         ENTERPRISE: {"department": "Loon"},
@@ -88,7 +88,7 @@ def test_it_is_read_back_by_every_key(entra: Directory) -> None:
         {"op": "replace", "path": f"{CORE}:active", "value": "false"},
         {"op": "Replace", "path": "active", "value": [{"value": "False"}]},
         {"op": "Replace", "value": {"active": "False", 'emails[type eq "work"].value': "x@x.example"}},
-        {"op": "Replace", "value": {"active": False, "emails": [{"value": "no address"}], "name.givenName": "X"}},
+        {"op": "Replace", "value": {"active": False, "emails": [{"value": "x@x.example"}], "name.givenName": "X"}},
     ],
 )
 def test_a_leaver_is_out_at_once(entra: Directory, operation: dict[str, Any]) -> None:
@@ -107,6 +107,16 @@ def test_a_leaver_is_out_at_once(entra: Directory, operation: dict[str, Any]) ->
     entra.patch(user.pk, {"op": "Replace", "path": "active", "value": "True"})
     user.refresh_from_db()
     assert user.blocked_at is None
+
+
+def test_a_wrong_address_keeps_nobody_in(entra: Directory) -> None:
+    made = entra.call("POST", "/Users", entra_user(), 201)
+    nonsense = {"op": "Replace", "path": "emails", "value": [{"value": "no address"}]}
+    entra.patch(made["id"], nonsense, status=400)
+    entra.patch(made["id"], nonsense, {"op": "Replace", "path": "active", "value": False})
+    assert User.objects.get(pk=made["id"]).blocked_at is not None
+    entra.patch(made["id"], {"op": "Replace", "path": "active", "value": True}, status=400)
+    assert User.objects.get(pk=made["id"]).blocked_at is not None
 
 
 def test_put_blocks_too_and_without_active_changes_nothing(entra: Directory) -> None:
