@@ -11,7 +11,7 @@ from core import encryption
 from core.forms import PLAIN_TEXT_VALIDATORS, VersionedForm
 from invitations.forms.mobile_number import MobileNumberField
 from scim.actions import ConnectionDetails
-from scim.models import DirectoryConnection
+from scim.models import NEW_USER_METHODS, DirectoryConnection
 
 
 class ConnectionForm(VersionedForm):
@@ -26,7 +26,7 @@ class ConnectionForm(VersionedForm):
     )
     login_method = forms.ChoiceField(
         label=_("Login method of new users"),
-        choices=DirectoryConnection._meta.get_field("login_method").choices,
+        choices=[(method.value, method.label) for method in NEW_USER_METHODS],
         widget=forms.RadioSelect,
         help_text=_("The login method of existing users never changes by the directory."),
         error_messages={"required": _("Choose a login method.")},
@@ -67,7 +67,8 @@ class TokenForm(forms.Form):
     def __init__(self, *args: Any, connection: DirectoryConnection, **kwargs: Any) -> None:
         self._context = f"new directory token:{connection.pk}"
         encrypted = encryption.encrypt_text(encryption.generate_token(), context=self._context)
-        super().__init__(*args, initial={"encrypted_secret": encrypted}, **kwargs)
+        kwargs["initial"] = {"encrypted_secret": encrypted}
+        super().__init__(*args, **kwargs)
 
     def clean_encrypted_secret(self) -> str:
         try:

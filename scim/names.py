@@ -12,7 +12,7 @@ _PARTICLES = frozenset({
     "von", "voor", "vor", "zu", "zum", "zur",
 })  # fmt: skip
 _MAX_FIRST_NAME, _MAX_PREFIX, _MAX_LAST_NAME, _MAX_INITIALS = (
-    User._meta.get_field(name).max_length or 0 for name in ("first_name", "prefix", "last_name", "initials")
+    getattr(User._meta.get_field(name), "max_length", 0) for name in ("first_name", "prefix", "last_name", "initials")
 )
 _INITIALS_PATTERN = re.compile(r"(?:[^\W\d_]{1,2}\.\s*)+")
 

@@ -39,7 +39,7 @@ class ShadowPlan:
     def list_consequences(self) -> list[str]:
         """Return in words what happens to whom, with the effect on rights. At most one query."""
         lines = [_describe_step(step, rows) for step in ShadowStep if (rows := self.steps.get(step))]
-        leavers = [row.user_id for row in self.steps.get(ShadowStep.BLOCK, ())]
+        leavers = [row.user_id for row in self.steps.get(ShadowStep.BLOCK, ()) if row.user_id]
         if leavers:
             grants = Grant.objects.filter(provider_id=self.connection.provider_id, user_id__in=leavers)
             count = len(set(grants.values_list("user_id", flat=True)))

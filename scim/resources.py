@@ -65,7 +65,7 @@ class ScimUser(Resource[AnyExtension]):
     phone_numbers: Annotated[list[PhoneNumber] | None, Mutability.write_only, Returned.never] = None
 
 
-USER_TYPE = ResourceType(id="User", name="User", endpoint="/Users", schema_=ScimUser.__schema__)
+USER_TYPE = ResourceType.from_resource(ScimUser)
 # Entra removes members by value and adds an e-mail address by a filter without match; all send attributes of their own.
 LENIENT = ScimPolicy(
     unknown=ScimPolicy.Unknown.ignore,

@@ -18,6 +18,7 @@ from notifications.models import NotificationSet
 from oauth import applications
 from permissions.checks import Right
 from permissions.models import TeamMember
+from scim.models import DirectoryConnection
 from tests.helpers.invited_users import invite
 from tests.helpers.login_methods import confirmed, make_azure, make_service, tenant_of
 from tests.helpers.users import actor, make_user
@@ -54,9 +55,10 @@ def furnish(office: Provider, boss: User) -> list[UUID]:
     invited = invite(boss, email="nieuw@example.nl").invitation.user
     calm = NotificationSet.objects.create(provider=office, name="Rustig")
     program = applications.register_application(office, details=PROGRAM, by=by)
+    directory = DirectoryConnection.objects.create(provider=office, name="Okta", owner=boss, login_method="website_sso")
     teams.actions.rename_team(team, name="Lonen", version=team.version, by=by)
     change = Event.objects.filter(provider_id=office.pk, verb=Verb.TEAM_CHANGED).latest("at")
-    return [row.pk for row in (team, employer, one, tenant, *people, invited, calm, program, change)]
+    return [row.pk for row in (team, employer, one, tenant, *people, invited, calm, program, directory, change)]
 
 
 @pytest.fixture
