@@ -49,14 +49,7 @@ def set_sender(provider: Provider, *, address: str, reply_to: str, by: Actor) ->
         generate_key(provider).save(force_insert=True)
     sender.address, sender.reply_to = address, reply_to
     sender.save()
-    after = (address, reply_to)
-    changes: Changes = {
-        name: [old or None, new or None]
-        for name, old, new in zip(("sender_address", "reply_to"), before, after, strict=True)
-        if old != new
-    }
-    if changes:
-        record(Verb.PROVIDER_CHANGED, provider, by=by, provider_id=provider.pk, changes=changes)
+    _record_addresses(provider, before, (address, reply_to), by)
     return sender
 
 
@@ -69,8 +62,18 @@ def remove_sender(provider: Provider, *, by: Actor) -> None:
         return
     sender.delete()
     DkimKey.objects.filter(provider=provider).delete()
-    changes: Changes = {"sender_address": [sender.address, None]}
-    record(Verb.PROVIDER_CHANGED, provider, by=by, provider_id=provider.pk, changes=changes)
+    _record_addresses(provider, (sender.address, sender.reply_to), ("", ""), by)
+
+
+def _record_addresses(provider: Provider, before: tuple[str, str], after: tuple[str, str], by: Actor) -> None:
+    """Record the addresses of the sender and for replies that changed, if any did."""
+    changes: Changes = {
+        name: [old or None, new or None]
+        for name, old, new in zip(("sender_address", "reply_to"), before, after, strict=True)
+        if old != new
+    }
+    if changes:
+        record(Verb.PROVIDER_CHANGED, provider, by=by, provider_id=provider.pk, changes=changes)
 
 
 @action()
@@ -142,7 +145,8 @@ def _record_findings(asked: OfficeSender, findings: Findings, by: Actor) -> Offi
     sender = found.select_related("provider").first()
     if sender is None:  # changed in the meantime
         return None
-    now, states, was_in_use = timezone.now(), dict(findings.states), sender.is_in_use
+    now, states = timezone.now(), dict(findings.states)
+    before = _describe_use(sender)
     states[RecordKind.OWNERSHIP] = _claim_domain(sender, states[RecordKind.OWNERSHIP])
     _switch_keys(provider, findings)
     sender.states, sender.checked_at = {kind.value: state.value for kind, state in states.items()}, now
@@ -151,13 +155,19 @@ def _record_findings(asked: OfficeSender, findings: Findings, by: Actor) -> Offi
     elif not _is_silence(sender):
         sender.in_use_since = None
     sender.next_check_at = now + _choose_interval(sender)
-    if was_in_use and not sender.is_in_use:
+    if before["sender_in_use"] and not sender.is_in_use:
         _warn_administrators(sender)
     sender.save()
-    if was_in_use != sender.is_in_use:
-        changes: Changes = {"sender_in_use": [was_in_use, sender.is_in_use]}
+    after = _describe_use(sender)
+    changes: Changes = {name: [before[name], after[name]] for name in before if before[name] != after[name]}
+    if changes:
         record(Verb.PROVIDER_CHANGED, provider, by=by, provider_id=provider.pk, changes=changes)
     return sender
+
+
+def _describe_use(sender: OfficeSender) -> dict[str, bool]:
+    """Return what the history tells about the sender apart from its addresses."""
+    return {"sender_proved": sender.proved_at is not None, "sender_in_use": sender.is_in_use}
 
 
 def _claim_domain(sender: OfficeSender, state: RecordState) -> RecordState:

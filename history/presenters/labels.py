@@ -56,6 +56,7 @@ _FIELD_LABELS: Mapping[str, "StrOrPromise"] = {
     "sender_address": _("Sender address"),
     "reply_to": _("Replies go to"),
     "dkim_selector": _("Key for the signature (DKIM)"),
+    "sender_proved": _("Proof that the domain of the sender is the office's"),
     "sender_in_use": _("Own sender in use"),
     "sender_contested": _("Domain also proved by another office"),
     "two_factor_days_since": _("Everyone, days counted from"),

@@ -21,7 +21,6 @@ class Command(BaseCommand):
         doors = parser.add_mutually_exclusive_group(required=True)
         doors.add_argument("--lmtp", help="loopback address and port, such as 127.0.0.1:8024, or unix:/path")
         doors.add_argument("--maildir", type=Path, help="folder whose unread mails are processed and deleted")
-
         doors.add_argument("--imap", help="mailbox whose mails are processed and deleted: imaps://user@host/folder")
         parser.add_argument("--password-file", type=Path, help="file with the password of the mailbox")
 
