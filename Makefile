@@ -13,11 +13,11 @@ DEPLOYED = LOKET_URL=https://loket.example DATABASE_URL=postgres://loket@localho
 .PHONY: demo dev test coverage test-slow test-all test-cluster test-containers test-guards check audit bench messages screenshots email-pictures picture env-example wheel locks
 
 demo: .venv/run.stamp
-	@exec env -u DATABASE_URL $(RUN)/python manage.py demo
+	@exec env -u DATABASE_URL -u DATABASE_URL_FILE $(RUN)/python manage.py demo
 
-# The demo for who changes it: what is saved is loaded, and errors and the toolbar show what happened.
+# The demo for developers: saved changes are loaded, and Django's error pages and the toolbar show what happened.
 dev: .venv/dev.stamp
-	@exec env -u DATABASE_URL DJANGO_SETTINGS_MODULE=loket.dev_settings $(RUN)/python manage.py demo
+	@exec env -u DATABASE_URL -u DATABASE_URL_FILE DJANGO_SETTINGS_MODULE=loket.dev_settings $(RUN)/python manage.py demo
 
 # Byte code is kept, whatever the environment says: tests start many processes, each of which would compile it all again.
 test coverage test-slow: export PYTHONDONTWRITEBYTECODE =
