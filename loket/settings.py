@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
-from environs import FileAwareEnv
 
 from core import local_keys, paths
 from core.db_availability import WAIT_SLICE_SECONDS, LimitedConnection, PrimaryConnection
@@ -20,7 +19,7 @@ from core.logs import LOGGING as LOGGING
 from loket import env_validators as check
 
 BASE_DIR = paths.BASE_DIR
-env = FileAwareEnv(strip_whitespace=True)
+env = check.SettingsEnv(strip_whitespace=True)
 
 LOKET_DEMO = env.bool("LOKET_DEMO", False)
 _folder = check.validate_folder if env.str("DATABASE_URL", "") else check.validate_writable_folder

@@ -169,6 +169,8 @@ def test_a_setting_can_be_in_a_file(tmp_path: Path) -> None:
     show = "from loket.settings import *; print(DATABASES['default']['HOST'], 'demo' in INSTALLED_APPS, SECRET_KEY)"
     done = start(given | files, tmp_path, "-c", show)
     assert (done.stdout, done.stderr) == (f"db.example False {PRODUCTION['LOKET_SECRET_KEY']}\n", "")
-    done = start(given | files | {"LOKET_SECRET_KEY_FILE": str(tmp_path / "none")}, tmp_path)
-    assert done.returncode == 1
-    assert "LOKET_SECRET_KEY_FILE" in done.stderr.splitlines()[-1]
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    for path in ("none", "binary", "binary/below"):
+        done = start(given | files | {"LOKET_SECRET_KEY_FILE": str(tmp_path / path)}, tmp_path)
+        assert done.returncode == 1
+        assert "LOKET_SECRET_KEY_FILE" in done.stderr.splitlines()[-1]
