@@ -64,6 +64,7 @@ def grant_privileges() -> None:
     tables = set(connection.introspection.table_names())
     execute_statements(
         [
+            f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role}",
             f"GRANT {_ALL_PRIVILEGES} ON ALL TABLES IN SCHEMA public TO {role}",
             f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}",
             *(f"REVOKE ALL ON {table} FROM {role}" for table in _AUDIT_PRIVILEGES if table in tables),

@@ -16,7 +16,6 @@ from monitoring.diagnosis.findings import DATABASE_SECONDS, Finding, Level, desc
 from oauth.models import SigningKey
 
 MIN_VERSION = 150000  # of the server, as `server_version_num` states it: PostgreSQL 15
-_SAMPLE_SIZE = 20  # values of a column, the oldest and as many of the newest
 _BUSY_SHARE = 0.8  # of max_connections
 _ADVICE = {
     "does not answer": "Start PostgreSQL; check DATABASE_URL, and whether its host lets this machine in.",
@@ -36,14 +35,19 @@ ORDER BY name
 """
 _LOSES_CHANGES = ("fsync", "full_page_writes", "synchronous_commit", "server_encoding")
 _TABLES_SQL = """
-SELECT table_class.relname, pg_has_role(table_class.relowner, 'MEMBER'), ARRAY(
-    SELECT privilege FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege
-    WHERE has_table_privilege(table_class.oid, privilege))
-FROM pg_class table_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') ORDER BY relname
+SELECT relname, pg_has_role(relowner, 'MEMBER') OR pg_has_role(nspowner, 'MEMBER'), ARRAY(
+    SELECT privilege
+    FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) AS privilege
+    WHERE has_table_privilege(pg_class.oid, privilege)
+    UNION ALL SELECT privilege || ' of a column'
+    FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'REFERENCES']) AS privilege
+    WHERE has_any_column_privilege(pg_class.oid, privilege) AND NOT has_table_privilege(pg_class.oid, privilege))
+FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+WHERE nspname = 'public' AND relkind IN ('r', 'p') ORDER BY relname
 """
 
 
-def check_components() -> Iterator[Finding]:
+def report_components() -> Iterator[Finding]:
     """Report what `/readyz` reports."""
     for name, state in health.check_components(seconds_each=DATABASE_SECONDS).items():
         if state == health.STATUS_OK:
@@ -104,7 +108,7 @@ def check_roles() -> Iterator[Finding]:
 def check_keys() -> Iterator[Finding]:
     """Decrypt a sample of what is stored; `rotate_encryption_key --check` decrypts everything."""
     known = encryption.list_key_fingerprints()
-    counts = key_rotation.sample_fingerprints(_SAMPLE_SIZE)
+    counts = key_rotation.sample_fingerprints()
     unknown = sorted({key for key, _readable in counts} - set(known))
     damaged = sum(count for (key, readable), count in counts.items() if not readable and key in known)
     older = sum(count for (key, _readable), count in counts.items() if key in known[1:])
@@ -135,8 +139,8 @@ def check_clock() -> Iterator[Finding]:
     begin = time.time()
     with connection.cursor() as cursor:
         cursor.execute("SELECT extract(epoch FROM clock_timestamp())::float8")
-        (there,) = cursor.fetchone()
-    yield describe_clock("clock", (begin + time.time()) / 2 - there, "that of the database")
+        (remote,) = cursor.fetchone()
+    yield describe_clock("clock", (begin + time.time()) / 2 - remote, "that of the database")
 
 
 def check_imports() -> Iterator[Finding]:

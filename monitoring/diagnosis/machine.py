@@ -16,7 +16,7 @@ _LOG_FOLDER = Path("/var/log")  # where systemd and PostgreSQL of Debian keep wh
 
 
 def check_settings() -> Iterator[Finding]:
-    """Report what `check --deploy` reports."""
+    """Report what `check --deploy` reports about security."""
     if not uses_own_server():
         yield Finding("settings", Level.UNUSED, "the embedded database is for demo and development")
         return

@@ -104,10 +104,10 @@ def check_sms() -> Iterator[Finding]:
         advice = "Correct it: an address of apprise in which {to} stands for the number."
         yield Finding("sms", Level.PROBLEM, "SMS_URL is not understood", advice)
         return
-    if (found := sending.find_sms_host()) is None:
+    if (gateway := sending.find_sms_host()) is None:
         yield Finding("sms", Level.OK, "SMS_URL is understood; where its gateway is, only apprise knows")
     else:
-        host, port = found
+        host, port = gateway
         yield _check_host("sms", host, port, f"the gateway at {host}:{port} can be reached", with_tls=False)
 
 
@@ -137,11 +137,11 @@ def check_microsoft() -> Iterator[Finding]:
     host = str(urlsplit(url).hostname)
     try:
         response, middle = _fetch("GET", url)
-        is_whole = response.status_code == 200 and {"issuer", "jwks_uri"} <= response.json().keys()
+        is_valid = response.status_code == 200 and {"issuer", "jwks_uri"} <= response.json().keys()
     except (requests.RequestException, ValueError, AttributeError) as error:
         yield Finding("microsoft", Level.PROBLEM, *_describe_request_error(error, host))
         return
-    if is_whole:
+    if is_valid:
         yield Finding("microsoft", Level.OK, f"{host} answers; whether the client secret is valid shows at sign-in")
     else:
         text = f"{host} does not know the authority (status {response.status_code})"
@@ -170,8 +170,8 @@ def _describe_request_error(error: Exception, host: str) -> tuple[str, str]:
 
 def _compare_clock(response: requests.Response, middle: float, host: str) -> Iterator[Finding]:
     with suppress(KeyError, ValueError):  # without a Date there is nothing to compare
-        there = parsedate_to_datetime(response.headers["Date"]).timestamp() + 0.5  # it is rounded down to a second
-        yield describe_clock("clock", middle - there, f"that of {host}")
+        remote = parsedate_to_datetime(response.headers["Date"]).timestamp() + 0.5  # it is rounded down to a second
+        yield describe_clock("clock", middle - remote, f"that of {host}")
 
 
 def build_clock_check(url: str) -> Callable[[], Iterator[Finding]]:

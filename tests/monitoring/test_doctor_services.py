@@ -125,6 +125,15 @@ def test_the_sms_gateway_is_reached_and_not_asked(sms_gateway: SmsGateway, setti
     assert find(services.check_sms)[0][0] == Level.WARNING
 
 
+@pytest.mark.parametrize("url", ["infobip://key@host/{to}", f"sinch://{'a' * 32}:{'b' * 32}@31612345678/{{to}}"])
+def test_a_gateway_whose_address_apprise_composes_is_not_broken(
+    url: str, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "_connect", lambda *_arguments, **_options: pytest.fail("it has no such host"))
+    settings.SMS_URL = url
+    assert find(services.check_sms) == [(Level.OK, "SMS_URL is understood; where its gateway is, only apprise knows")]
+
+
 @pytest.fixture
 def http_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
     """Let the web servers of this process have another clock."""
