@@ -2,9 +2,11 @@
 
 import re
 import runpy
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -95,9 +97,16 @@ def test_generated_secrets_are_valid_and_stay(tmp_path: Path) -> None:
     assert generate_secrets(tmp_path) == made
 
 
-def test_an_interrupted_generation_starts_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kept", [{"APP", "OWNER"}, {"APP"}, {"OWNER"}])
+def test_what_exists_is_kept_when_the_rest_is_generated(tmp_path: Path, kept: set[str]) -> None:
+    """As after an interruption, and on another machine, where a copy of a volume was restored."""
     made = generate_secrets(tmp_path)
-    (tmp_path / "DATABASE" / "roles.sql").unlink()
+    for name in {"APP", "OWNER", "DATABASE"} - kept:
+        shutil.rmtree(tmp_path / name)
     again = generate_secrets(tmp_path)
     assert again.keys() == made.keys()
-    assert again["APP/database_url"] != made["APP/database_url"]
+    changed = {name.partition("/")[0] for name, text in again.items() if text != made[name]}
+    assert changed == {"APP", "OWNER", "DATABASE"} - kept
+    for role, place in (("loket_app", "APP"), ("loket", "OWNER")):
+        password = urlsplit(again[f"{place}/database_url"]).password
+        assert f"CREATE ROLE {role} LOGIN PASSWORD '{password}';" in again["DATABASE/roles.sql"]
