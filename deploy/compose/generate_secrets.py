@@ -1,7 +1,8 @@
 """Generate the secrets of compose.yaml that are missing: every installation has its own, and keeps them.
 
-What exists is never replaced, so a volume that was restored from a copy keeps its keys and passwords. Each folder is a volume. `app` is for web server, worker and migration, `owner` for the migration only, and `database`
-for PostgreSQL, which creates the two roles at its first start.
+What exists is never replaced, so a volume that was restored from a copy keeps its keys and passwords. Each folder is a
+volume: `app` is for web server, worker and migration, `owner` for migration and backups, and `database` for PostgreSQL,
+which creates the two roles at its first start.
 """
 
 import base64
