@@ -85,9 +85,9 @@ messages: .venv/dev.stamp
 		--ignore=tests --ignore=bench --ignore=staticfiles
 	$(RUN)/python manage.py compilemessages --locale=nl --ignore='.venv*'
 
-# What `pip install` takes, in dist/; the builder comes from PyPI.
-wheel: .venv/bin/python
-	$(RUN)/python -m pip wheel -q --disable-pip-version-check --no-deps --wheel-dir dist .
+# What `pip install` takes, in dist/.
+wheel: .venv/build.stamp
+	$(RUN)/python -m pip wheel -q --disable-pip-version-check --no-index --no-build-isolation --no-deps --wheel-dir dist .
 
 # Pins the packages of pyproject.toml, with their hashes: needs uv. What is pinned stays, without UPGRADE=--upgrade.
 LOCK = uv pip compile -q --universal --no-header --generate-hashes $(UPGRADE)
@@ -95,6 +95,7 @@ locks:
 	$(LOCK) pyproject.toml -o requirements.txt
 	$(LOCK) --extra demo pyproject.toml -o requirements-demo.txt
 	$(LOCK) --extra dev pyproject.toml -o requirements-dev.txt
+	$(LOCK) --group build -c requirements-dev.txt -o requirements-build.txt
 	$(LOCK) --group audit -c requirements-dev.txt -o requirements-audit.txt
 	$(LOCK) --group deploy -c requirements-dev.txt -o requirements-deploy.txt
 
@@ -106,6 +107,10 @@ locks:
 # Byte code is made on first import: quicker than compiling everything that is installed.
 .venv/run.stamp: requirements-demo.txt | .venv/bin/python
 	$(INSTALL) --no-compile -r requirements-demo.txt
+	@touch $@
+
+.venv/build.stamp: requirements-build.txt | .venv/bin/python
+	$(INSTALL) -r requirements-build.txt
 	@touch $@
 
 # An environment of its own: what audits needs none of what it audits.
