@@ -220,4 +220,5 @@ def test_settings_are_those_of_check_deploy(own_server: None, settings: Any) -> 
     settings.SMS_URL, settings.SECURE_SSL_REDIRECT = "console:", False
     found = find(machine.check_settings)
     assert any(level == Level.PROBLEM and "(outbox.E002)" in text for level, text in found)
+    assert not any("(oauth2_provider.E001)" in text for _level, text in found), "silenced there as well"
     assert any(level == Level.WARNING and "(security.W008)" in text for level, text in found)
