@@ -98,6 +98,7 @@ LOCK = uv pip compile -q --universal --no-header --generate-hashes $(UPGRADE)
 locks:
 	$(LOCK) pyproject.toml -o requirements.txt
 	$(LOCK) --extra demo pyproject.toml -o requirements-demo.txt
+	$(LOCK) --extra otel -c requirements.txt pyproject.toml -o requirements-otel.txt
 	$(LOCK) --extra dev pyproject.toml -o requirements-dev.txt
 	$(LOCK) --group audit -c requirements-dev.txt -o requirements-audit.txt
 	$(LOCK) --group deploy -c requirements-dev.txt -o requirements-deploy.txt

@@ -65,7 +65,7 @@ def test_a_healthy_installation_passes() -> None:
     names = [line.partition(":")[0] for line in said.splitlines() if not line.startswith(" ")]
     assert list(dict.fromkeys(names)) == [
         "database", "migrations", "worker", "outbox", "jobs", "server", "roles", "keys", "clock", "imports",
-        "settings", "disk", "mail", "sms", "microsoft", "tls", "dns",
+        "settings", "disk", "mail", "sms", "microsoft", "tls", "dns", "traces",
     ]  # fmt: skip
     assert "roles: ok, the application cannot change the history\n" in said
 
