@@ -12,12 +12,16 @@ from typing import Any
 
 import psycopg
 import pytest
+import time_machine
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
+import audit.actions
 import outbox.actions
 from accounts.models import User
+from audit import checkpoints
+from audit.verbs import Verb
 from core import encryption
 from core.ids import uuid7
 from imports.models import ImportJob
@@ -28,6 +32,7 @@ from oauth.models import SigningKey
 from tests.core.test_db_availability import terminate_sleeping_backends
 from tests.helpers.demo_process import free_port
 from tests.helpers.mfa import give_app
+from tests.helpers.users import actor
 from tests.monitoring.test_key_rotation import new_key
 
 SECRET = "geheim-Wachtw00rd"
@@ -176,6 +181,20 @@ def test_keys(bob: User, settings: Any) -> None:
     settings.LOKET_SEALING_KEYS = [new_key()]
     ((level, text),) = find(database.check_keys)
     assert (level, text) == (Level.PROBLEM, f"values are encrypted with a key that is not here: {fingerprint}")
+
+
+@pytest.mark.django_db
+def test_a_checkpoint_key_that_changed_is_found(bob: User, settings: Any) -> None:
+    audit.actions.record(Verb.USER_BLOCKED, bob, by=actor(bob), provider_id=bob.provider_id)
+    assert "checkpoint key" not in find(database.check_keys)[0][1]
+    with time_machine.travel(timezone.now() - timedelta(days=400, hours=1), tick=False):
+        assert checkpoints.save_checkpoint_if_due(bob.provider_id)
+    ((level, text),) = find(database.check_keys)
+    assert (level, "; the checkpoint key is 400 days old or older" in text) == (Level.OK, True)
+    settings.LOKET_CHECKPOINT_KEY = new_key()
+    fine, changed = find(database.check_keys)
+    assert (fine[0], "checkpoint key" in fine[1]) == (Level.OK, False)
+    assert changed == (Level.WARNING, "the last checkpoint of the history was signed with another key")
 
 
 @pytest.mark.django_db
