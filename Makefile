@@ -10,7 +10,7 @@ DEPLOYED = LOKET_URL=https://loket.example DATABASE_URL=postgres://loket@localho
 	LOKET_SEALING_KEYS=$$($(RUN)/python -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())') \
 	LOKET_CHECKPOINT_KEY=$$($(RUN)/python -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())')
 
-.PHONY: demo dev test coverage test-slow test-all test-cluster test-containers test-guards check audit bench messages screenshots email-pictures picture env-example wheel locks
+.PHONY: demo dev test coverage test-slow test-all test-cluster test-containers test-bare-machine test-guards check audit bench messages screenshots email-pictures picture env-example wheel locks
 
 demo: .venv/run.stamp
 	@exec env -u DATABASE_URL -u DATABASE_URL_FILE $(RUN)/python manage.py demo
@@ -44,6 +44,10 @@ test-cluster: .venv/dev.stamp
 # Builds the image and runs compose.yaml, as root, with Debian's podman, runc, netavark, aardvark-dns, iptables and mmdebstrap.
 test-containers: .venv/dev.stamp .venv-deploy/.stamp
 	$(RUN)/python -m pytest -s tests/deploy/containers.py
+
+# Plays docs/operating.md on fresh machines with systemd, from installing to a restore elsewhere; as root, with podman.
+test-bare-machine: .venv/dev.stamp
+	$(RUN)/python -m pytest -s tests/deploy/bare_machine.py
 
 # Takes every guard away once, in a copy of the tree; it takes a while.
 test-guards: .venv/dev.stamp
@@ -94,6 +98,7 @@ LOCK = uv pip compile -q --universal --no-header --generate-hashes $(UPGRADE)
 locks:
 	$(LOCK) pyproject.toml -o requirements.txt
 	$(LOCK) --extra demo pyproject.toml -o requirements-demo.txt
+	$(LOCK) --extra otel -c requirements.txt pyproject.toml -o requirements-otel.txt
 	$(LOCK) --extra dev pyproject.toml -o requirements-dev.txt
 	$(LOCK) --group build -c requirements-dev.txt -o requirements-build.txt
 	$(LOCK) --group audit -c requirements-dev.txt -o requirements-audit.txt

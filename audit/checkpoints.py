@@ -29,6 +29,15 @@ def get_public_key_pem() -> bytes:
     return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
+def has_present_key(checkpoint: Checkpoint) -> bool:
+    """Return whether a stored checkpoint was signed with the key that signs now."""
+    try:
+        verify.check_signature(checkpoint.signed, _load_signing_key(settings.LOKET_CHECKPOINT_KEY).public_key())
+    except verify.HistoryBroken:
+        return False
+    return True
+
+
 def sign_head(
     provider_id: UUID | None, at: chain.ChainHead, kind: Checkpoint.CheckpointType = Checkpoint.CheckpointType.HEAD
 ) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from django.db import connection
 from django.db.models import Min
 from django.utils import timezone
 
+from audit import checkpoints
+from audit.models import Checkpoint
 from core import db_roles, encryption
 from imports.models import ImportJob
 from imports.scheduling import LONG_JOB_SECONDS
@@ -124,13 +126,27 @@ def check_keys() -> Iterator[Finding]:
         advice = "Run loket rotate_encryption_key, then remove the older keys."
         yield Finding("keys", Level.WARNING, text, advice)
     if not unknown and not damaged:
-        age = _describe_signing_key_age()
-        yield Finding("keys", Level.OK, f"{counts.total()} sampled values decrypt with {known[0]}{age}")
+        ages = _describe_signing_key_age() + _describe_checkpoint_key_age()
+        yield Finding("keys", Level.OK, f"{counts.total()} sampled values decrypt with {known[0]}{ages}")
+    newest = Checkpoint.objects.order_by("-pk").first()
+    if newest is not None and not checkpoints.has_present_key(newest):
+        text = "the last checkpoint of the history was signed with another key"
+        advice = "After a change of LOKET_CHECKPOINT_KEY, keep the older public key for auditors; else put it back."
+        yield Finding("keys", Level.WARNING, text, advice)
 
 
 def _describe_signing_key_age() -> str:
     newest = SigningKey.objects.order_by("-created_at").values_list("created_at", flat=True).first()
     return f"; keys for ID tokens are {(timezone.now() - newest).days} days old" if newest else ""
+
+
+def _describe_checkpoint_key_age() -> str:
+    """Return for how long it certainly exists: it signed the first checkpoint that is stored."""
+    oldest = Checkpoint.objects.order_by("pk").first()
+    if oldest is None or not checkpoints.has_present_key(oldest):
+        return ""
+    days = (timezone.now() - datetime.fromisoformat(oldest.signed["at"])).days
+    return f"; the checkpoint key is {days} days old or older"
 
 
 def check_clock() -> Iterator[Finding]:

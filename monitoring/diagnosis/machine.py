@@ -20,7 +20,8 @@ def check_settings() -> Iterator[Finding]:
     if not uses_own_server():
         yield Finding("settings", Level.UNUSED, "the embedded database is for demo and development")
         return
-    messages = checks.run_checks(tags=[checks.Tags.security], include_deployment_checks=True)
+    found = checks.run_checks(tags=[checks.Tags.security], include_deployment_checks=True)
+    messages = [message for message in found if not message.is_silenced()]
     for message in messages:
         level = Level.PROBLEM if message.is_serious() else Level.WARNING
         yield Finding("settings", level, f"{message.msg} ({message.id})", str(message.hint or "See check --deploy."))

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from django.core.mail import get_connection
 from django.core.mail.backends.smtp import EmailBackend
 
 from authentication.microsoft.id_tokens import get_discovery_url
+from core import tracing
 from core.public_addresses import LOOPBACK_HOSTS
 from monitoring.diagnosis.findings import (
     CONNECT_SECONDS,
@@ -232,6 +234,22 @@ def check_dns() -> Iterator[Finding]:
             yield Finding("dns", Level.WARNING, f"{record}: {state.name.lower().replace('_', ' ')}", advice)
 
 
+def check_traces() -> Iterator[Finding]:
+    """Check that traces can be made, and that their receiver can be reached."""
+    url = urlsplit(tracing.get_endpoint())
+    if not url.geturl():
+        yield Finding("traces", Level.UNUSED)
+    elif find_spec("opentelemetry") is None:
+        advice = "Install requirements-otel.txt (docs/operating.md, Traces)."
+        yield Finding("traces", Level.WARNING, "no traces: the extra loket[otel] is not installed", advice)
+    else:
+        host, port = str(url.hostname), url.port or (443 if url.scheme == "https" else 80)
+        text = f"the receiver at {host}:{port} can be reached"
+        found = _check_host("traces", host, port, text, with_tls=url.scheme == "https")
+        yield found._replace(level=min(found.level, Level.WARNING, key=list(Level).index))
+
+
 CHECKS = {
     "mail": check_mail, "sms": check_sms, "microsoft": check_microsoft, "tls": check_tls, "dns": check_dns,
+    "traces": check_traces,
 }  # fmt: skip

@@ -62,6 +62,20 @@ class Podman:
         assert not check or done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
         return done.stdout
 
+    def make_base(self, name: str, suite: str, variant: str, folder: Path) -> None:
+        """Make the image of a release of Debian, unless it exists."""
+        if subprocess.run(["podman", "image", "exists", name], env=self.environment, check=False).returncode == 0:
+            return
+        file = folder / "base.tar"
+        self.run(
+            "mmdebstrap", "-q", f"--variant={variant}",
+            '--customize-hook=cd "$1/usr/share" && rm -rf doc/* man/* info/* locale/*',  # as in Debian's slim images
+            "--customize-hook=copy-in /usr/local/share/ca-certificates /usr/local/share",  # of the network it is on
+            suite, file,
+        )  # fmt: skip
+        self.run("podman", "import", "-q", file, name)
+        file.unlink()
+
     def build(self, name: str, base: str, folder: Path) -> None:
         self.run(
             "podman", "build", "-q", "--layers=false", "--isolation=chroot", "--network=host", "--format=docker",
@@ -100,9 +114,6 @@ class Podman:
         url = f"http://127.0.0.1:{self.port}{path}"
         return requests.get(url, headers=PROXIED | headers, allow_redirects=False, timeout=10)
 
-    def has_image(self, name: str) -> bool:
-        return subprocess.run(["podman", "image", "exists", name], env=self.environment, check=False).returncode == 0
-
     def run_in(self, service: str, script: str) -> str:
         """Return the output of a Python script in the container of a service."""
         return self.run("podman", "exec", f"loket-test_{service}_1", "python3", "-c", script).strip()
@@ -111,21 +122,9 @@ class Podman:
 @pytest.fixture(scope="module")
 def podman(tmp_path_factory: pytest.TempPathFactory) -> Podman:
     found, folder = Podman(tmp_path_factory.mktemp("podman")), tmp_path_factory.mktemp("base")
-    if not found.has_image(BASE):
-        _build_base(found, folder / "base.tar")
+    found.make_base(BASE, "trixie", "minbase", folder)
     found.run("podman", "run", "--rm", BASE, "true")
     return found
-
-
-def _build_base(podman: Podman, file: Path) -> None:
-    podman.run(
-        "mmdebstrap", "-q", "--variant=minbase",
-        '--customize-hook=cd "$1/usr/share" && rm -rf doc/* man/* info/* locale/*',  # as in Debian's slim images
-        "--customize-hook=copy-in /usr/local/share/ca-certificates /usr/local/share",  # those of the network it is on
-        "trixie", file,
-    )  # fmt: skip
-    podman.run("podman", "import", "-q", file, BASE)
-    file.unlink()
 
 
 @pytest.fixture(scope="module")

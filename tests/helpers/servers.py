@@ -90,11 +90,11 @@ class _Controller(Controller):
         super()._trigger_server()  # type: ignore[no-untyped-call]
 
 
-def running_mail_server() -> Iterator[MailServer]:
-    """Run a mail server on a free port on loopback."""
+def running_mail_server(host: str = "127.0.0.1") -> Iterator[MailServer]:
+    """Run a mail server on a free port of an address of this machine."""
     logging.getLogger("mail.log").setLevel("ERROR")  # aiosmtpd's own, which would name every recipient
     server = MailServer()
-    controller = _Controller(server, hostname="127.0.0.1", port=0, ready_timeout=10)
+    controller = _Controller(server, hostname=host, port=0, ready_timeout=10)
     controller.start()
     server.port = controller.port
     yield server
@@ -120,6 +120,7 @@ class SmsGateway:
     A gateway that does not answer accepts the message and hangs up.
     """
 
+    url: str = ""  # as SMS_URL has it
     status: int = 200
     seconds: float = 0.0
     answers: bool = True
@@ -147,11 +148,17 @@ class SmsGateway:
         return Response(status=self.status)
 
 
+def running_sms_gateway(host: str = "127.0.0.1") -> Iterator[SmsGateway]:
+    """Run an SMS gateway on a free port of an address of this machine: JSON with `to` and `message`."""
+    with HTTPServer(host, threaded=True) as server:
+        gateway = SmsGateway(url=f"json://{server.host}:{server.port}/sms?:to={{to}}")
+        server.expect_request("/sms", method="POST").respond_with_handler(gateway.answer)
+        yield gateway
+
+
 @pytest.fixture
 def sms_gateway(settings: Any) -> Iterator[SmsGateway]:
-    """An SMS gateway that the application sends through: JSON with `to` and `message`."""
-    gateway = SmsGateway()
-    with HTTPServer("127.0.0.1", threaded=True) as server:
-        server.expect_request("/sms", method="POST").respond_with_handler(gateway.answer)
-        settings.SMS_URL = f"json://{server.host}:{server.port}/sms?:to={{to}}"
+    """An SMS gateway that the application sends through."""
+    for gateway in running_sms_gateway():
+        settings.SMS_URL = gateway.url
         yield gateway

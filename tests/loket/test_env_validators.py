@@ -84,7 +84,7 @@ WRONG = {
     "LOKET_DEMO": ["perhaps", ""],
 }  # fmt: skip
 FROM_FILES = ("DATABASE_URL", "LOKET_SECRET_KEY", "LOKET_SEALING_KEYS", "LOKET_CHECKPOINT_KEY")
-ELSEWHERE = {"PORT", "WEB_CONCURRENCY"}  # tests/loket/test_serve.py
+ELSEWHERE = {"OTEL_…", "PORT", "WEB_CONCURRENCY"}  # tests/core/test_tracing.py, tests/loket/test_serve.py
 CASES = [(name, value) for name, values in WRONG.items() for value in values]
 START = "import loket.wsgi"  # as granian does
 

@@ -14,7 +14,7 @@ LINE = re.compile(
 )
 
 
-FILES = [f"requirements{name}.txt" for name in ("", "-demo", "-dev", "-audit", "-deploy", "-build")]
+FILES = [f"requirements{name}.txt" for name in ("", "-demo", "-dev", "-otel", "-audit", "-deploy", "-build")]
 
 
 def read_pinned(name: str) -> dict[str, str]:
@@ -39,6 +39,7 @@ def test_what_is_declared_is_pinned() -> None:
         (project["dependencies"], "requirements.txt"),
         (project["dependencies"] + extras["demo"], "requirements-demo.txt"),
         (project["dependencies"] + extras["demo"] + extras["dev"], "requirements-dev.txt"),
+        (project["dependencies"] + extras["otel"], "requirements-otel.txt"),
         (whole["dependency-groups"]["audit"], "requirements-audit.txt"),
         (whole["dependency-groups"]["build"] + whole["build-system"]["requires"], "requirements-build.txt"),
         (whole["dependency-groups"]["deploy"], "requirements-deploy.txt"),

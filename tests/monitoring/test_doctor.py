@@ -12,12 +12,16 @@ from typing import Any
 
 import psycopg
 import pytest
+import time_machine
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
+import audit.actions
 import outbox.actions
 from accounts.models import User
+from audit import checkpoints
+from audit.verbs import Verb
 from core import db_roles, encryption
 from core.ids import uuid7
 from imports.models import ImportJob
@@ -29,6 +33,7 @@ from oauth.models import SigningKey
 from tests.core.test_db_availability import terminate_sleeping_backends
 from tests.helpers.demo_process import free_port
 from tests.helpers.mfa import give_app
+from tests.helpers.users import actor
 from tests.monitoring.test_key_rotation import new_key
 
 SECRET = "geheim-Wachtw00rd"
@@ -81,7 +86,7 @@ def test_a_healthy_installation_passes() -> None:
     names = [line.partition(":")[0] for line in said.splitlines() if not line.startswith(" ")]
     assert list(dict.fromkeys(names)) == [
         "database", "migrations", "worker", "outbox", "jobs", "server", "roles", "keys", "clock", "imports",
-        "settings", "disk", "mail", "sms", "microsoft", "tls", "dns",
+        "settings", "disk", "mail", "sms", "microsoft", "tls", "dns", "traces",
     ]  # fmt: skip
     assert "roles: ok, the application cannot change the history\n" in said
 
@@ -215,6 +220,20 @@ def test_keys(bob: User, settings: Any) -> None:
 
 
 @pytest.mark.django_db
+def test_a_checkpoint_key_that_changed_is_found(bob: User, settings: Any) -> None:
+    audit.actions.record(Verb.USER_BLOCKED, bob, by=actor(bob), provider_id=bob.provider_id)
+    assert "checkpoint key" not in find(database.check_keys)[0][1]
+    with time_machine.travel(timezone.now() - timedelta(days=400, hours=1), tick=False):
+        assert checkpoints.save_checkpoint_if_due(bob.provider_id)
+    ((level, text),) = find(database.check_keys)
+    assert (level, "; the checkpoint key is 400 days old or older" in text) == (Level.OK, True)
+    settings.LOKET_CHECKPOINT_KEY = new_key()
+    fine, changed = find(database.check_keys)
+    assert (fine[0], "checkpoint key" in fine[1]) == (Level.OK, False)
+    assert changed == (Level.WARNING, "the last checkpoint of the history was signed with another key")
+
+
+@pytest.mark.django_db
 def test_a_damaged_value_is_found(bob: User) -> None:
     give_app(bob)
     column = next(column for column in key_rotation.ENCRYPTED_COLUMNS if column.name == "encrypted_secret")
@@ -258,4 +277,5 @@ def test_settings_are_those_of_check_deploy(own_server: None, settings: Any) -> 
     settings.SMS_URL, settings.SECURE_SSL_REDIRECT = "console:", False
     found = find(machine.check_settings)
     assert any(level == Level.PROBLEM and "(outbox.E002)" in text for level, text in found)
+    assert not any("(oauth2_provider.E001)" in text for _level, text in found), "silenced there as well"
     assert any(level == Level.WARNING and "(security.W008)" in text for level, text in found)

@@ -207,3 +207,15 @@ def test_the_records_of_the_sender(settings: Any, name_server: NameServer) -> No
     assert host[0] == Level.OK
     assert spf == (Level.OK, "the SPF record of our own sender is in order")
     assert dmarc == (Level.WARNING, "the DMARC record of our own sender: wrong")
+
+
+def test_traces(monkeypatch: pytest.MonkeyPatch, silent_port: int) -> None:
+    assert find(services.check_traces) == [(Level.UNUSED, "")]
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{silent_port}")
+    reached = f"the receiver at 127.0.0.1:{silent_port} can be reached"
+    assert find(services.check_traces) == [(Level.OK, reached)]
+    port = free_port()
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", f"http://127.0.0.1:{port}/v1/traces")
+    assert find(services.check_traces) == [(Level.WARNING, f"127.0.0.1:{port} refuses the connection")]
+    monkeypatch.setattr(services, "find_spec", lambda _name: None)
+    assert find(services.check_traces) == [(Level.WARNING, "no traces: the extra loket[otel] is not installed")]

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
 import imports.runner
+from core import tracing
 from core.periodic_jobs import JobRunner, discover_jobs
 from imports.worker_processes import run_import_processes
 from outbox import sending
@@ -35,12 +36,14 @@ class Command(BaseCommand):
         except ImproperlyConfigured as error:
             raise CommandError(str(error)) from error
         if options["once"]:
+            tracing.start()
             self._once()
             return
         stop_signals: SimpleQueue[int] = SimpleQueue()  # unlike Event, safe to use in a signal handler
         with run_import_processes():  # forks, so before any thread starts
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda received, _frame: stop_signals.put(received))
+            tracing.start()
             jobs = discover_jobs()
             _widen_pool(len(jobs))
             worker = Worker(jobs)
