@@ -720,6 +720,16 @@ GUARDS = [
         ("authentication/test_logout.py",),
     ),
     Guard(
+        0, "the scheme that a client claims", "loket/settings.py",
+        '    "core.middleware.forwarded_scheme_middleware",\n', "",
+        ("core/test_client_address.py",),
+    ),
+    Guard(
+        0, "probes through a proxy", "monitoring/probes.py",
+        'None if "X-Forwarded-For" in request.headers else known', "known",
+        ("monitoring/test_probes.py",),
+    ),
+    Guard(
         0, "pages in caches", "permissions/access.py",
         "add_never_cache_headers(response)  #", "pass  #",
         ("core/test_middleware.py",),
