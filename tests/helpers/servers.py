@@ -113,6 +113,14 @@ def mail_server(settings: Any) -> Iterator[MailServer]:
         yield server
 
 
+class QuickServer(HTTPServer):
+    """An HTTP server that stops at once: by default it looks twice a second whether it should."""
+
+    def thread_target(self) -> None:
+        assert self.server is not None
+        self.server.serve_forever(poll_interval=0.01)
+
+
 @dataclass
 class SmsGateway:
     """Received SMS messages, and the behavior of the gateway: a status, and seconds to wait first.
@@ -151,7 +159,7 @@ class SmsGateway:
 def sms_gateway(settings: Any) -> Iterator[SmsGateway]:
     """An SMS gateway that the application sends through: JSON with `to` and `message`."""
     gateway = SmsGateway()
-    with HTTPServer("127.0.0.1", threaded=True) as server:
+    with QuickServer("127.0.0.1", threaded=True) as server:
         server.expect_request("/sms", method="POST").respond_with_handler(gateway.answer)
         settings.SMS_URL = f"json://{server.host}:{server.port}/sms?:to={{to}}"
         yield gateway
