@@ -127,6 +127,7 @@ def test_the_file_is_private_and_holds_no_key(backup: Path, tmp_path: Path) -> N
     assert "outbox.0001_initial" in found["state"]["migrations"]
 
 
+@pytest.mark.slow
 def test_the_backup_is_of_one_moment(
     alice: User, tmp_path: Path, empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,6 +190,7 @@ def test_half_a_backup_is_refused(backup: Path, tmp_path: Path) -> None:
             call_command("restore", str(path))
 
 
+@pytest.mark.slow
 def test_a_missing_key_is_named(backup: Path, settings: Any, empty_database: str) -> None:
     fingerprint, kept = encryption.list_key_fingerprints()[0], settings.LOKET_SEALING_KEYS
     settings.LOKET_SEALING_KEYS = [new_key()]
@@ -215,6 +217,7 @@ def test_a_backup_of_a_newer_release_is_refused(alice: User, tmp_path: Path) -> 
         call_command("restore", str(tmp_path / "loket.backup"), "--check")
 
 
+@pytest.mark.slow
 def test_a_history_that_was_tampered_with_is_found(alice: User, tmp_path: Path, empty_database: str) -> None:
     record_events(alice)
     audit.chain.append_all_pending()
@@ -228,6 +231,7 @@ def test_a_history_that_was_tampered_with_is_found(alice: User, tmp_path: Path, 
         restore_into(empty_database, tmp_path / "loket.backup")
 
 
+@pytest.mark.slow
 def test_a_restored_database_that_differs_is_found(
     alice: User, tmp_path: Path, empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
