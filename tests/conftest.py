@@ -3,7 +3,7 @@
 import gc
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from unittest.mock import patch
 
@@ -85,7 +85,7 @@ LONGEST_CPU_SECONDS, LONGEST_SECONDS = 5.0, 60.0
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Fail tests that take too long. Processes that a test started and awaited count as well."""
     before = os.times()  # which no test moves
     result = yield
