@@ -22,17 +22,19 @@ dev: .venv/dev.stamp
 # Byte code is kept, whatever the environment says: tests start many processes, each of which would compile it all again.
 test coverage test-slow: export PYTHONDONTWRITEBYTECODE =
 
+FAST = -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not slow" --durations=10 --durations-min=1
+
 test: .venv/dev.stamp
-	$(RUN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not slow"
+	$(RUN)/python $(FAST)
 
 # Of the fast tests, with branches; the pages are in htmlcov/.
 coverage: .venv/dev.stamp
 	mkdir -p .coverage && $(RUN)/coverage erase
-	$(RUN)/coverage run -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not slow"
+	$(RUN)/coverage run $(FAST)
 	$(RUN)/coverage combine -q && $(RUN)/coverage html -q && $(RUN)/coverage report
 
 test-slow: .venv/dev.stamp node_modules/.stamp .venv-deploy/.stamp
-	$(RUN)/python -m pytest -n 2 --dist loadfile -m slow
+	$(RUN)/python -m pytest -n 2 --dist loadfile -m slow --durations=10 --durations-min=1
 
 test-all: coverage test-slow
 

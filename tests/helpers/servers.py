@@ -113,6 +113,14 @@ def mail_server(settings: Any) -> Iterator[MailServer]:
         yield server
 
 
+class QuickServer(HTTPServer):
+    """An HTTP server that stops at once: by default it looks twice a second whether it should."""
+
+    def thread_target(self) -> None:
+        assert self.server is not None
+        self.server.serve_forever(poll_interval=0.01)
+
+
 @dataclass
 class SmsGateway:
     """Received SMS messages, and the behavior of the gateway: a status, and seconds to wait first.
@@ -150,7 +158,7 @@ class SmsGateway:
 
 def running_sms_gateway(host: str = "127.0.0.1") -> Iterator[SmsGateway]:
     """Run an SMS gateway on a free port of an address of this machine: JSON with `to` and `message`."""
-    with HTTPServer(host, threaded=True) as server:
+    with QuickServer(host, threaded=True) as server:
         gateway = SmsGateway(url=f"json://{server.host}:{server.port}/sms?:to={{to}}")
         server.expect_request("/sms", method="POST").respond_with_handler(gateway.answer)
         yield gateway

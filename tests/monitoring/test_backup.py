@@ -112,6 +112,7 @@ def test_what_was_there_is_there_again(backup: Path, empty_database: str, alice:
             assert cursor.fetchone()[0] > 0, "queries are planned with statistics"
 
 
+@pytest.mark.slow
 def test_the_backup_is_of_one_moment(
     alice: User, tmp_path: Path, empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,6 +131,7 @@ def test_the_backup_is_of_one_moment(
         assert User.objects.get(pk=alice.pk).first_name != "Later"
 
 
+@pytest.mark.slow
 def test_a_missing_key_is_named(backup: Path, settings: Any, empty_database: str) -> None:
     fingerprint, kept = encryption.list_key_fingerprints()[0], settings.LOKET_SEALING_KEYS
     settings.LOKET_SEALING_KEYS = [new_key()]
@@ -180,6 +182,7 @@ def test_a_backup_of_a_newer_release_is_refused(alice: User, tmp_path: Path) -> 
         call_command("restore", str(tmp_path / "loket.backup"), "--check")
 
 
+@pytest.mark.slow
 def test_a_history_that_was_tampered_with_is_found(alice: User, tmp_path: Path, empty_database: str) -> None:
     record_events(alice)
     audit.chain.append_all_pending()
@@ -193,6 +196,7 @@ def test_a_history_that_was_tampered_with_is_found(alice: User, tmp_path: Path, 
         restore_into(empty_database, tmp_path / "loket.backup")
 
 
+@pytest.mark.slow
 def test_a_restored_database_that_differs_is_found(
     alice: User, tmp_path: Path, empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

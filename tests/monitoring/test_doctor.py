@@ -109,6 +109,7 @@ def _find_no_address(*_args: object, **_options: object) -> list[object]:
     raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_without_a_database_the_rest_is_checked(unavailable_database: None) -> None:
     said, error = run_doctor()

@@ -21,7 +21,7 @@ from tests.authentication.microsoft.test_sign_in_browser import certificate_in
 from tests.helpers.demo_process import free_port
 from tests.helpers.dns_server import NameServer
 from tests.helpers.dns_server import name_server as name_server
-from tests.helpers.servers import MailServer, SmsGateway
+from tests.helpers.servers import MailServer, QuickServer, SmsGateway
 from tests.monitoring.test_doctor import SECRET, find
 from tests.monitoring.test_doctor import own_server as own_server
 
@@ -189,7 +189,7 @@ def test_the_certificate_of_the_public_address(
 @pytest.fixture
 def httpserver_ssl() -> Any:
     """Create a web server with TLS."""
-    return lambda context: HTTPServer("127.0.0.1", ssl_context=context)
+    return lambda context: QuickServer("127.0.0.1", ssl_context=context)
 
 
 def test_tls_that_is_missing_or_not_reached(settings: Any, own_server: None) -> None:
