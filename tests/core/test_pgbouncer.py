@@ -86,9 +86,10 @@ def test_web_servers_share_few_connections(
     where = {"socket": installation.socket, "server_port": server.SERVER_PORT, "port": port, "size": POOL_SIZE}
     file.write_text(CONFIGURATION.format(**where))
     prefix = server._build_unprivileged_prefix()
-    processes.append(subprocess.Popen([*prefix, shutil.which("pgbouncer", path="/usr/sbin:/usr/bin"), "-q", str(file)]))
+    program = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin") or ""
+    processes.append(subprocess.Popen([*prefix, program, "-q", str(file)]))
     environment = installation.environment | {
-        "DATABASE_URL": f"postgres://loket_app:x@127.0.0.1:{port}/loket", "LOKET_TRANSACTION_POOLING": "true",
+        "DATABASE_URL": f"postgres://loket_app:x@127.0.0.1:{port}/loket", "LOKET_TRANSACTION_POOLING": "1",
         "LOKET_URL": f"http://localhost:{web}", "LOKET_SMS_PER_HOUR": "100000",
     }  # fmt: skip
     del environment["LOKET_OWNER_DATABASE_URL"]

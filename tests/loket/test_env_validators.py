@@ -19,7 +19,7 @@ PRODUCTION = {
     "DATABASE_URL": "postgres://loket_app:p@db.example/loket",
     "LOKET_OWNER_DATABASE_URL": "postgres://loket:p@db.example/loket",
     "LOKET_REPLICA_DATABASE_URL": "postgres://loket_app:p@replica.example/loket",
-    "LOKET_TRANSACTION_POOLING": "false",
+    "LOKET_TRANSACTION_POOLING": "0",
     "LOKET_SECRET_KEY": "s" * 50,
     "LOKET_SEALING_KEYS": f"{KEY},{OTHER}",
     "LOKET_CHECKPOINT_KEY": KEY,
