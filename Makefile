@@ -38,10 +38,10 @@ test-slow: .venv/dev.stamp node_modules/.stamp .venv-deploy/.stamp
 
 test-all: coverage test-slow
 
-# Three nodes of Patroni, etcd and haproxy from Debian's packages, on loopback; as root it installs them.
+# Three nodes of Patroni, etcd and haproxy from Debian's packages, on loopback; as root it installs them. Then an office moves.
 test-cluster: .venv/dev.stamp
 	tests/cluster/install
-	$(RUN)/python -m pytest -s tests/cluster/failover.py
+	$(RUN)/python -m pytest -s tests/cluster/failover.py tests/cluster/moving.py
 
 # Builds the image and runs compose.yaml, as root, with Debian's podman, runc, netavark, aardvark-dns, iptables and mmdebstrap.
 test-containers: .venv/dev.stamp .venv-deploy/.stamp

@@ -55,6 +55,7 @@ PROGRAMS = {
     "systemd": ["systemd-analyze"],
     "kubernetes": ["kubectl", "kubernetes-validate"],
     "hadolint": ["hadolint"],
+    "pgbouncer": ["pgbouncer"],
 }
 FILES = {
     "node": Path(__file__).parent.parent / "node_modules" / ".stamp",

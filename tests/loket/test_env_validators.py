@@ -19,6 +19,7 @@ PRODUCTION = {
     "DATABASE_URL": "postgres://loket_app:p@db.example/loket",
     "LOKET_OWNER_DATABASE_URL": "postgres://loket:p@db.example/loket",
     "LOKET_REPLICA_DATABASE_URL": "postgres://loket_app:p@replica.example/loket",
+    "LOKET_TRANSACTION_POOLING": "0",
     "LOKET_SECRET_KEY": "s" * 50,
     "LOKET_SEALING_KEYS": f"{KEY},{OTHER}",
     "LOKET_CHECKPOINT_KEY": KEY,
@@ -54,6 +55,7 @@ WRONG = {
     "LOKET_REPLICA_DATABASE_URL": [
         "nonsense", "mysql://u:gEhEiM@h/d", "postgres://u:gEhEiM@db.example/loket", "postgres://u:gEhEiM@h/other",
     ],
+    "LOKET_TRANSACTION_POOLING": ["transaction", ""],
     "LOKET_SECRET_KEY": [None, "", "gEhEiM"],
     "LOKET_SEALING_KEYS": [None, "", "gEhEiM", f"{KEY},", f"{KEY},gEhEiM", KEY.replace("A", "é")],
     "LOKET_CHECKPOINT_KEY": [None, "", "gEhEiM", KEY * 2],

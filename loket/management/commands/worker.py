@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
 import imports.runner
-from core import tracing
+from core import db_roles, tracing
 from core.periodic_jobs import JobRunner, discover_jobs
 from imports.worker_processes import run_import_processes
 from outbox import sending
@@ -30,8 +30,9 @@ class Command(BaseCommand):
         parser.add_argument("--once", action="store_true", help="process what is due now, then exit")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run the worker. Raises CommandError when SMS_URL is invalid or, with --once, when a job failed."""
+        """Run the worker. Raises CommandError for an invalid SMS_URL, a pooler or, with --once, a job that failed."""
         try:
+            db_roles.require_own_connection()  # it listens, and jobs limit how long they wait for locks
             sending.require_sms_gateway()
         except ImproperlyConfigured as error:
             raise CommandError(str(error)) from error
