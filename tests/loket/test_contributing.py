@@ -61,7 +61,7 @@ def test_the_script_runs_the_containers_or_says_that_it_does_not(tmp_path: Path,
         (programs / name).write_text(f"#!/bin/bash\necho {answer}\n")
         (programs / name).chmod(0o755)
     done = subprocess.run([script], env={"PATH": str(programs)}, capture_output=True, text=True, check=True)
-    targets = ["make test", "make check", "make test-slow"]
+    targets = ["make test COVERAGE=1", "make check", "make test-slow"]
     assert done.stdout.splitlines() == targets + (["make test-containers"] if with_podman else [])
     assert ("WARNING" in done.stderr) is not with_podman
 
