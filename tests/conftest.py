@@ -167,7 +167,9 @@ def _static_files_found_once() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _kept_keys() -> Iterator[None]:
+def _kept_keys(request: pytest.FixtureRequest) -> Iterator[None]:
+    if request.node.get_closest_marker("django_db") or "db" in request.fixturenames:
+        request.getfixturevalue("django_db_setup")  # the keys of the database are none of these
     with kept_keys():
         yield
 

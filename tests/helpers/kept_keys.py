@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -10,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from django.conf import settings
 
 from oauth import signing_keys
+from senders import signing
 
 _kept: dict[tuple[object, ...], object] = {}
 
@@ -34,6 +36,6 @@ def kept_keys() -> Iterator[None]:
     """Let OpenID Connect and DKIM use keys that an earlier test generated."""
     with (
         patch.object(signing_keys, "generate_signing_key", _keep(signing_keys.generate_signing_key)),
-        patch.object(rsa, "generate_private_key", _keep(rsa.generate_private_key)),
+        patch.object(signing, "rsa", SimpleNamespace(generate_private_key=_keep(rsa.generate_private_key))),
     ):
         yield
