@@ -107,7 +107,8 @@ class Podman:
     def remove(self) -> None:
         """Remove the containers and volumes, also those that podman-compose may forget."""
         self.compose("down", "-v", check=False)
-        self.run("podman", "volume", "rm", "-f", "loket-test_database", "loket-test_backups", check=False)
+        volumes = [f"loket-test_{name}" for name in ("database", "backups", "app-secrets")]
+        self.run("podman", "volume", "rm", "-f", *volumes, check=False)
 
     def get(self, path: str, **headers: str) -> requests.Response:
         """Return a page, as a proxy on this machine asks for it."""
