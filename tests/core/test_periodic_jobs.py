@@ -41,6 +41,7 @@ from outbox.worker import Worker
 from support.models import Impersonation
 from tests.authentication.test_forgot_password import ask
 from tests.core.test_logs import lines as lines
+from tests.helpers.database_owner import production_privileges as production_privileges
 from tests.helpers.invited_users import invite
 from tests.helpers.users import actor, make_user
 from tests.monitoring.test_probes import measured as measured
@@ -202,6 +203,7 @@ def test_a_row_that_is_locked_holds_up_no_office_for_long(office: Provider, monk
 
 
 @pytest.mark.django_db
+@pytest.mark.usefixtures("production_privileges")
 def test_late_job_is_shown(client: Client, measured: None, clock: time_machine.Traveller, monkeypatch: Any) -> None:
     monkeypatch.setattr(periodic_jobs, "SUCCESS_RECORD_SECONDS", 0.0)  # the clock jumps
     bad = uuid7()
@@ -238,6 +240,7 @@ def failing_at(_item: UUID) -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.usefixtures("production_privileges")
 def test_the_doctor_names_the_row(capsys: pytest.CaptureFixture[str]) -> None:
     outbox.actions.record_heartbeat(uuid7())
     bad = uuid7()

@@ -35,7 +35,7 @@ def test_the_table_says_the_defaults_of_the_settings() -> None:
 def test_every_setting_but_these_can_be_in_a_file() -> None:
     """As the page says: those that the settings read."""
     named = {one["name"] for one in list_settings()}
-    assert named - settings_defaults().keys() == {"ANYMAIL_…", "PORT", "WEB_CONCURRENCY"}
+    assert named - settings_defaults().keys() == {"ANYMAIL_…", "OTEL_…", "PORT", "WEB_CONCURRENCY"}
 
 
 def test_every_setting_is_commented_out_and_can_be_uncommented() -> None:

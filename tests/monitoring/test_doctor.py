@@ -31,6 +31,8 @@ from monitoring.diagnosis import database, findings, machine, services
 from monitoring.diagnosis.findings import CheckFunction, Finding, Level
 from oauth.models import SigningKey
 from tests.core.test_db_availability import terminate_sleeping_backends
+from tests.helpers.database_owner import get_owner_parameters
+from tests.helpers.database_owner import production_privileges as production_privileges
 from tests.helpers.demo_process import free_port
 from tests.helpers.mfa import give_app
 from tests.helpers.users import actor
@@ -63,22 +65,7 @@ def own_server(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "uses_own_server", lambda: True)
 
 
-@pytest.fixture
-def _production_privileges(db: None) -> Iterator[None]:
-    """Without the privilege to empty tables, which tests need afterwards."""
-    with psycopg.connect(**_get_owner_parameters(), autocommit=True) as owner:
-        owner.execute("REVOKE TRUNCATE ON ALL TABLES IN SCHEMA public FROM loket_app")
-        yield
-        owner.execute("GRANT TRUNCATE ON ALL TABLES IN SCHEMA public TO loket_app")
-
-
-def _get_owner_parameters() -> dict[str, Any]:
-    here = connection.settings_dict
-    return {"host": here["HOST"], "port": here["PORT"], "user": "loket", "dbname": here["NAME"]}
-
-
-@pytest.mark.django_db
-@pytest.mark.usefixtures("_production_privileges")
+@pytest.mark.usefixtures("production_privileges")
 def test_a_healthy_installation_passes() -> None:
     outbox.actions.record_heartbeat(uuid7())
     said, error = run_doctor()
@@ -149,7 +136,7 @@ def test_a_check_that_hangs_or_breaks_stops_no_other(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("_production_privileges")
+@pytest.mark.usefixtures("production_privileges")
 @pytest.mark.parametrize(
     ("wrong", "right"),
     [
@@ -162,7 +149,7 @@ def test_a_check_that_hangs_or_breaks_stops_no_other(monkeypatch: pytest.MonkeyP
     ],
 )
 def test_wrong_privileges_are_found(wrong: str, right: str) -> None:
-    with psycopg.connect(**_get_owner_parameters(), autocommit=True) as owner:
+    with psycopg.connect(**get_owner_parameters(), autocommit=True) as owner:
         for statement, level in ((wrong, Level.PROBLEM), (right, Level.OK)):
             owner.execute(f"{statement} ON audit_event {'TO' if 'GRANT' in statement else 'FROM'} loket_app")
             ((found, text),) = find(database.check_roles)
@@ -171,9 +158,9 @@ def test_wrong_privileges_are_found(wrong: str, right: str) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("_production_privileges")
+@pytest.mark.usefixtures("production_privileges")
 def test_migrate_takes_wrong_privileges_away() -> None:
-    with psycopg.connect(**_get_owner_parameters(), autocommit=True) as owner:
+    with psycopg.connect(**get_owner_parameters(), autocommit=True) as owner:
         owner.execute("GRANT TRUNCATE, TRIGGER ON accounts_user, audit_event TO loket_app")
         owner.execute("GRANT UPDATE (verb) ON audit_event TO loket_app")
     assert [level for level, _text in find(database.check_roles)] == [Level.PROBLEM]

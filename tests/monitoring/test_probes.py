@@ -84,7 +84,7 @@ def test_ready_when_everything_works(client: Client) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_the_commands_of_the_guide_work_as_printed(live_server: LiveServer, measured: None) -> None:
     outbox.actions.record_heartbeat(uuid7())
-    commands = re.findall(r"\bcurl -[^`\n]*", OPERATING)
+    commands = re.findall(r"(?:printf [^|`\n]*\| )?curl -[^`\n]*", OPERATING)
     assert len(commands) == 3
     for command in commands:
         here = command.replace("http://127.0.0.1:8000", live_server.url)
