@@ -21,7 +21,7 @@ from core import db_roles
 from permissions.checks import Right
 from tests.helpers import mfa as factors
 from tests.helpers.cleanup import quick_cleanup
-from tests.helpers.demo_process import ROOT
+from tests.helpers.demo_process import KEPT, ROOT
 from tests.helpers.kept_keys import kept_keys
 from tests.helpers.logout_receiver import receiver as receiver
 from tests.helpers.servers import mail_server as mail_server
@@ -164,6 +164,13 @@ def _static_files_found_once() -> Iterator[None]:
 
     with patch.object(WhiteNoiseMiddleware, "add_files_from_finders", add_files):
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _kept_demo(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Let the processes of this run share a demo that has stopped."""
+    folder = tmp_path_factory.getbasetemp()
+    KEPT["folder"] = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
 
 
 @pytest.fixture(autouse=True)
