@@ -189,6 +189,7 @@ def test_nonsense_with_the_right_hash_is_no_fault(export: list[bytes], name: str
     assert not check(rewritten(export, lambda found: found[1]["event"].update({name: value}))).startswith("intact")
 
 
+@pytest.mark.slow
 def test_verification_runs_without_the_application(export: list[bytes], office: Provider, tmp_path: Path) -> None:
     names = ("verify.py", "export.jsonl", "checkpoint.json", "public.pem")
     copy, file, signed, key = (tmp_path / name for name in names)

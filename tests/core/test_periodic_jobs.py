@@ -78,6 +78,7 @@ def test_a_job_that_always_fails_holds_up_none_behind_it() -> None:
     assert 1 <= runs["failing"] <= 3, "it is put off longer each time"
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_job_that_hangs_holds_up_none_behind_it() -> None:
     runs: Counter[str] = Counter()
@@ -179,6 +180,7 @@ def test_what_did_not_come_again_is_forgotten_and_what_another_worker_has_is_not
     assert not FailedJobItem.objects.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_row_that_is_locked_holds_up_no_office_for_long(office: Provider, monkeypatch: Any) -> None:
     monkeypatch.setattr(periodic_jobs, "LOCK_TIMEOUT_SECONDS", 0.2)
@@ -259,6 +261,7 @@ def test_a_job_that_began_and_never_ended_is_late(clock: time_machine.Traveller)
     assert periodic_jobs.describe_late_jobs() == {"hangs": "not done for 200 seconds"}
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_jobs_of_another_release_are_forgotten() -> None:
     PeriodicJobStatus.objects.create(name="gone", every=1, since=timezone.now())

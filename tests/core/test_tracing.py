@@ -81,6 +81,7 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
         server.shutdown()
 
 
+@pytest.mark.slow
 def test_a_request_says_its_route_and_never_its_token(receiver: Receiver, alice: User) -> None:
     invited = invite(alice)
     page = Client().get(reverse("invitations:open_link", args=[invited.token]), {"code": SECRET})
@@ -97,6 +98,7 @@ def test_a_request_says_its_route_and_never_its_token(receiver: Receiver, alice:
         assert secret.encode() not in sent, secret
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_an_unknown_address_is_not_sent(receiver: Receiver) -> None:
     Client().get(f"/{SECRET}/")
@@ -104,6 +106,7 @@ def test_an_unknown_address_is_not_sent(receiver: Receiver) -> None:
     assert SECRET.encode() not in b"".join(receiver.bodies)
 
 
+@pytest.mark.slow
 def test_an_error_is_sent_without_its_message(receiver: Receiver) -> None:
     with pytest.raises(ValueError, match=SECRET), tracing.span("broken"):
         raise ValueError(SECRET)
@@ -111,6 +114,7 @@ def test_an_error_is_sent_without_its_message(receiver: Receiver) -> None:
     assert (span["has_failed"], span["error.type"], span["message"], span["events"]) == (True, "ValueError", "", [])
 
 
+@pytest.mark.slow
 def test_jobs_and_messages_are_spans(
     receiver: Receiver, alice: User, mail_server: MailServer, sms_gateway: SmsGateway
 ) -> None:
@@ -149,6 +153,7 @@ def test_the_standard_switch_turns_it_off(monkeypatch: pytest.MonkeyPatch) -> No
     assert tracing.get_endpoint() == ""
 
 
+@pytest.mark.slow
 def test_nothing_is_imported_without_an_address(tmp_path: Path) -> None:
     environment = {name: value for name, value in own_environment(tmp_path).items() if not name.startswith("OTEL_")}
     program = "import sys, loket.wsgi; print([name for name in sys.modules if name.startswith('opentelemetry')])"

@@ -45,6 +45,7 @@ def start(environment: dict[str, str], folder: Path, *command: str) -> subproces
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_development")
 def test_the_toolbar_works_under_the_policy_of_every_page(alice_client: Client) -> None:
     response = alice_client.get("/")
@@ -93,6 +94,7 @@ def test_a_deployment_check_fails_with_debug(settings: LazySettings) -> None:
     assert "core.E002" in errors()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "environment",
     [
@@ -117,6 +119,7 @@ def test_make_passes_on_no_database() -> None:
     assert all(start.startswith("-u DATABASE_URL -u DATABASE_URL_FILE ") for start in starts)
 
 
+@pytest.mark.slow
 def test_production_does_not_import_the_toolbar(tmp_path: Path) -> None:
     script = (
         "import sys, loket.rsgi; print([name for name in sys.modules if 'debug_toolbar' in name or '.dev_' in name])"

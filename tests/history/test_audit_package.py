@@ -123,6 +123,7 @@ def alter_value(lines: list[str]) -> list[str]:
     return [*lines[:-1], lines[-1].replace('"origin":"page"', '"origin":"scim"')]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alter", [alter_value, lambda lines: lines[:-1], lambda lines: [*lines[:-2], lines[-1]]])
 def test_altered_package_is_broken(
     alice_client: Client, past: None, tmp_path: Path, alter: Callable[[list[str]], list[str]]
@@ -194,6 +195,7 @@ def test_bad_period_gets_a_clear_error(alice_client: Client, data: dict[str, str
     assert not Event.objects.exists()
 
 
+@pytest.mark.slow
 def test_both_rights_are_needed(office: Provider, past: None, bob_client: Client) -> None:
     for number, right in enumerate((Right.VIEW_AUDIT, Right.VIEW_USERS)):
         client = signed_in(make_user(office, right, username=f"only{number}"))

@@ -233,11 +233,13 @@ def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyP
     assert asyncio.run(send_slowly(2)) == [408, 408]
 
 
+@pytest.mark.slow
 def test_one_address_has_so_many_bodies_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rsgi, "MAX_BODIES_PER_ADDRESS", 2)
     assert asyncio.run(send_slowly(3)) == [None, None, 503], "the first two hung up"
 
 
+@pytest.mark.slow
 def test_files_of_one_address_fill_no_memory() -> None:
     """An uploaded file is read before the sender is known."""
     form, most = len("a=b"), rsgi.MAX_BODIES_PER_ADDRESS // rsgi.FILE_WEIGHT

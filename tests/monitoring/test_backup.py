@@ -90,6 +90,7 @@ def backup(alice: User, charlie: User, tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_what_was_there_is_there_again(backup: Path, empty_database: str, alice: User) -> None:
     secret, head = secret_of(alice.authenticator_apps.get()), audit.chain.get_chain_head(alice.provider_id)
     events = Event.objects.count()
@@ -141,6 +142,7 @@ def test_a_missing_key_is_named(backup: Path, settings: Any, empty_database: str
     assert "in order" in restore_into(empty_database, backup), "a newer key may stand in front"
 
 
+@pytest.mark.slow
 def test_a_start_of_a_chain_that_nobody_signed_is_told(
     alice: User, tmp_path: Path, empty_database: str, settings: Any
 ) -> None:
@@ -165,6 +167,7 @@ def test_a_start_of_a_chain_that_nobody_signed_is_told(
     assert "LOKET_CHECKPOINT_KEY did not sign 1 of its checkpoints" in output
 
 
+@pytest.mark.slow
 def test_only_an_empty_database_is_restored_into(backup: Path, alice: User) -> None:
     with pytest.raises(CommandError, match=r"is not empty: \d+ tables and sequences"):
         call_command("restore", str(backup))

@@ -53,6 +53,7 @@ def forge(backup: Path, tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
+@pytest.mark.slow
 def test_the_file_is_private_and_holds_no_key(backup: Path, tmp_path: Path) -> None:
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
     assert os.listdir(tmp_path) == [backup.name]
@@ -68,6 +69,7 @@ def test_the_file_is_private_and_holds_no_key(backup: Path, tmp_path: Path) -> N
     assert "outbox.0001_initial" in manifest["state"]["migrations"]
 
 
+@pytest.mark.slow
 def test_any_changed_byte_is_refused(backup: Path, tmp_path: Path) -> None:
     content, wrong = backup.read_bytes(), tmp_path / "wrong.backup"
     with zipfile.ZipFile(backup) as archive:
@@ -81,6 +83,7 @@ def test_any_changed_byte_is_refused(backup: Path, tmp_path: Path) -> None:
     check(backup)
 
 
+@pytest.mark.slow
 def test_damage_to_the_archive_itself_is_no_traceback(backup: Path, tmp_path: Path) -> None:
     """Some bytes of the headers, such as a time, mean nothing: those may be other ones."""
     content, wrong = bytearray(backup.read_bytes()), tmp_path / "wrong.backup"
@@ -95,6 +98,7 @@ def test_damage_to_the_archive_itself_is_no_traceback(backup: Path, tmp_path: Pa
     assert refused > 200
 
 
+@pytest.mark.slow
 def test_a_changed_database_with_a_valid_archive_is_refused(forge: Callable[..., Path], backup: Path) -> None:
     with zipfile.ZipFile(backup) as archive:
         dump, signed = archive.read(create.DUMP_NAME), archive.read(create.MANIFEST_NAME)
@@ -109,6 +113,7 @@ def test_a_changed_database_with_a_valid_archive_is_refused(forge: Callable[...,
         call_command("restore", str(forge(zipfile.ZIP_DEFLATED)), "--check")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -133,12 +138,14 @@ def test_a_forged_manifest_is_refused(
     assert str(refused.value).isprintable()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", [b"", b"[]", b"[" * 200_000, b"\xff", b"1"])
 def test_a_manifest_that_is_none_is_refused(data: bytes, forge: Callable[..., Path]) -> None:
     with pytest.raises(CommandError, match="is damaged"):
         call_command("restore", str(forge(manifest=data)), "--check")
 
 
+@pytest.mark.slow
 def test_half_a_backup_is_refused(backup: Path, tmp_path: Path) -> None:
     half = tmp_path / "half.backup"
     half.write_bytes(backup.read_bytes()[:-3000])
@@ -170,6 +177,7 @@ def test_what_cannot_be_written_leaves_nothing(alice: User, tmp_path: Path, monk
         back_up(tmp_path / "not" / "there.backup")
 
 
+@pytest.mark.slow
 def test_a_file_that_appears_meanwhile_is_not_replaced(
     alice: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,6 +215,7 @@ def test_a_folder_gets_a_file_named_after_the_moment(alice: User, tmp_path: Path
     assert Path(name).match("loket-20??????T??????Z.backup")
 
 
+@pytest.mark.slow
 def test_without_a_database_it_says_so(backup: Path, unavailable_database: None, tmp_path: Path) -> None:
     for arguments in (["backup", str(tmp_path / "other.backup")], ["restore", str(backup)]):
         with pytest.raises(CommandError, match="connect") as refused:

@@ -106,6 +106,7 @@ def test_without_a_database_the_rest_is_checked(unavailable_database: None) -> N
     assert error.startswith("Unhealthy: database, ")
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_check_of_the_database_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     def hang() -> Iterator[Finding]:
@@ -119,6 +120,7 @@ def test_a_check_of_the_database_that_hangs_is_given_up(monkeypatch: pytest.Monk
     terminate_sleeping_backends()
 
 
+@pytest.mark.slow
 def test_a_check_that_hangs_or_breaks_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     def break_down() -> Iterator[Finding]:
         raise ValueError(SECRET)

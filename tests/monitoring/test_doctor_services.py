@@ -93,6 +93,7 @@ def test_mail_sends_nothing(mail_server: MailServer, settings: Any) -> None:
     assert (level, text.endswith("refuses the connection")) == (Level.PROBLEM, True)
 
 
+@pytest.mark.slow
 def test_mail_that_says_nothing(mail_server: MailServer, settings: Any, silent_port: int, monkeypatch: Any) -> None:
     monkeypatch.setattr(services, "CONNECT_SECONDS", 0.3)
     settings.EMAIL_PORT = silent_port

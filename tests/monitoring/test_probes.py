@@ -120,6 +120,7 @@ def test_a_migration_of_the_next_release_does_no_harm(client: Client) -> None:
     assert client.get("/readyz").status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_without_a_database_it_is_alive_and_not_ready(
     client: Client, unavailable_database: None, measured: None
@@ -140,6 +141,7 @@ def test_without_a_database_it_is_alive_and_not_ready(
     assert metrics(client) == {"loket_requests_counted": 0.0, "loket_database_up": 0.0}
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_ready_is_answered_within_a_second_whatever_hangs(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def hang() -> str:
@@ -163,6 +165,7 @@ def test_a_read_only_database_is_not_ready(client: Client) -> None:
     assert client.get("/readyz").json()["database"] == "read only"
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_is_seen() -> None:
     assert health.get_worker_last_seen() is None

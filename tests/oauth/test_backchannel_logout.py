@@ -79,6 +79,7 @@ def sign_on(user: User, portal: Application, client: Client | None = None) -> tu
     return client, verify(tokens(client, portal), portal)
 
 
+@pytest.mark.slow
 def test_sid_is_one_per_session_and_client(alice: User, bob: User, portal: Application) -> None:
     client, first = sign_on(bob, portal)
     other = make_application(alice, name="Ander portaal")
@@ -254,6 +255,7 @@ def test_every_change_of_the_session_version_is_told() -> None:
     assert all("sessions_ended.send(" in path.read_text() for path in writers)
 
 
+@pytest.mark.slow
 def test_other_sessions_and_other_users_stay(bob: User, alice: User, portal: Application, receiver: Receiver) -> None:
     client, claims = sign_on(bob, portal)
     _second, stays = sign_on(bob, portal)
@@ -316,6 +318,7 @@ def test_only_integrations_that_ask_are_told(bob: User, alice: User, receiver: R
     assert not ClientSession.objects.exists()
 
 
+@pytest.mark.slow
 def test_blocking_many_tells_all_in_one_go(
     bob: User, alice: User, portal: Application, receiver: Receiver, django_assert_max_num_queries: Any
 ) -> None:

@@ -148,6 +148,7 @@ def test_unreachable_server_is_retried(mail_server: MailServer, settings: Any) -
     assert state(message) == ("deferred", 1)
 
 
+@pytest.mark.slow
 def test_slow_server_times_out(mail_server: MailServer, settings: Any) -> None:
     assert settings.EMAIL_TIMEOUT == 10
     settings.EMAIL_TIMEOUT = 0.3
