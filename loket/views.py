@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.csrf import csrf_failure
 from django.views.defaults import server_error
 
+import scim.errors
 from accounts.models import User
 from authentication import ended_sessions, pending_forms
 from authentication.mfa import actions as factors
@@ -28,6 +29,7 @@ from permissions.access import OfficeRequest
 from permissions.access_summary import summarize_access
 from permissions.checks import Right, effective_rights, list_active_administrators
 from reviews.alerts import find_review_alert
+from scim.alerts import find_directory_alert
 from senders.alerts import find_sender_alert
 from teams.onboarding import get_onboarding_progress
 from users.alerts import count_alerts, list_alert_reasons
@@ -59,7 +61,8 @@ def home(request: OfficeRequest) -> HttpResponse:
     }
     if manages and not context["beginning"]:
         context |= build_overview_context(request.user, held)
-        tasks = sort_alerts([*alerts, find_sender_alert(request.user, held), context["single_payroll"], review])
+        others = (find_sender_alert(request.user, held), find_directory_alert(request.user, held))
+        tasks = sort_alerts([*alerts, *others, context["single_payroll"], review])
         context |= {"task_count": len(tasks), "tasks": tasks[:MAX_TASKS], "other_tasks": tasks[MAX_TASKS:]}
     elif review:
         context |= {"task_count": 1, "tasks": [review]}
@@ -150,13 +153,16 @@ def _list_helpers(user: User) -> list[User]:
 
 def handle_server_error(request: HttpRequest) -> HttpResponse:
     """Render the error page, or the page that offers a retry while the database is down. Makes no queries."""
+    is_directory = request.path.startswith(scim.errors.PREFIX)
     if not is_database_unavailable(sys.exception()):
-        return server_error(request)
+        return scim.errors.render_error(500, "Something went wrong.") if is_directory else server_error(request)
     if request.path.startswith("/v2/"):
         from api.schemas import build_error_message, render_error  # loaded when needed, see `loket.urls`
 
         text = _("The database is temporarily unavailable. Try again in a few seconds.")
         response = render_error(request, 503, [build_error_message(503, "unavailable", text)])
+    elif is_directory:
+        response = scim.errors.render_error(503, "The database is temporarily unavailable. Try again in a few seconds.")
     else:
         response = HttpResponse(render_to_string("503.html", _build_retry_context(request)), status=503)
         response["Cache-Control"] = "no-store"

@@ -88,6 +88,7 @@ _FIELD_LABELS: Mapping[str, "StrOrPromise"] = {
     "pushed_requests_required": _("Only pushed authorization requests"),
     "resource": _("Address as a resource server"),
     "public_keys": _("Public keys"),
+    "directory_state": _("Status"),
     "previous_password_until": _("The previous password works until"),
     "hours": _("Hours the previous secret keeps working"),
     "type": _("Notification"),
@@ -122,6 +123,7 @@ _TARGET_LABELS: Mapping[str, "StrOrPromise"] = {
     "externaltenant": _("Azure AD tenant"),
     "campaign": _("Access review"),
     "provider": _("Office"),
+    "directoryconnection": _("Directory"),
 }
 _VALUE_LABELS: Mapping[Any, "StrOrPromise"] = {
     "given": _("granted"),
@@ -152,6 +154,7 @@ _CHOICE_LABELS: Mapping[str, Mapping[Any, Any]] = {
     "kind": _TARGET_LABELS,
     "verb": dict(Verb.choices),
     "origin": dict(EventOrigin.choices),
+    "directory_state": {"shadow": _("Shadow"), "on": _("Turned on"), "off": _("Turned off")},
     "email_kind": {name: kind.title for name, kind in KINDS.items()},
     "email_language": dict(settings.LANGUAGES),
     "language": dict(settings.LANGUAGES),
@@ -186,6 +189,7 @@ _ORIGIN_LABELS: Mapping[str, "StrOrPromise"] = {
     EventOrigin.COMMAND: _("via command line"),
     EventOrigin.SUPPORT: _("via support"),
     EventOrigin.SCHEDULED: _("automatic"),
+    EventOrigin.DIRECTORY: _("via directory"),
 }
 
 

@@ -55,6 +55,10 @@ SHOWN = {
     ),
     "authentication.PasswordResetToken.user": "id expires_at",
     "authentication.RecoveryCodes.user": "name confirmed created_at last_used_at id",
+    "scim.DirectoryUser.user": (
+        "id connection external_id user_name attributes blocked_at ended_at announced_step pending refusal created_at"
+        " changed_at"
+    ),
     "support.Impersonation.user": "id supporter reason started_at ended_at",
     "permissions.DutyExemption.user": (
         "id rule employer reason until requested_by requested_at approved_by approved_at ended_at"

@@ -61,7 +61,9 @@ FIVE_MINUTES = {  # how users sign in
     "oauth.applications.register_application", "oauth.applications.delete_application",
     "oauth.applications.set_client_secret", "oauth.applications.set_application_enabled",
     "oauth.office_decisions.grant_office_consent", "oauth.office_decisions.withdraw_office_consent",
-    "oauth.office_decisions.assign_to_teams",
+    "oauth.office_decisions.assign_to_teams", "scim.actions.create_connection", "scim.actions.update_connection",
+    "scim.actions.switch_connection", "scim.actions.take_over_connection", "scim.actions.create_token",
+    "scim.actions.remove_token", "scim.actions.delete_connection", "scim.actions.go_live",
 }  # fmt: skip
 HALF_HOUR = {  # what users may do, and the office
     "users.actions.block_user", "users.actions.change_retention", "users.actions.change_provider",
@@ -102,6 +104,9 @@ HALF_HOUR = {  # what users may do, and the office
     "reviews.campaigns.create_campaign", "reviews.campaigns.change_reviewers", "reviews.campaigns.delete_draft",
     "reviews.campaigns.start_campaign", "reviews.campaigns.close_campaign", "reviews.plans.create_plan",
     "reviews.reports.export_sheets", "reviews.reports.export_review_file",
+    "scim.directory_users.create_directory_user",
+    "scim.directory_users.update_directory_user", "scim.directory_users.end_directory_user",
+    "scim.directory_users.invite_waiting_user", "scim.directory_users.apply_pending_user",
 }  # fmt: skip
 NONE = {  # one's own preferences, ending one's own access, and what has a proof of its own
     "users.actions.edit_profile", "users.dormant_account_emails.subscribe", "users.dormant_account_emails.unsubscribe",

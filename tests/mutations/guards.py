@@ -345,7 +345,7 @@ GUARDS = [
     ),
     Guard(
         5, "authority over oneself", "permissions/checks.py",
-        "if by.user.pk == user.pk:\n            raise", "if False:\n            raise",
+        "if by.is_user(user.pk):\n            raise", "if False:\n            raise",
         ("users/test_user_detail.py", "permissions/test_escalation.py"),
     ),
     Guard(

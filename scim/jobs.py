@@ -1,0 +1,49 @@
+"""Periodic job: after a connection goes live, do what its shadow announced."""
+
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+
+from accounts.locks import lock_provider
+from audit.actors import build_directory_actor
+from core import periodic_jobs
+from core.errors import EditConflict
+from core.periodic_jobs import PeriodicJob
+from core.throttle import Throttled
+from permissions.checks import LastAdministrator
+from scim.directory_users import apply_pending_user
+from scim.models import DirectoryConnection, DirectoryUser
+
+_BATCH_SIZE = 200
+
+
+def apply_pending_users() -> int:
+    """Apply a batch of users; return how many."""
+    due = DirectoryUser.objects.filter(pending=True, connection__state=DirectoryConnection.State.ON)
+    batch = due.exclude(pk__in=periodic_jobs.list_deferred_items()).order_by("pk").values_list("pk", flat=True)
+    return sum(periodic_jobs.process_items(_apply_pending_user, batch[:_BATCH_SIZE]))
+
+
+def _apply_pending_user(pk: UUID) -> bool:
+    """Apply one user; a step that the owner may not take is stored as refused."""
+    try:
+        with transaction.atomic():
+            rows = DirectoryUser.objects.filter(pk=pk, pending=True)
+            lock_provider(rows.values_list("provider_id", flat=True).get())
+            row = rows.select_related("user", "connection__provider", "connection__tenant", "connection__owner").get()
+            if row.connection.owner is None:
+                raise PermissionDenied
+            apply_pending_user(row, by=build_directory_actor(row.connection.owner, row.connection.name))
+    except DirectoryUser.DoesNotExist:
+        return False  # done by another worker, or by the directory itself
+    except Throttled:
+        return False  # another run has it again
+    except (PermissionDenied, ValidationError, LastAdministrator, EditConflict) as error:
+        text = " ".join(error.messages) if isinstance(error, ValidationError) else str(error)
+        refusal = (text or type(error).__name__)[:300]
+        DirectoryUser.objects.filter(pk=pk).update(pending=False, refusal=refusal, encrypted_phone=None)
+    return True
+
+
+JOBS = [PeriodicJob(apply_pending_users, every=5)]

@@ -1,0 +1,167 @@
+"""What going live would do: the differences between a shadow and the office, and afterward what became of them."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from django.db.models import Count, Q
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from accounts.models import User
+from core.keys import compute_email_key
+from permissions.models import Grant
+from scim.account_changes import build_names, find_email
+from scim.models import DirectoryConnection, DirectoryUser, ShadowStep
+from scim.names import get_given_name, join_family_name
+
+MAX_NAMES = 20
+
+
+@dataclass(frozen=True)
+class ShadowPlan:
+    """The users of a shadow by the step that going live takes for them; `digest` differs once a user does."""
+
+    connection: DirectoryConnection
+    steps: dict[ShadowStep, list[DirectoryUser]]
+
+    @property
+    def digest(self) -> str:
+        parts = [
+            [step.value, str(row.pk), row.version, row.user.version if row.user else 0]
+            for step, rows in self.steps.items()
+            for row in rows
+        ]
+        return hashlib.sha256(json.dumps(sorted(parts)).encode()).hexdigest()
+
+    def list_consequences(self) -> list[str]:
+        """Return in words what happens to whom, with the effect on rights. At most one query."""
+        lines = [_describe_step(step, rows) for step in ShadowStep if (rows := self.steps.get(step))]
+        leavers = [row.user_id for row in self.steps.get(ShadowStep.BLOCK, ()) if row.user_id]
+        if leavers:
+            grants = Grant.objects.filter(provider_id=self.connection.provider_id, user_id__in=leavers)
+            count = len(set(grants.values_list("user_id", flat=True)))
+            text = ngettext(
+                "%(count)s of those blocked has rights, which become inactive.",
+                "%(count)s of those blocked have rights, which become inactive.",
+                count,
+            )
+            lines.append(text % {"count": count})
+        return lines or [_("Nothing differs: every user is as the directory wants.")]
+
+
+def _describe_step(step: ShadowStep, rows: Sequence[DirectoryUser]) -> str:
+    count = len(rows)
+    texts = {
+        ShadowStep.CREATE: ngettext(
+            "%(count)s user is created: %(names)s.", "%(count)s users are created: %(names)s.", count
+        ),
+        ShadowStep.INVITE: ngettext(
+            "%(count)s user is invited: %(names)s.", "%(count)s users are invited: %(names)s.", count
+        ),
+        ShadowStep.WAIT: ngettext(
+            "%(count)s user has no mobile number and is to be invited by you: %(names)s.",
+            "%(count)s users have no mobile number and are to be invited by you: %(names)s.",
+            count,
+        ),
+        ShadowStep.BLOCK: ngettext(
+            "%(count)s user is blocked: %(names)s.", "%(count)s users are blocked: %(names)s.", count
+        ),
+        ShadowStep.CHANGE: ngettext(
+            "%(count)s user gets another name or address: %(names)s.",
+            "%(count)s users get another name or address: %(names)s.",
+            count,
+        ),
+    }
+    return texts[step] % {"count": count, "names": _join_names(rows)}
+
+
+def _join_names(rows: Sequence[DirectoryUser]) -> str:
+    names = ", ".join(row.user.full_name if row.user else row.user_name for row in rows[:MAX_NAMES])
+    more = len(rows) - MAX_NAMES
+    return f"{names} {_('and %(count)s more') % {'count': more}}" if more > 0 else names
+
+
+def build_plan(connection: DirectoryConnection) -> ShadowPlan:
+    """One query."""
+    rows = DirectoryUser.objects.filter(provider=connection.provider_id, connection=connection)
+    steps: dict[ShadowStep, list[DirectoryUser]] = {}
+    for row in rows.select_related("user").order_by("user_name_key", "pk"):
+        row.connection = connection
+        step = find_step(row)
+        if step is not None:
+            steps.setdefault(step, []).append(row)
+    return ShadowPlan(connection, steps)
+
+
+def find_step(row: DirectoryUser) -> ShadowStep | None:
+    """Return what makes the account as the directory wants it; None if it is, or if an administrator blocked it."""
+    if row.user is None:
+        if not row.active:
+            return None
+        if row.connection.creates_azure_users:
+            return ShadowStep.CREATE
+        return ShadowStep.INVITE if row.encrypted_phone is not None else ShadowStep.WAIT
+    if row.user.blocked_at is not None:
+        return None
+    if not row.active:
+        return ShadowStep.BLOCK
+    return ShadowStep.CHANGE if _differs(row, row.user) else None
+
+
+def _differs(row: DirectoryUser, user: User) -> bool:
+    name = row.attributes.get("name") or {}
+    if name and (name.get("givenName"), name.get("familyName")) != (get_given_name(user), join_family_name(user)):
+        details = build_names(row)
+        if any(getattr(user, field) != value for field, value in details.items()):
+            return True
+    return bool(row.attributes.get("emails")) and compute_email_key(find_email(row)) != user.email_key
+
+
+class StepReport(NamedTuple):
+    """What became of a step that was announced at going live."""
+
+    step: str
+    announced: int
+    done: int
+    pending: int
+    refused: int
+
+
+def report_steps(connection: DirectoryConnection) -> list[StepReport]:
+    """Return what was announced and what happened, and nothing before going live. One query."""
+    if connection.went_live_at is None:
+        return []
+    rows = DirectoryUser.objects.filter(provider=connection.provider_id, connection=connection)
+    counts = (
+        rows.exclude(announced_step="")
+        .values_list("announced_step")
+        .annotate(
+            announced=Count("pk"),
+            pending=Count("pk", filter=Q(pending=True) | Q(announced_step=ShadowStep.WAIT, user=None)),
+            refused=Count("pk", filter=~Q(refusal="")),
+        )
+    )
+    found = {step: (announced, pending, refused) for step, announced, pending, refused in counts}
+    return [
+        StepReport(str(step.label), announced, announced - pending - refused, pending, refused)
+        for step in ShadowStep
+        for announced, pending, refused in [found.get(step.value, (0, 0, 0))]
+        if announced
+    ]
+
+
+def announce(plan: ShadowPlan) -> None:
+    """Store the steps of a confirmed plan, which the worker takes."""
+    rows = DirectoryUser.objects.filter(provider=plan.connection.provider_id, connection=plan.connection)
+    rows.update(announced_step="", pending=False, refusal="")
+    for step, found in plan.steps.items():
+        is_pending = step is not ShadowStep.WAIT
+        rows.filter(pk__in=[row.pk for row in found]).update(announced_step=step.value, pending=is_pending)
+
+
+def list_refused(connection: DirectoryConnection) -> Iterable[DirectoryUser]:
+    rows = DirectoryUser.objects.filter(provider=connection.provider_id, connection=connection).exclude(refusal="")
+    return rows.select_related("user").order_by("user_name_key", "pk")[:MAX_NAMES]

@@ -1,0 +1,117 @@
+"""The SCIM protocol of the library, with what directories send besides it and a quick list."""
+
+import json
+from http import HTTPStatus
+from typing import Any, TypeVar, cast
+
+from scim2_models import BaseModel, Context, Error, InvalidFilterException, PatchOp, Resource, ResourceType
+from scim2_models import SearchRequest as ScimSearch
+from scim2_server.conditions import Conditions
+from scim2_server.handler import ScimHandler
+from scim2_server.responses import ScimResponse
+from scim2_server.service import ScimService
+from scim2_server.storage import SearchPage
+
+from scim.resources import get_provider
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+_LIST_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
+_MAX_FILTER_LENGTH = 2000  # characters
+
+
+class DirectoryService(ScimService):
+    """One request of a directory."""
+
+    def __init__(self) -> None:
+        super().__init__(get_provider())
+        self._active_is_sent = True
+
+    def read_body(self, model: type[ModelT], body: bytes, content_type: str | None, scim_ctx: Context) -> ModelT:
+        """Validate a body. A new user without `active` is active; one that is replaced keeps what it was."""
+        value = self.decode_body(body, content_type)
+        if isinstance(value, dict):
+            if scim_ctx is Context.RESOURCE_PATCH_REQUEST:
+                value = spread_operations(value)
+            elif scim_ctx in (Context.RESOURCE_CREATION_REQUEST, Context.RESOURCE_REPLACEMENT_REQUEST):
+                self._active_is_sent = any(name.lower() == "active" for name in value)
+                value = value if self._active_is_sent else {**value, "active": True}
+        return super().read_body(model, json.dumps(value).encode(), content_type, scim_ctx)
+
+    def apply_replacement(
+        self, current: Resource[Any], replacement: Resource[Any], conditions: Conditions
+    ) -> Resource[Any] | None:
+        if not self._active_is_sent:
+            cast(Any, replacement).active = cast(Any, current).active
+        return super().apply_replacement(current, replacement, conditions)
+
+    def read_search(self, resource_types: list[ResourceType], payload: Any) -> tuple[ScimSearch[Any], Any]:
+        text = payload.get("filter") if isinstance(payload, dict) else ""
+        if isinstance(text, str) and len(text) > _MAX_FILTER_LENGTH:
+            raise InvalidFilterException(detail=f"A filter has at most {_MAX_FILTER_LENGTH} characters")
+        return super().read_search(resource_types, payload)
+
+    def search_response(
+        self, base_url: str, resource_types: list[ResourceType], page: SearchPage, search_request: ScimSearch[Any]
+    ) -> ScimResponse:
+        """List the resources that the storage returns ready, without validating each of them twice."""
+        found: list[Any] = page.resources
+        if not all(isinstance(resource, dict) for resource in found):
+            return super().search_response(base_url, resource_types, page, search_request)
+        for resource in found:
+            resource["meta"]["location"] = f"{base_url}/Users/{resource['id']}"
+        body = {
+            "schemas": [_LIST_SCHEMA],
+            "totalResults": page.total,
+            "startIndex": search_request.start_index or 1,
+            "itemsPerPage": len(found),
+            "Resources": found,
+        }
+        return ScimResponse(HTTPStatus.OK, body)
+
+    @staticmethod
+    def error_of(exception: Exception) -> Error:
+        """Return the error, also of a filter that is nested too deeply."""
+        if isinstance(exception, RecursionError):
+            return InvalidFilterException(detail="The filter is nested too deeply").to_error()
+        return ScimService.error_of(exception)
+
+
+class DirectoryHandler(ScimHandler):
+    def replace_resource(
+        self, resource_type: ResourceType, current: Resource[Any], replacement: Resource[Any], conditions: Conditions
+    ) -> Resource[Any]:
+        """Replace a resource; one that does not change is returned as it is, not as the directory wants it."""
+        replaced = super().replace_resource(resource_type, current, replacement, conditions)
+        return replaced if replaced is not current else self.storage.get(resource_type, str(current.id))
+
+    def patch_resource(
+        self, resource_type: ResourceType, resource_id: str, patch_op: "PatchOp[Any]", conditions: Conditions
+    ) -> Resource[Any]:
+        """Apply a PATCH to what the directory wants, and return the resource as it is."""
+        super().patch_resource(resource_type, resource_id, patch_op, conditions)
+        return self.storage.get(resource_type, resource_id)
+
+
+def spread_operations(body: dict[str, Any]) -> dict[str, Any]:
+    """Return a PATCH with paths in place of keys that select an entry, such as `emails[type eq "work"].value`.
+
+    Entra sends these as keys of one value, and the boolean `active` as text or as a list with one value.
+    """
+    name = next((key for key in body if key.lower() == "operations"), "Operations")
+    operations = body.get(name)
+    if not isinstance(operations, list):
+        return body
+    return {**body, name: [part for operation in operations for part in _spread_operation(operation)]}
+
+
+def _spread_operation(operation: Any) -> list[Any]:
+    if not isinstance(operation, dict):
+        return [operation]
+    path, value = operation.get("path"), operation.get("value")
+    if str(path).lower() == "active" and isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
+        return [{**operation, "value": value[0].get("value")}]
+    if path or not isinstance(value, dict) or not any("[" in key for key in value):
+        return [operation]
+    own = [{"op": operation.get("op"), "path": key, "value": part} for key, part in value.items() if "[" in key]
+    rest = {key: part for key, part in value.items() if "[" not in key}
+    return [*([{**operation, "value": rest}] if rest else []), *own]

@@ -1,0 +1,170 @@
+"""Storage of the SCIM library: reads the users that a directory sees, and writes through the actions only."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from scim2_models import NotFoundException, PreconditionFailedException, Resource, ResourceType
+from scim2_models import ResponseParameters as ScimParameters
+from scim2_models import SearchRequest as ScimSearch
+from scim2_models.path import CompareOperator, Comparison, FilterNode, LogicalExpr, LogicalOperator
+from scim2_server.memory import InMemoryStorage
+from scim2_server.storage import ScimStorage, SearchPage
+
+from accounts.locks import lock_provider
+from accounts.models import User
+from audit.actors import Actor
+from core.errors import EditConflict
+from core.keys import compute_email_key, compute_username_key
+from invitations.phone_numbers import parse_mobile_number
+from scim import directory_users
+from scim.account_changes import parse_uuid
+from scim.directory_users import DirectoryRecord
+from scim.models import DirectoryConnection, DirectoryUser
+from scim.resources import ScimUser, serialize_directory_user, serialize_user
+
+_ATTRIBUTES = ("name", "displayName", "active", "emails")
+
+
+class DirectoryStorage(ScimStorage):
+    """What one connection sees; `writes`: the request may change something, so the office is locked throughout."""
+
+    def __init__(self, connection: DirectoryConnection, by: Actor, *, writes: bool) -> None:
+        self._connection, self._by, self._writes, self._changes = connection, by, writes, writes
+
+    @contextmanager
+    def operation(self) -> Iterator[None]:
+        if not self._writes:
+            yield
+            return
+        with transaction.atomic():
+            lock_provider(self._connection.provider_id)
+            yield
+
+    def get(
+        self,
+        resource_type: ResourceType,
+        resource_id: str,
+        *,
+        response_parameters: ScimParameters[Any] | None = None,
+    ) -> Resource[Any]:
+        """Return a user: for the first reading of a change as the directory wants it, else as it is."""
+        as_wanted, self._changes = self._changes, False
+        return ScimUser.model_validate(self._serialize(self._find(resource_id), as_wanted=as_wanted))
+
+    def search(
+        self, resource_types: list[ResourceType], search_request: ScimSearch[Any], *, position: Any = None
+    ) -> SearchPage:
+        """Return a page. Without filter, order or projection its users are dictionaries, for `DirectoryService`."""
+        rows = directory_users.list_directory_users(self._connection)
+        others = directory_users.list_other_users(self._connection)
+        if search_request.filter is None and search_request.sort_by is None:
+            return self._paginate(rows, others, search_request)
+        if search_request.filter is not None:
+            conditions = _narrow(search_request.filter.ast)
+            rows, others = rows.filter(conditions[0]), others.filter(conditions[1])
+        memory = InMemoryStorage()
+        memory.resources = [ScimUser.model_validate(self._serialize(row)) for found in (rows, others) for row in found]
+        return memory.search(resource_types, search_request)
+
+    def _paginate(
+        self, rows: QuerySet[DirectoryUser], others: QuerySet[User], search_request: ScimSearch[Any]
+    ) -> SearchPage:
+        total, start = rows.count() + others.count(), search_request.start_index_0 or 0
+        stop = total if search_request.count is None else start + search_request.count
+        pks = rows.order_by().values_list("pk").union(others.order_by().values_list("pk"), all=True).order_by("id")
+        ids = [pk for (pk,) in pks[start:stop]] if start < stop else []
+        found = {row.pk: self._serialize(row) for kind in (rows, others) for row in kind.filter(pk__in=ids)}
+        resources: list[Any] = [found[pk] for pk in ids if pk in found]
+        if search_request.attributes or search_request.excluded_attributes:
+            resources = [ScimUser.model_validate(resource) for resource in resources]
+        return SearchPage(total, resources)
+
+    def create(self, resource_type: ResourceType, resource: Resource[Any]) -> Resource[Any]:
+        row = directory_users.create_directory_user(self._connection, _build_record(resource), by=self._by)
+        return ScimUser.model_validate(self._serialize(row))
+
+    def update(
+        self, resource_type: ResourceType, resource: Resource[Any], *, expected_version: str | None = None
+    ) -> Resource[Any]:
+        pk = self._require_version(str(resource.id), expected_version)
+        row = directory_users.update_directory_user(self._connection, pk, _build_record(resource), by=self._by)
+        return ScimUser.model_validate(self._serialize(row))
+
+    def delete(self, resource_type: ResourceType, resource_id: str, *, expected_version: str | None = None) -> None:
+        pk = self._require_version(resource_id, expected_version)
+        directory_users.end_directory_user(self._connection, pk, by=self._by)
+
+    def _require_version(self, resource_id: str, expected: str | None) -> UUID:
+        found = self._find(resource_id)
+        if expected is not None and self._serialize(found)["meta"]["version"] != expected:
+            raise PreconditionFailedException
+        return found.pk
+
+    def _find(self, resource_id: str) -> DirectoryUser | User:
+        try:
+            found = directory_users.find_resource(self._connection, UUID(resource_id))
+        except (ValueError, EditConflict):
+            found = None
+        if found is None:
+            raise NotFoundException(detail="This user does not exist, or not in this directory")
+        return found
+
+    def _serialize(self, row: DirectoryUser | User, *, as_wanted: bool = False) -> dict[str, Any]:
+        if isinstance(row, DirectoryUser):
+            return serialize_directory_user(row, as_wanted=as_wanted or self._connection.is_shadow)
+        return serialize_user(row, self._connection.tenant_id)
+
+
+def _build_record(resource: Resource[Any]) -> DirectoryRecord:
+    sent = resource.model_dump()
+    return DirectoryRecord(
+        user_name=sent["userName"],
+        external_id=sent.get("externalId"),
+        attributes={name: sent[name] for name in _ATTRIBUTES if name in sent},
+        mobile_number=_find_mobile_number(resource),
+    )
+
+
+def _find_mobile_number(resource: Any) -> str:
+    """Return the mobile number in E.164, "" if there is none that an invitation accepts."""
+    for entry in resource.phone_numbers or ():
+        if (entry.type or "").lower() == "mobile" and entry.value:
+            try:
+                return parse_mobile_number(entry.value.removeprefix("tel:"), confirmed=True)
+            except ValidationError:
+                continue
+    return ""
+
+
+def _narrow(node: FilterNode) -> tuple[Q, Q]:
+    """Return conditions that every match of a filter meets: one on users of the directory, one on other users.
+
+    Directories look users up by name, id or address. The library then applies the filter itself.
+    """
+    if isinstance(node, LogicalExpr) and node.op is LogicalOperator.and_:
+        parts = [_narrow(term) for term in node.terms]
+        return (
+            Q(*(rows for rows, _others in parts)),
+            Q(*(others for _rows, others in parts)),
+        )
+    if not isinstance(node, Comparison) or node.op is not CompareOperator.eq or not isinstance(node.value, str):
+        return Q(), Q()
+    value, path = node.value.replace("\0", ""), node.attr_path
+    match (path.attr.lower(), path.sub_attr):
+        case "username", None:
+            key = compute_username_key(value)
+            return Q(user_name_key=key[:255]), Q(username_key=key) | Q(
+                username=None, email_key=compute_email_key(value)
+            )
+        case "externalid", None:
+            object_id = parse_uuid(value)
+            return Q(external_id=value), Q(external_user_id=object_id) if object_id else Q(pk__in=[])
+        case "id", None:
+            pk = parse_uuid(value)
+            return Q(pk=pk), Q(pk=pk)
+    return Q(), Q()
