@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Response
 
 from core.access import get_policy
 from tests.helpers.browser import browser as browser
-from tests.helpers.browser import run_axe
+from tests.helpers.browser import run_axe, without_reload
 from tests.helpers.demo_process import ROOT, Demo, fresh_demo
 from tests.tools.screenshots import Camera, every_page, inviting, signing_in, the_office
 
@@ -92,6 +92,10 @@ class Walker(Camera):
         if (name, self.language) == ("mailbox", "en"):
             return
         self.page.wait_for_load_state()
+        with without_reload(self.page):
+            self._examine(name)
+
+    def _examine(self, name: str) -> None:
         assert self.page.locator("html").get_attribute("lang") == self.language, name
         assert self.source is not None
         self.walk.note(self.source.url)

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import django
 from playwright.sync_api import Browser, Page, Route
 
-from tests.helpers.browser import chromium, fill_quietly, run_axe
+from tests.helpers.browser import chromium, fill_quietly, run_axe, without_reload
 from tests.helpers.demo_process import ROOT, Demo, fresh_demo
 from tests.tools.screenshot_pages import employers, ended, kinds, leaving, microsoft, not_vouched_for, two_factor
 
@@ -47,6 +47,10 @@ class Camera:
 
     def shoot(self, name: str) -> None:
         """Take the current page; report axe's findings and whether the page is too wide."""
+        with without_reload(self.page):
+            self._shoot(name)
+
+    def _shoot(self, name: str) -> None:
         for width in (360, 1280):
             self.page.set_viewport_size({"width": width, "height": 800})
             if self.page.evaluate("document.scrollingElement.scrollWidth") > width:
