@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 
 import teams.actions
@@ -14,6 +15,7 @@ import teams.sets
 import users.actions
 from accounts.models import Provider, User
 from audit.models import Event, Verb
+from imports.runner import run_due_jobs
 from permissions.checks import Right
 from permissions.duties import find_conflicts
 from permissions.duty_guard import DutyConflict
@@ -25,9 +27,11 @@ from tests.api.test_concurrency import at_once
 from tests.helpers.api_client import program
 from tests.helpers.import_files import team_of
 from tests.helpers.invited_users import invite
+from tests.helpers.login_methods import confirmed
 from tests.helpers.users import actor, make_user
-from tests.permissions.test_duty_doors import NAME, PROGRAMS, list_conflicts
-from tests.permissions.test_duty_guard import PARTS, REFUSE, Scene, rule, scene
+from tests.imports import test_team_jobs as team_jobs
+from tests.permissions.test_duty_doors import NAME, PLANS, PROGRAMS, TEAM_FILES, count_accepted, list_conflicts
+from tests.permissions.test_duty_guard import PARTS, REFUSE, WARN, Scene, rule, scene
 
 __all__ = ["rule", "scene"]  # fixtures
 pytestmark = pytest.mark.django_db
@@ -59,6 +63,23 @@ def test_a_team_made_of_individual_rights_adds_no_conflict(scene: Scene, rule: D
     before = list_conflicts()
     teams.deviations.replace_rights_by_team(scene.office, group, name="Samen", by=actor(scene.alice))
     assert list_conflicts() == before
+
+
+@pytest.mark.parametrize("door", [*PLANS, *TEAM_FILES])
+def test_a_plan_that_was_shown_without_the_warning_is_made_again(scene: Scene, rule: DutyRule, door: str) -> None:
+    """Nobody saw the warning of a rule that came between the plan and its execution."""
+    DutyRule.objects.update(severity=WARN, first=["view_wages"])
+    client = confirmed(scene.alice)
+    if door in PLANS:
+        job, address = PLANS[door](scene, client), "imports:plan"
+    else:
+        job = team_jobs.send(client, team_jobs.csv("teams.csv", TEAM_FILES[door]))
+        address = "imports:teams_plan"
+    DutyRule.objects.update(first=["manage_wages"])
+    before, accepted = list_conflicts(), count_accepted()
+    client.post(reverse(address, args=[job.pk]))
+    run_due_jobs()
+    assert (list_conflicts(), count_accepted()) == (before, accepted)
 
 
 def test_who_is_blocked_conflicts_before_being_unblocked(scene: Scene, rule: DutyRule) -> None:
