@@ -168,7 +168,9 @@ def find_broken_rules(provider_id: UUID, users: Collection[UUID], employer: Empl
     Without the exempt ones. Two queries, one in an office without rules.
     """
     rules = {rule.pk: rule for rule in DutyRule.objects.filter(provider=provider_id).order_by("name_key")}
-    rows = _fetch(f"{_LIST_SQL} {_HERE_SQL}", provider_id, rules.values(), users, employer=employer and employer.pk)
+    rows = _fetch(
+        f"{_LIST_SQL} {_HERE_SQL}", provider_id, rules.values(), users, employer=employer.pk if employer else None
+    )
     found = [Conflict(*row) for row in rows]
     broken = {(each.rule_id, each.user_id) for each in found if not each.is_exempt}
     names: dict[UUID, list[str]] = defaultdict(list)
