@@ -8,6 +8,7 @@ from api import (
     changes,
     checkpoints,
     create_users,
+    duties,
     employers,
     errors,
     integrations,
@@ -33,6 +34,7 @@ for part in (
     team_contents,
     employers,
     checkpoints,
+    duties,
     integrations,
     changes,
 ):

@@ -50,6 +50,7 @@ _REASONS = {
     1120: "mobile_number_unknown",
     1121: "overlap",
     1122: "kind",
+    1126: "duty_conflict",
     1201: "authorization",
     1202: "authorization_set",
     1203: "signal",

@@ -32,6 +32,7 @@ _TAGS = {
     "signals": "Notification sets, and the notifications of a user.",
     "teams": "Teams, with their members, employers and rights.",
     "employers": "Clients of the office.",
+    "duties": "Segregation of duties: rules, conflicts and exceptions.",
     "history": "Signed checkpoints of the audit log.",
     "portals": "Sign-in links, and the integrations of the token's user.",
 }

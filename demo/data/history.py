@@ -24,7 +24,7 @@ from accounts.user_details import UserDetails
 from audit import chain, checkpoints
 from audit.actors import Actor
 from demo.clock import get_real_now, set_clock
-from demo.data import arrivals, office_notifications, office_teams
+from demo.data import arrivals, duties, office_notifications, office_teams
 from demo.data.arrivals import OPERATOR, build_actor, find_teams
 from demo.data.office_users import (
     ACCEPTED_USERS,
@@ -165,11 +165,15 @@ class OfficeHistory:
         self._add(150, self._change_team, "Loon Noord", [Right.HANDLE_LEAVE])
         self._add(118, self._require_two_factor, "Loon Noord")
         self._add(88, self._move, "Nijhuis", ["Loon Noord"])
+        self._add(41, self._give_right, "Hendriks", Right.RUN_PAYROLL_COLLECTIVELY)
         self._add(63, self._edit, "Jong", UserDetails(first_name="Tessa"))
+        self._add(24, lambda: duties.create_rules(self._office, by=self._by()))
+        self._add(23, self._except_program)
         self._add(50, self._edit, "Okafor", UserDetails(access_until=_find_day(-75)))
         self._add(33, self._edit, "Timmer", UserDetails(access_until=_find_day(-40)))
-        self._add(30, self._give_superfluous_right)
+        self._add(30, self._give_right, "Dubois", Right.VIEW_WAGES)  # a team gives it already: superfluous
         self._add(20, self._edit, "Verhoeven", UserDetails(access_until=_find_day(1)))
+        self._add(6, self._ask_exception)
         self._add(5, lambda: office_notifications.create_example_notifications(self._office, by=OPERATOR))
 
     def _edit(self, last_name: str, details: UserDetails) -> None:
@@ -198,9 +202,19 @@ class OfficeHistory:
             by=self._by("Berg"),
         )
 
-    def _give_superfluous_right(self) -> None:
-        """Give a user a right that a team gives already, which the office is advised to revoke."""
-        teams.actions.give_individual_rights([self._find("Dubois")], [Right.VIEW_WAGES], by=self._by("Berg"))
+    def _give_right(self, last_name: str, right: Right) -> None:
+        teams.actions.give_individual_rights([self._find(last_name)], [right], by=self._by("Berg"))
+
+    def _except_program(self) -> None:
+        duties.request_exemption(
+            self._find("Webservice"), "Leest de historie voor het archief.", _find_day(-200),
+            by=self._by("Berg"), approver=self._by("Bakker"),
+        )  # fmt: skip
+
+    def _ask_exception(self) -> None:
+        duties.request_exemption(
+            self._find("Bakker"), "Vervangt Jan Peter tijdens zijn verlof.", _find_day(-90), by=self._by("Berg")
+        )
 
     def _plan_departures(self) -> None:
         for last_name, days in (("Hofman", 112), ("Loon", 54)):

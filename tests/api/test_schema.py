@@ -19,7 +19,7 @@ from accounts.models import ExternalTenant, Provider, User
 from api.authorization_sets import TEMPLATE_IDS
 from notifications import preferences
 from oauth.models import Application, Consent
-from permissions.models import AuthorizationSet, Employer, Team, TeamMember
+from permissions.models import AuthorizationSet, DutyRule, Employer, Team, TeamMember
 from tests.helpers.api_client import VERSION, program
 from tests.helpers.invited_users import invite
 from tests.helpers.users import actor
@@ -46,8 +46,12 @@ def ids(office: Provider, alice: User, bob: User) -> dict[str, str]:
     )
     portal = Application.objects.create(name="Portaal", provider=office, scopes=["sso"])
     Consent.objects.create(provider=office, user=bob, application=portal, scopes=["sso"])
+    rule = DutyRule.objects.create(
+        provider=office, name="Regel", first=["view_users"], second=["view_audit"], severity="warn", reason="Controle"
+    )
     names = {
         "application_id": portal,
+        "duty_rule_id": rule,
         "provider_id": office,
         "team_id": team,
         "set_id": made,

@@ -483,6 +483,16 @@ GUARDS = [
         5, "second person for an exception", "reviews/duties.py", "    require_second_person(stored, by)\n", "",
         ("reviews/test_duty_pages.py",),
     ),
+    Guard(
+        5, "exceptions to a rule that was changed", "reviews/duties.py",
+        "            _end(exemption, by)  # they were approved for something else\n", "            pass\n",
+        ("permissions/test_duty_intruders.py",),
+    ),
+    Guard(
+        5, "conflicts of duties in a plan that was reviewed", "imports/plans/plan.py",
+        "        self._conflicts[rule_name] += 1\n", "",
+        ("permissions/test_duty_intruders.py",),
+    ),
     # 6. No office without an administrator.
     Guard(
         6, "the last administrator", "permissions/checks.py", "if None not in ends:", "if False:",
