@@ -14,6 +14,7 @@ from api import (
     me,
     notifications,
     passwords,
+    reviews,
     team_contents,
     teams,
     tenants,
@@ -35,6 +36,7 @@ for part in (
     checkpoints,
     integrations,
     changes,
+    reviews,
 ):
     api.add_router("", part.operations.router)
 api.add_router("", integrations.user_operations.router)

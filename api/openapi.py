@@ -33,6 +33,7 @@ _TAGS = {
     "teams": "Teams, with their members, employers and rights.",
     "employers": "Clients of the office.",
     "history": "Signed checkpoints of the audit log.",
+    "reviews": "Access reviews, and the decisions of reviewers.",
     "portals": "Sign-in links, and the integrations of the token's user.",
 }
 _ACCEPT = f"{JSON_CONTENT_TYPE};version={API_VERSIONS[-1]}"
