@@ -1,21 +1,30 @@
 """Access reviews: list, read and export them, and decide about paths of access. A program alone cannot decide."""
 
 import json
-from datetime import date, datetime
-from typing import Any
 from uuid import UUID
 
 from django.http import HttpResponse
 from ninja import Query
-from typing_extensions import TypedDict
 
 from api import errors, etags
 from api.auth import ApiRequest
 from api.errors import ApiError
-from api.filters import FieldType, FilterField
 from api.inputs import DecisionUpdate
 from api.listing import ListQuery, render_list
 from api.operations import Operations
+from api.review_schemas import (
+    PATH_FILTER_FIELDS,
+    REVIEW_FILTER_FIELDS,
+    AccessReviewDetails,
+    AccessReviewExport,
+    AccessReviewResource,
+    DecisionCounts,
+    ReviewedPathDetails,
+    ReviewedPathResource,
+    serialize_path,
+    serialize_review,
+    serialize_reviewer,
+)
 from api.schemas import ResourceReference, render_item
 from oauth.scopes import Scope
 from permissions.checks import Right
@@ -25,128 +34,6 @@ from reviews.conflict_facts import find_conflicts
 from reviews.decisions import AlreadyDecided
 
 operations = Operations("reviews", read=Scope.REVIEWS_READ, write=Scope.REVIEWS_WRITE)
-REVIEW_FILTER_FIELDS = {
-    "id": FilterField("id", FieldType.ID),
-    "description": FilterField("name"),
-    "status": FilterField("state", FieldType.KEY),
-    "scope": FilterField("scope", FieldType.KEY),
-    "lastDay": FilterField("deadline", FieldType.DATE),
-    "dateTimeStarted": FilterField("started_at", FieldType.DATETIME),
-    "dateTimeEnded": FilterField("closed_at", FieldType.DATETIME),
-    "dateTimeCarriedOut": FilterField("done_at", FieldType.DATETIME),
-}
-PATH_FILTER_FIELDS = {
-    "id": FilterField("id", FieldType.ID),
-    "userId": FilterField("subject__person_id", FieldType.ID),
-    "type": FilterField("kind", FieldType.KEY),
-    "objectId": FilterField("object_id", FieldType.ID),
-    "code": FilterField("code", FieldType.KEY),
-    "description": FilterField("name"),
-    "dateTimeGranted": FilterField("granted_at", FieldType.DATETIME),
-    "decision": FilterField("decision", FieldType.KEY),
-    "outcome": FilterField("outcome", FieldType.KEY),
-    "result": FilterField("result", FieldType.KEY),
-    "decidedBy": FilterField("decided_by", FieldType.ID),
-    "dateTimeDecided": FilterField("decided_at", FieldType.DATETIME),
-    "version": FilterField("version", FieldType.NUMBER),
-}
-
-
-class AccessReviewResource(TypedDict):
-    """An access review. `status` is draft, running, closed (decided) or done (carried out)."""
-
-    id: UUID
-    description: str
-    status: str
-    scope: str
-    lastDay: date
-    dateTimeStarted: datetime | None
-    dateTimeEnded: datetime | None
-    dateTimeCarriedOut: datetime | None
-
-
-class DecisionCounts(TypedDict):
-    """Numbers of paths by decision; those of users who were erased need none."""
-
-    keep: int
-    revoke: int
-    later: int
-    undecided: int
-    erased: int
-
-
-class ReviewerResource(TypedDict):
-    """A reviewer; `pace` is the most decisions within two minutes."""
-
-    user: ResourceReference
-    isReviewerOfEverything: bool
-    teams: list[str]
-    open: int
-    decided: int
-    pace: int
-
-
-class AccessReviewDetails(AccessReviewResource):
-    """An access review with its progress, and what the signed history published about it."""
-
-    decisions: DecisionCounts
-    openForUser: int
-    reviewers: list[ReviewerResource]
-    frozenAtEvent: int | None
-    populationRoot: str
-    decisionsRoot: str
-
-
-class ReviewedPathResource(TypedDict):
-    """One path by which a user had access when the review started, with the rights along it.
-
-    `decision` is empty, keep, revoke or later; `outcome` is there when the review has ended, `result` when its
-    revocations were carried out. Send `version` as ETag to decide.
-    """
-
-    id: UUID
-    userId: UUID
-    type: str
-    objectId: UUID | None
-    code: str
-    description: str
-    rights: list[str]
-    remarks: list[str]
-    dateTimeGranted: datetime | None
-    decision: str
-    outcome: str
-    result: str
-    decidedBy: UUID | None
-    dateTimeDecided: datetime | None
-    version: int
-
-
-class ReviewedPathDetails(ReviewedPathResource):
-    """A path with the name of its user, the rules of segregation of duties that the user breaks, and the reason."""
-
-    user: ResourceReference
-    conflicts: list[str]
-    reason: str
-    mayDecide: bool
-
-
-class AccessReviewExport(TypedDict):
-    """The file that `verify.py --review` checks against the history."""
-
-    review: dict[str, Any]
-
-
-def _serialize_review(campaign: Campaign) -> AccessReviewResource:
-    return AccessReviewResource(
-        id=campaign.pk,
-        description=campaign.name,
-        status=campaign.state,
-        scope=campaign.scope,
-        lastDay=campaign.deadline,
-        dateTimeStarted=campaign.started_at,
-        dateTimeEnded=campaign.closed_at,
-        dateTimeCarriedOut=campaign.done_at,
-    )
 
 
 def _get_review_or_404(request: ApiRequest, review_id: UUID) -> Campaign:
@@ -164,7 +51,7 @@ def _get_review_or_404(request: ApiRequest, review_id: UUID) -> Campaign:
 def list_reviews(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -> HttpResponse:
     """List the access reviews of the office, newest first."""
     rows = Campaign.objects.visible_to(request.caller.user)
-    return render_list(request, rows, query, REVIEW_FILTER_FIELDS, _serialize_review, order="-id")
+    return render_list(request, rows, query, REVIEW_FILTER_FIELDS, serialize_review, order="-id")
 
 
 @operations.get_item(
@@ -178,48 +65,17 @@ def get_review(request: ApiRequest, access_review_id: UUID) -> HttpResponse:
     campaign = _get_review_or_404(request, access_review_id)
     found = progress.measure_progress(campaign)
     content = AccessReviewDetails(
-        **_serialize_review(campaign),
+        **serialize_review(campaign),
         decisions=DecisionCounts(
             keep=found.kept, revoke=found.revoked, later=found.later, undecided=found.undecided, erased=found.erased
         ),
         openForUser=progress.count_open_for(campaign, request.caller.user) if campaign.is_running else 0,
-        reviewers=[_serialize_reviewer(row) for row in progress.list_reviewer_progress(campaign)],
+        reviewers=[serialize_reviewer(row) for row in progress.list_reviewer_progress(campaign)],
         frozenAtEvent=campaign.sequence,
         populationRoot=campaign.population_root,
         decisionsRoot=campaign.decisions_root,
     )
     return render_item(request, content)
-
-
-def _serialize_reviewer(row: progress.ReviewerProgress) -> ReviewerResource:
-    return ReviewerResource(
-        user=ResourceReference(id=row.user.pk, description=row.user.full_name),
-        isReviewerOfEverything=row.is_general,
-        teams=row.teams,
-        open=row.open,
-        decided=row.decided,
-        pace=row.pace,
-    )
-
-
-def _serialize_path(item: ReviewItem) -> ReviewedPathResource:
-    return ReviewedPathResource(
-        id=item.pk,
-        userId=item.subject.person_id,
-        type=item.kind,
-        objectId=item.object_id,
-        code=item.code,
-        description=item.name,
-        rights=item.rights,
-        remarks=item.notes,
-        dateTimeGranted=item.granted_at,
-        decision=item.decision,
-        outcome=item.outcome,
-        result=item.result,
-        decidedBy=item.decided_by,
-        dateTimeDecided=item.decided_at,
-        version=item.version,
-    )
 
 
 def _get_visible_paths(request: ApiRequest) -> ReviewItemQuerySet:
@@ -237,7 +93,7 @@ def _get_visible_paths(request: ApiRequest) -> ReviewItemQuerySet:
 def list_paths(request: ApiRequest, access_review_id: UUID, query: Query[ListQuery]) -> HttpResponse:
     """List the paths that an access review asks about, with the decision about each."""
     rows = _get_visible_paths(request).filter(campaign=_get_review_or_404(request, access_review_id))
-    return render_list(request, rows, query, PATH_FILTER_FIELDS, _serialize_path, order="subject__person_id")
+    return render_list(request, rows, query, PATH_FILTER_FIELDS, serialize_path, order="subject__person_id")
 
 
 @operations.get_list(
@@ -251,7 +107,7 @@ def list_decidable_paths(request: ApiRequest, access_review_id: UUID, query: Que
     """List the paths that the user of the token may decide about, decided or not."""
     campaign = _get_review_or_404(request, access_review_id)
     rows = _get_visible_paths(request).decidable_by(request.caller.user, campaign)
-    return render_list(request, rows, query, PATH_FILTER_FIELDS, _serialize_path, order="subject__person_id")
+    return render_list(request, rows, query, PATH_FILTER_FIELDS, serialize_path, order="subject__person_id")
 
 
 @operations.get_item(
@@ -270,7 +126,7 @@ def _respond(request: ApiRequest, item: ReviewItem) -> HttpResponse:
     may_decide = campaign.is_running and user is not None
     mine = ReviewItem.objects.decidable_by(request.caller.user, campaign).filter(pk=item.pk)
     content = ReviewedPathDetails(
-        **_serialize_path(item),
+        **serialize_path(item),
         user=ResourceReference(id=person_id, description=reports.get_subject_name(item)),
         conflicts=find_conflicts(campaign.provider, [person_id]).get(person_id, []),
         reason=decisions.load_reasons([item]).get(item.pk, ""),

@@ -64,7 +64,7 @@ def _make_review(camera: "Camera") -> None:
     camera.shoot("review-start")
     camera.send()
     camera.shoot("review-started")
-    camera.go(f"{address}beslissen/?team=right")
+    camera.go(f"{address}beslissen/?team=right&view=all")
     camera.page.locator("button[id^=revoke-]").first.click()
     camera.page.locator("button[id^=revoke-][aria-pressed=true]").first.wait_for()
     camera.shoot("review-decided")
