@@ -9,6 +9,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def _create_campaign(office: Any) -> tuple[Any, Any]:
     from permissions.models import IndividualRight
     from reviews import campaigns
 
-    reviewer = User.objects.filter(provider=office).order_by("pk").first()
+    reviewer = User.objects.filter(provider=office).order_by("pk")[0]
     IndividualRight.objects.get_or_create(provider=office, user=reviewer, right=Right.REVIEW_ACCESS)
     by = build_job_actor("bench")
     details = campaigns.CampaignDetails("Bench", timezone.localdate())
@@ -95,9 +96,9 @@ def _measure_decisions(campaign: Any) -> dict[str, float]:
 
     for number, item in enumerate(items[: 2 * DECISION_COUNT]):
         if number % 2:
-            took = _time(lambda item=item: change_bare(item))
+            took = _time(partial(change_bare, item))
         else:
-            took = _time(lambda item=item: decisions.decide(item, Decision.KEEP, seen=0, by=by))
+            took = _time(partial(decisions.decide, item, Decision.KEEP, seen=0, by=by))
         times["bare_decision" if number % 2 else "decision"].append(took)
     return {name: sorted(rounds)[len(rounds) // 2] for name, rounds in times.items()}
 

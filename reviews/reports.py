@@ -38,7 +38,7 @@ class Report:
     login_methods: list[tuple[str, int]]
     progress: Progress
     reviewers: list[ReviewerProgress]
-    exceptions: list[tuple[ReviewItem, str, str]]  # to revoke or undecided: path, name of the user, reason
+    exceptions: list[tuple[ReviewItem, str, str, str]]  # to revoke or undecided: path, its user, its name, reason
     more: int  # exceptions that are not listed
     results: Counter[str]
     conflicts: list[tuple[str, str, str]]  # open now: name of the user, rules, why the access was kept
@@ -63,7 +63,7 @@ def build_report(campaign: Campaign) -> Report:
         login_methods=[(str(labels[method]), count) for method, count in sorted(counts.items())],
         progress=measure_progress(campaign),
         reviewers=list_reviewer_progress(campaign),
-        exceptions=[(item, get_subject_name(item), reasons.get(item.pk, "")) for item in listed],
+        exceptions=[(item, get_subject_name(item), _name_path(item), reasons.get(item.pk, "")) for item in listed],
         more=striking.count() - len(listed),
         results=Counter(items.exclude(result="").values_list("result", flat=True)),
         conflicts=_list_conflicts(items, found),

@@ -65,15 +65,18 @@ def make_review(admin: Visitor, name: str) -> str:
 
 
 def decide_by_keyboard(admin: Visitor, address: str) -> None:
-    """Revoke the first individual right, keep the second, and put off the third, without a mouse."""
-    admin.open(f"{address}beslissen/?team=right")
+    """Revoke the first path, keep the second, and put off the third, without a mouse."""
+    admin.open(f"{address}beslissen/?view=all")
+    admin.page.keyboard.press("Tab")  # the first touch fetches htmx
+    admin.page.wait_for_function("window.htmx !== undefined")
     for number, decision in enumerate(("revoke", "keep", "later")):
         button = admin.page.locator(f"button[id^={decision}-]").nth(number)
         press(admin, button)
         admin.page.locator(f"#{button.get_attribute('id')}[aria-pressed=true]").wait_for()
+        assert "#path-" not in admin.page.url, "the choice is saved without loading the page again"
         assert admin.page.evaluate("document.activeElement.id") == button.get_attribute("id"), "the focus stays"
     admin.examine()
-    admin.open(f"{address}beslissen/?view=all&team=right")
+    admin.open(f"{address}beslissen/?view=all")
     admin.sees("button[aria-pressed=true]", 3)
 
 
