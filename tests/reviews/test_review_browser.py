@@ -100,7 +100,7 @@ def test_the_whole_story(admin: Visitor) -> None:
     done = wait_for_text(admin, "Uitgevoerd", f"{address}verslag/")
     assert "Ingetrokken 1" in done
     admin.open(address)
-    admin.follow("a:text('terugdraaien')")
+    admin.follow("main a[href*='/gebruikers/plan/']")
     admin.send("form[action$='terugdraaien/'] button")
     admin.page.wait_for_selector("section[aria-labelledby=totals]", timeout=JOB_MS)
     admin.send()
