@@ -15,6 +15,7 @@ from api import (
     me,
     notifications,
     passwords,
+    reviews,
     team_contents,
     teams,
     tenants,
@@ -37,6 +38,7 @@ for part in (
     duties,
     integrations,
     changes,
+    reviews,
 ):
     api.add_router("", part.operations.router)
 api.add_router("", integrations.user_operations.router)

@@ -39,6 +39,7 @@ class Scope(TextChoices):
         "reviews:read",
         _("View access reviews, their decisions and segregation of duties, as far as your rights allow"),
     )
+    REVIEWS_WRITE = "reviews:write", _("Decide about access as a reviewer, as far as your rights allow")
     SSO = "sso", _("Log you in here without a password")
 
 

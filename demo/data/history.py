@@ -24,7 +24,7 @@ from accounts.user_details import UserDetails
 from audit import chain, checkpoints
 from audit.actors import Actor
 from demo.clock import get_real_now, set_clock
-from demo.data import arrivals, duties, office_notifications, office_teams
+from demo.data import arrivals, duties, office_notifications, office_teams, reviews
 from demo.data.arrivals import OPERATOR, build_actor, find_teams
 from demo.data.office_users import (
     ACCEPTED_USERS,
@@ -63,6 +63,8 @@ class OfficeHistory:
         self._plan_arrivals()
         self._plan_changes()
         self._plan_departures()
+        self._add(4, self._start_review)
+        self._add(3, self._decide_some)
         for days in range(330, 0, -30):
             self._scenes.append((days, lambda: checkpoints.save_checkpoint_if_due(self._office.pk)))
         for days, scene in sorted(self._scenes, key=lambda item: -item[0]):
@@ -223,6 +225,21 @@ class OfficeHistory:
     def _block(self, last_name: str) -> None:
         users.actions.block_user(self._find(last_name), by=self._by("Bakker"))
 
+    def _start_review(self) -> None:
+        self._record_last_logins()
+        (team,) = find_teams(self._office, ["Loon Noord"])
+        self._review = reviews.start_review(
+            self._office, [self._maria, self._find("Berg")], {team: self._find("Bakker")}, by=self._by()
+        )
+
+    def _decide_some(self) -> None:
+        reviews.decide_some(self._review, self._find("Berg"), self._find("Dubois"))
+
+    def _record_last_logins(self) -> None:
+        for example in [ADMINISTRATOR, *ACCEPTED_USERS, *IMPORTED_USERS, *FORMER_USERS, *AZURE_USERS]:
+            if User.objects.filter(provider=self._office, last_name=example.last_name).exists():
+                arrivals.record_last_login(self._find(example.last_name), example)
+
     def _invite_the_last(self) -> None:
         """Invite those who have not accepted; the sender of one invitation is blocked since."""
         invited = []
@@ -236,8 +253,7 @@ class OfficeHistory:
 
     def _finish(self) -> None:
         """Do what the worker would have done, and what only a browser can do."""
-        for example in [ADMINISTRATOR, *ACCEPTED_USERS, *IMPORTED_USERS, *FORMER_USERS, *AZURE_USERS]:
-            arrivals.record_last_login(self._find(example.last_name), example)
+        self._record_last_logins()
         programs = [username for _name, _email, username, _teams in WEBSERVICE_USERS]
         User.objects.filter(provider=self._office, username__in=programs).update(
             last_login=timezone.now() - timedelta(hours=1)

@@ -22,6 +22,7 @@ from oauth.models import Application, Consent
 from permissions.models import AuthorizationSet, DutyRule, Employer, Team, TeamMember
 from tests.helpers.api_client import VERSION, program
 from tests.helpers.invited_users import invite
+from tests.helpers.reviews import start
 from tests.helpers.users import actor
 
 pytest_plugins = ["schemathesis.pytest.plugin"]  # not loaded by other processes (pyproject.toml): it is slow to import
@@ -58,6 +59,10 @@ def ids(office: Provider, alice: User, bob: User) -> dict[str, str]:
         "notification_set_id": signals,
     }
     names["user_id"] = invite(alice).invitation.user
+    review = start(office, alice)
+    path = review.items.filter(in_scope=True, subject__user=bob).first()
+    assert path is not None
+    names |= {"access_review_id": review, "path_id": path}
     return {name: str(row.pk) for name, row in names.items()} | {"email_template_id": str(next(iter(TEMPLATE_IDS)))}
 
 
