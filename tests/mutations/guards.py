@@ -739,6 +739,16 @@ GUARDS = [
         ("authentication/test_logout.py",),
     ),
     Guard(
+        0, "the scheme that a client claims", "loket/settings.py",
+        '    "core.middleware.forwarded_scheme_middleware",\n', "",
+        ("core/test_client_address.py",),
+    ),
+    Guard(
+        0, "probes through a proxy", "monitoring/probes.py",
+        'None if "X-Forwarded-For" in request.headers else known', "known",
+        ("monitoring/test_probes.py",),
+    ),
+    Guard(
         0, "pages in caches", "permissions/access.py",
         "add_never_cache_headers(response)  #", "pass  #",
         ("core/test_middleware.py",),
@@ -771,12 +781,16 @@ GUARDS = [
         ("demo/test_mailbox.py",),
     ),
     Guard(
-        0, "Django's error pages in production", "loket/dev_settings.py", 'if os.environ.get("DATABASE_URL") or not',
-        "if not", ("demo/test_dev.py",),
+        0, "Django's error pages in production", "loket/dev_settings.py",
+        'if "DATA_DIR" not in DATABASES["default"] or not', "if not", ("demo/test_dev.py",),
     ),
     Guard(
         0, "Django's error pages at an address", "loket/dev_settings.py", "or not set(ALLOWED_HOSTS) <= _LOOPBACK", "",
         ("demo/test_dev.py",),
+    ),
+    Guard(
+        0, "Django's error pages for other machines", "loket/dev_settings.py",
+        'if request.META["REMOTE_ADDR"] not in INTERNAL_IPS or', "if", ("demo/test_dev.py",),
     ),
     Guard(
         0, "a new session key after login", "authentication/session_store.py", "        self.delete(old)\n", "",
@@ -1625,7 +1639,7 @@ GUARDS = [
     ),
     Guard(
         0, "a changed backup", "monitoring/backup/restore.py",
-        "if digest != found.dump_sha256:", "if False:", ("monitoring/test_backup.py",),
+        "if digest != manifest.dump_sha256:", "if False:", ("monitoring/test_backup.py",),
     ),
     Guard(
         0, "a changed manifest", "monitoring/backup/manifest.py",
