@@ -11,13 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import django
-import psycopg
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 
-from bench.database import discard_log, stop_database_afterwards
-from core.embedded_postgres.server import SERVER_PORT, get_socket_dir
+from bench.database import analyze, discard_log, stop_database_afterwards
 
 ROUND_COUNT, RULE_COUNT = 7, 20
 _BARE_SQL = """SELECT count(*) FROM permissions_grant
@@ -35,16 +33,8 @@ def main() -> None:
     with stop_database_afterwards():
         users, employers, teams = map(int, sys.argv[1:4] or (2_000, 1_000, 100))
         permission_data.create_large_office(users=users, employers=employers, teams=teams)
-        _analyze(Path(settings.DATABASES["default"]["DATA_DIR"]))
+        analyze(Path(settings.DATABASES["default"]["DATA_DIR"]))
         print(json.dumps(measure_conflicts(Provider.objects.get())))
-
-
-def _analyze(data: Path) -> None:
-    """Collect statistics, as autovacuum does; without them the planner joins row by row."""
-    with psycopg.connect(
-        host=get_socket_dir(data), port=SERVER_PORT, user="postgres", dbname="loket", autocommit=True
-    ) as database:
-        database.execute("VACUUM ANALYZE")
 
 
 def measure_conflicts(office: Any) -> dict[str, float]:

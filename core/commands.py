@@ -41,6 +41,15 @@ def parse_day(text: str) -> date:
 
 def parse_port(text: str) -> int:
     """Return the port of PORT or `--port`. Raises ArgumentTypeError."""
-    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
-        raise ArgumentTypeError(f'PORT is "{text}". Use a number from 1 to 65535.')
+    return _parse_number(text, "The port (PORT)", 65535)
+
+
+def parse_workers(text: str) -> int:
+    """Return the processes of WEB_CONCURRENCY or `--workers`. Raises ArgumentTypeError."""
+    return _parse_number(text, "The number of processes (WEB_CONCURRENCY)", 256)
+
+
+def _parse_number(text: str, what: str, maximum: int) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 6 and 0 < int(text) <= maximum):
+        raise ArgumentTypeError(f'{what} is "{text[:20]}". Use a number from 1 to {maximum}.')
     return int(text)

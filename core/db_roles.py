@@ -33,13 +33,23 @@ def use_owner_role() -> Iterator[None]:
 
 
 def get_owner_role() -> Mapping[str, str]:
-    """Return the credentials of the owner. Raises ImproperlyConfigured when they are not set."""
+    """Return the credentials of the owner. Raises ImproperlyConfigured when they are not set, or for a pooler."""
+    require_own_connection()
     role = settings.LOKET_DATABASE_ROLES["owner"]
     if role is None:
         raise ImproperlyConfigured(
             "Set LOKET_OWNER_DATABASE_URL to log in as the owner of the tables: see docs/operating.md."
         )
     return cast(Mapping[str, str], role)
+
+
+def require_own_connection() -> None:
+    """Raise ImproperlyConfigured when a pooler lends a connection for one transaction, as only web servers can use."""
+    if connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS"):
+        raise ImproperlyConfigured(
+            "LOKET_TRANSACTION_POOLING is for web servers only: unset it here, and let DATABASE_URL and"
+            " LOKET_OWNER_DATABASE_URL name PostgreSQL itself. See docs/how-to/deploy.md."
+        )
 
 
 def get_application_role() -> Mapping[str, str]:
@@ -64,6 +74,7 @@ def grant_privileges() -> None:
     tables = set(connection.introspection.table_names())
     execute_statements(
         [
+            f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role}",
             f"GRANT {_ALL_PRIVILEGES} ON ALL TABLES IN SCHEMA public TO {role}",
             f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}",
             *(f"REVOKE ALL ON {table} FROM {role}" for table in _AUDIT_PRIVILEGES if table in tables),

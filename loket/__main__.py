@@ -32,9 +32,9 @@ class LoketUtility(ManagementUtility):
     """Django's utility with the commands by purpose and the version of Loket."""
 
     def __init__(self, argv: list[str]) -> None:
-        super().__init__(argv)
+        super().__init__([*argv])
         if self.prog_name == "python -m django":
-            self.prog_name = "python -m loket"
+            self.prog_name = self.argv[0] = "python -m loket"  # errors of arguments quote the latter
 
     def main_help_text(self, commands_only: bool = False) -> str:
         if commands_only or self.settings_exception is not None:

@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
-from environs import FileAwareEnv
 
 from core import local_keys, paths
 from core.db_availability import WAIT_SLICE_SECONDS, LimitedConnection, PrimaryConnection
@@ -20,7 +19,7 @@ from core.logs import LOGGING as LOGGING
 from loket import env_validators as check
 
 BASE_DIR = paths.BASE_DIR
-env = FileAwareEnv(strip_whitespace=True)
+env = check.SettingsEnv(strip_whitespace=True)
 
 LOKET_DEMO = env.bool("LOKET_DEMO", False)
 _folder = check.validate_folder if env.str("DATABASE_URL", "") else check.validate_writable_folder
@@ -42,13 +41,15 @@ _patience = {
     "connect_timeout": 3, "tcp_user_timeout": 10000,
     "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3,
 }  # fmt: skip
-# Repeated statements are planned once per connection.
-_prepared = {"server_side_binding": True, "prepare_threshold": 5}
+# Repeated statements are planned once per connection, unless a pooler lends it for one transaction.
+_pooled = env.bool("LOKET_TRANSACTION_POOLING", False)
+_prepared = {"server_side_binding": True, "prepare_threshold": None if _pooled else 5}
+_server = {"engine": "core.postgresql", "conn_health_checks": True, "disable_server_side_cursors": _pooled}
 if env.str("DATABASE_URL", "", validate=check.validate_postgresql_url):
     SECRET_KEY = env.str("LOKET_SECRET_KEY", validate=check.validate_secret_key)
     LOKET_SEALING_KEYS: list[str] = env.list("LOKET_SEALING_KEYS", validate=check.validate_keys)
     LOKET_CHECKPOINT_KEY = env.str("LOKET_CHECKPOINT_KEY", validate=check.validate_key)
-    DATABASES = {"default": env.dj_db_url("DATABASE_URL", engine="core.postgresql", conn_health_checks=True)}
+    DATABASES = {"default": env.dj_db_url("DATABASE_URL", **_server)}
     _given = DATABASES["default"].get("OPTIONS", {})
     DATABASES["default"]["OPTIONS"] = {**_patience, **_prepared, **_given, "pool": _pool}
     _has_owner = env.str("LOKET_OWNER_DATABASE_URL", "", validate=check.validate_postgresql_url)
@@ -56,9 +57,7 @@ if env.str("DATABASE_URL", "", validate=check.validate_postgresql_url):
     if _owner and any(_owner[part] != DATABASES["default"][part] for part in ("HOST", "PORT", "NAME")):
         raise ImproperlyConfigured("LOKET_OWNER_DATABASE_URL must name the same database as DATABASE_URL.")
     if env.str("LOKET_REPLICA_DATABASE_URL", "", validate=check.validate_postgresql_url):
-        DATABASES["replica"] = env.dj_db_url(
-            "LOKET_REPLICA_DATABASE_URL", engine="core.postgresql", conn_health_checks=True
-        )
+        DATABASES["replica"] = env.dj_db_url("LOKET_REPLICA_DATABASE_URL", **_server)
         DATABASES["replica"]["POOL_WAIT_SECONDS"] = 1
         _given = DATABASES["replica"].get("OPTIONS", {})
         _only_read = {"options": f"{_given.get('options', '')} -c default_transaction_read_only=on".strip()}
@@ -107,8 +106,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = LANGUAGE_COOK
 SECURE_HSTS_SECONDS = 31536000 if _https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _https
 SECURE_REFERRER_POLICY = "same-origin"
-if LOKET_TRUSTED_PROXIES:
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")  # see forwarded_scheme_middleware
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = LANGUAGE_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
 SESSION_ENGINE = "authentication.session_store"
@@ -170,6 +168,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "monitoring.probes.probe_middleware",
     "monitoring.access_log.request_context_middleware",
+    "core.middleware.forwarded_scheme_middleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "core.middleware.static_files_middleware",

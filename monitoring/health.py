@@ -49,13 +49,14 @@ def _check_database() -> str:
 
 
 @cache
-def _load_release_migrations() -> frozenset[tuple[str, str]]:
+def load_release_migrations() -> frozenset[tuple[str, str]]:
+    """Return app and name of each migration of this release."""
     return frozenset(MigrationLoader(None).disk_migrations or {})
 
 
 def _check_migrations() -> str:
     # The next release may have applied more while both run side by side.
-    missing = len(_load_release_migrations() - MigrationRecorder(connection).applied_migrations().keys())
+    missing = len(load_release_migrations() - MigrationRecorder(connection).applied_migrations().keys())
     return f"{missing} not applied" if missing else STATUS_OK
 
 

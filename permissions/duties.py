@@ -1,5 +1,6 @@
 """Segregation of duties: which users hold rights that a rule of the office keeps apart, and what a change would add."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -91,6 +92,7 @@ LEFT JOIN exemptions there ON there.rule_id = c.rule_id AND there.user_id = c.us
 """
 _IS_EXEMPT = "(everywhere.user_id IS NOT NULL OR there.user_id IS NOT NULL)"
 _LIST_SQL = f"SELECT c.rule_id, c.user_id, c.employer_id, c.has_effect, {_IS_EXEMPT} {_ANSWER_SQL}"
+_HERE_SQL = "WHERE c.employer_id IS NULL OR c.employer_id = %(employer)s::uuid"
 _COUNT_SQL = f"""SELECT c.rule_id, c.user_id, count(c.employer_id), bool_or(c.has_effect), bool_and({_IS_EXEMPT})
 {_ANSWER_SQL} GROUP BY c.rule_id, c.user_id"""
 
@@ -160,26 +162,39 @@ def explain_conflicts(user: User, right: Right, employer: Employer | None) -> li
     return [(rule, current.get(rule.pk)) for rule in rules.values() if rule.pk in possible]
 
 
-def find_users_in_conflict(provider_id: UUID, users: Collection[UUID], employer: Employer | None) -> set[UUID]:
-    """Return those of `users` who conflict with a rule of the office or, if one is given, at `employer`.
+def find_broken_rules(provider_id: UUID, users: Collection[UUID], employer: Employer | None) -> dict[UUID, list[str]]:
+    """Return the names of the rules with which each of `users` conflicts in the office or, if one is given, there.
 
     Without the exempt ones. Two queries, one in an office without rules.
     """
-    rules = DutyRule.objects.filter(provider=provider_id)
-    places = (None, employer and employer.pk)
-    found = find_conflicts(provider_id, rules, users)
-    return {each.user_id for each in found if each.employer_id in places and not each.is_exempt}
+    rules = {rule.pk: rule for rule in DutyRule.objects.filter(provider=provider_id).order_by("name_key")}
+    rows = _fetch(
+        f"{_LIST_SQL} {_HERE_SQL}", provider_id, rules.values(), users, employer=employer.pk if employer else None
+    )
+    found = [Conflict(*row) for row in rows]
+    broken = {(each.rule_id, each.user_id) for each in found if not each.is_exempt}
+    names: dict[UUID, list[str]] = defaultdict(list)
+    for rule_id, rule in rules.items():
+        for user_id in users:
+            if (rule_id, user_id) in broken:
+                names[user_id].append(rule.name)
+    return names
 
 
 def _fetch(
-    sql: str, provider_id: UUID | None, rules: Collection[DutyRule], users: Collection[UUID] | None
+    sql: str,
+    provider_id: UUID | None,
+    rules: Collection[DutyRule],
+    users: Collection[UUID] | None,
+    **parameters: UUID | None,
 ) -> list[tuple[Any, ...]]:
     rules = [rule for rule in rules if all(rule.sides)]
     if not rules or (users is not None and not users):
         return []
     parts = _PARTS | {"users": "" if users is None else "AND g.user_id = ANY(%(users)s)"}
     statement = f"WITH {_CONFLICTS_SQL.format(**parts)} {sql}"
-    return fetch_rows(statement, provider=provider_id, users=list(users or ()), **_build_parameters(rules))
+    parameters |= {"provider": provider_id}
+    return fetch_rows(statement, users=list(users or ()), **parameters, **_build_parameters(rules))
 
 
 def find_hypothetical_conflicts(

@@ -74,6 +74,22 @@ class _OfficeWatch:
             raise DutyWarning(_describe_conflicts(added, self.rules, self.by))
         if added:
             _record_accepted(self.provider_id, added, self.rules, self.by)
+            if (collected := _accepted.get()) is not None:
+                collected += _describe_conflicts(added, self.rules, self.by)
+
+
+_accepted: ContextVar[list[RuleConflict] | None] = ContextVar("accepted", default=None)
+
+
+@contextmanager
+def collect_accepted_conflicts() -> Iterator[list[RuleConflict]]:
+    """Collect what rules that only warn let through within, to tell a program that was not asked first."""
+    collected: list[RuleConflict] = []
+    token = _accepted.set(collected)
+    try:
+        yield collected
+    finally:
+        _accepted.reset(token)
 
 
 _watches: ContextVar[dict[UUID, _OfficeWatch] | None] = ContextVar("watches", default=None)

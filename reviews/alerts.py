@@ -11,7 +11,7 @@ from django.utils.translation import ngettext, pgettext
 from accounts.models import User
 from permissions.checks import Right
 from reviews.campaign_models import Campaign
-from reviews.plans import filter_to_revoke
+from reviews.plans import count_to_revoke
 from reviews.progress import count_open_for
 
 _URGENT_DAYS = 3
@@ -63,7 +63,7 @@ def find_review_alert(user: User, rights: Container[Right]) -> ReviewAlert | Non
         if campaign.is_running:
             count = count_open_for(campaign, user)
         else:
-            count = filter_to_revoke(campaign).count() if Right.MANAGE_PROVIDER in rights else 0
+            count = count_to_revoke(campaign) if Right.MANAGE_PROVIDER in rights else 0
         if count:
             return ReviewAlert(campaign, count)
     return None

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Provider, User
 from core.forms import PLAIN_TEXT_VALIDATORS
 from core.pickers import PickerCheckboxes
+from permissions import checks
 from permissions.catalog import Right
 from permissions.models import Team
 from reviews.campaign_models import Campaign, CampaignReviewer
@@ -71,6 +72,8 @@ class CampaignForm(forms.Form):
         cast(forms.MultipleChoiceField, self.fields["scope_teams"]).choices = teams
         able = [(key, user.list_name) for key, user in self._able.items()]
         cast(forms.MultipleChoiceField, self.fields["reviewers"]).choices = able
+        administrators = checks.filter_right_holders(provider, Right.MANAGE_PROVIDER).values_list("pk", flat=True)
+        self.initial["reviewers"] = [str(pk) for pk in administrators if str(pk) in self._able]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

@@ -62,7 +62,7 @@ class Campaign(OfficeModel):
     closed_at = models.DateTimeField(null=True)
     done_at = models.DateTimeField(null=True)
     repeated_at = models.DateTimeField(null=True)  # when the next campaign was made of this one
-    reminded_on = models.DateField(null=True)
+    reminded_on = models.DateField(null=True)  # or invited, when it started
     undone_at = models.DateTimeField(null=True)
     job_id = models.UUIDField(null=True)  # of the import job that executes the decisions
     acts = ArrayField(models.CharField(max_length=36), default=list)  # correlation ids of the jobs that were executed
@@ -105,6 +105,11 @@ class Campaign(OfficeModel):
     @property
     def is_decided(self) -> bool:
         return self.state in (self.State.CLOSED, self.State.DONE)
+
+    @property
+    def can_remind(self) -> bool:
+        """Whether the reviewers got no e-mail today."""
+        return self.is_running and self.reminded_on != timezone.localdate()
 
     @property
     def days_left(self) -> int:

@@ -147,6 +147,7 @@ def start_campaign(campaign: Campaign, *, by: Actor) -> Campaign:
     campaign.population_root = compute_population_root(campaign)
     campaign.sequence, campaign.head = head
     campaign.state, campaign.started_at, campaign.starter = Campaign.State.RUNNING, timezone.now(), by.user
+    campaign.reminded_on = timezone.localdate()
     campaign.save()
     published: dict[str, Any] = {**size._asdict(), "head": head.hash, "root": campaign.population_root}
     published |= {"scope": campaign.scope, "sequence": head.sequence}
@@ -162,6 +163,27 @@ def _require_can_start(campaign: Campaign) -> None:
         raise ValidationError(_("The last day has passed. Choose a later day."), code="past")
     if not CampaignReviewer.objects.filter(provider=campaign.provider_id, campaign=campaign, team=None).exists():
         raise ValidationError(_("Choose at least one reviewer."), code="reviewers")
+
+
+@action()
+def remind_reviewers(campaign: Campaign, *, by: Actor) -> int:
+    """Remind the reviewers who have something open, at most once a day, and return their number.
+
+    Raises ValidationError ("over", "reminded", "nobody").
+    """
+    lock_and_authorize(campaign.provider_id, by, Right.MANAGE_PROVIDER)
+    campaign, today = lock_campaign(campaign.pk, campaign.provider_id), timezone.localdate()
+    if not campaign.is_running:
+        raise ValidationError(_("This review is over. Nothing was changed."), code="over")
+    if campaign.reminded_on == today:
+        raise ValidationError(_("The reviewers got an e-mail today already. Try again tomorrow."), code="reminded")
+    count = emails.send_to_reviewers(campaign)
+    if not count:
+        raise ValidationError(_("No reviewer has anything open that they may decide about."), code="nobody")
+    campaign.reminded_on = today
+    campaign.save(update_fields=["reminded_on"])
+    record(Verb.REVIEW_CHANGED, campaign, by=by, provider_id=campaign.provider_id, changes={"reminder": [None, count]})
+    return count
 
 
 @action()

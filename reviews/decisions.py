@@ -43,8 +43,8 @@ def _require_reviewer(campaign: Campaign, by: Actor) -> User:
     """Return the reviewer who acts. Raises PermissionDenied, ValidationError (code "over") after the end."""
     checks.require_office(by, campaign.provider_id)
     checks.require_right(by, Right.REVIEW_ACCESS)
-    if by.user is None:
-        raise PermissionDenied(_("Only reviewers decide."))
+    if by.user is None or by.user.is_webservice_user:
+        raise PermissionDenied(_("Only reviewers decide, and no account of a program."))
     if not campaign.is_running:
         raise ValidationError(_("This review is over. Nothing was changed."), code="over")
     return by.user

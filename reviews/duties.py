@@ -72,7 +72,7 @@ def _lock_rule(rule: DutyRule, version: int, by: Actor) -> DutyRule:
 
 @action()
 def update_rule(rule: DutyRule, rule_values: RuleValues, *, version: int, by: Actor) -> None:
-    """Change a rule. Raises as `create_rule`, and EditConflict."""
+    """Change a rule. With what it keeps apart, the exceptions to it end. Raises as `create_rule`, and EditConflict."""
     stored = _lock_rule(rule, version, by)
     validate_rule(rule_values)
     changes: Changes = {
@@ -86,6 +86,9 @@ def update_rule(rule: DutyRule, rule_values: RuleValues, *, version: int, by: Ac
     require_free_name(stored, _("A rule with this name already exists. Choose another name."))
     stored.save()
     record(Verb.DUTY_RULE_CHANGED, stored, by=by, provider_id=stored.provider_id, changes=changes)
+    if changes.keys() & {"first", "first_all", "second", "second_all", "level"}:
+        for exemption in stored.exemptions.filter(ended_at=None).select_related("rule", "user", "employer"):
+            _end(exemption, by)  # they were approved for something else
 
 
 @action()
@@ -153,10 +156,13 @@ def require_second_person(exemption: DutyExemption, by: Actor) -> None:
 @action()
 def end_exemption(exemption: DutyExemption, *, by: Actor) -> None:
     """Reject a request or end an exception. Raises PermissionDenied, EditConflict if it has ended."""
-    stored = _lock_exemption(exemption, by)
-    stored.ended_at = timezone.now()
-    stored.save(update_fields=["ended_at"])
-    _record_exemption(Verb.DUTY_EXEMPTION_ENDED, stored, {"until": [stored.until.isoformat(), None]}, "", by)
+    _end(_lock_exemption(exemption, by), by)
+
+
+def _end(exemption: DutyExemption, by: Actor) -> None:
+    exemption.ended_at = timezone.now()
+    exemption.save(update_fields=["ended_at"])
+    _record_exemption(Verb.DUTY_EXEMPTION_ENDED, exemption, {"until": [exemption.until.isoformat(), None]}, "", by)
 
 
 def _record_exemption(verb: Verb, row: DutyExemption, changes: Changes, reason: str, by: Actor) -> None:

@@ -27,7 +27,7 @@ def send_to_reviewers(campaign: Campaign) -> int:
         if count := count_open_for(campaign, user):
             minutes = max(1, round(count / _DECISIONS_PER_MINUTE))
             facts = _build_facts(campaign, "reviews:decide")
-            emails.send("review_open", user, kind="review", count=count, minutes=minutes, **facts)
+            emails.send("review_open", user, kind="review_open", count=count, minutes=minutes, **facts)
             sent += 1
     return sent
 
@@ -37,7 +37,7 @@ def send_ended(campaign: Campaign, found: Progress) -> None:
     users = [user for user in checks.list_active_administrators(campaign.provider) if not user.has_ended()]
     if users:
         facts = _build_facts(campaign, "reviews:campaign")
-        emails.send("review_ended", *users, kind="review", undecided=found.open, revoked=found.revoked, **facts)
+        emails.send("review_ended", *users, kind="review_ended", undecided=found.open, revoked=found.revoked, **facts)
 
 
 def _build_facts(campaign: Campaign, page: str) -> dict[str, Any]:

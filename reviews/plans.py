@@ -18,6 +18,7 @@ from audit.actions import record
 from audit.actors import Actor, action, build_job_actor
 from audit.models import Event, UserEncryptionKey, Verb
 from core import periodic_jobs
+from core.ids import build_min_uuid7
 from imports.bulk_actions import BulkAction, BulkActionRequest, RevokedPaths
 from imports.models import ImportJob
 from oauth.models import Consent
@@ -40,6 +41,34 @@ def filter_to_revoke(campaign: Campaign) -> Any:
     return mine.filter(result__in=["", ReviewItem.Result.SKIPPED], subject__user__isnull=False)
 
 
+def find_given_again(campaign: Campaign) -> set[UUID]:
+    """Return the ids of paths to revoke that an administrator gave again after that decision: these stay.
+
+    Consents are not among them, which users give themselves. Three queries.
+    """
+    rows = filter_to_revoke(campaign).exclude(kind=ReviewItem.Kind.INTEGRATION)
+    items = list(rows.values_list("pk", "subject__user", "object_id", "code", "decision", "decided_at"))
+    users = {user for _pk, user, *_rest in items}
+    given: dict[tuple[UUID, object], UUID] = {
+        (user, team): pk
+        for pk, user, team in TeamMember.objects.filter(user__in=users).values_list("pk", "user_id", "team_id")
+    }
+    rights = IndividualRight.objects.filter(user__in=users).values_list("pk", "user_id", "right")
+    given |= {(user, code): pk for pk, user, code in rights}
+    found = set()
+    for pk, user, team, code, decision, decided_at in items:
+        since = decided_at if decision == Decision.REVOKE else campaign.closed_at
+        row_id = given.get((user, team or code))
+        if row_id is not None and since is not None and row_id >= build_min_uuid7(since):
+            found.add(pk)
+    return found
+
+
+def count_to_revoke(campaign: Campaign) -> int:
+    """Return how many paths a plan would revoke, or find gone. Four queries."""
+    return int(filter_to_revoke(campaign).exclude(pk__in=find_given_again(campaign)).count())
+
+
 def find_job(campaign: Campaign) -> ImportJob | None:
     """Return the import job of the last plan, None once it expired or was discarded."""
     if campaign.job_id is None:
@@ -58,10 +87,13 @@ def create_plan(campaign: Campaign, *, by: Actor) -> ImportJob:
     campaign = lock_campaign(campaign.pk, campaign.provider_id)
     if not campaign.is_decided or by.user is None:
         raise ValidationError(_("Decisions are still being taken. End the review first."), code="open")
-    if (job := find_job(campaign)) is not None and job.is_queued:
-        raise ValidationError(_("The plan is being carried out now."), code="busy")
+    if (job := find_job(campaign)) is not None:
+        if job.is_queued or (job.is_done and job.correlation_id not in campaign.acts):
+            raise ValidationError(_("The plan is being carried out now."), code="busy")
+        imports.actions.discard_job(job)  # of two plans only the last can be confirmed
     paths: dict[str, RevokedPaths] = {}
-    items = filter_to_revoke(campaign).order_by("subject__user__sort_name", "subject__person_id", "pk")
+    items = filter_to_revoke(campaign).exclude(pk__in=find_given_again(campaign))
+    items = items.order_by("subject__user__sort_name", "subject__person_id", "pk")
     for item in items.select_related("subject"):
         empty = RevokedPaths(teams=[], rights=[], integrations=[])
         found: Any = paths.setdefault(str(item.subject.person_id), empty)
@@ -176,11 +208,12 @@ class Drift:
     """What changed since the freeze outside the review."""
 
     gone: int  # paths that no longer exist
+    again: int  # paths to revoke that were given again after the decision
     added: int  # paths that came since
     teams: list[TeamDrift]
 
     def __bool__(self) -> bool:
-        return bool(self.gone or self.added or self.teams)
+        return bool(self.gone or self.again or self.added or self.teams)
 
 
 def find_drift(campaign: Campaign) -> Drift:
@@ -196,7 +229,8 @@ def find_drift(campaign: Campaign) -> Drift:
         )
     )  # fmt: skip
     gone = paths.count() - len(existing) - revoked
-    return Drift(max(gone, 0), total - len(existing), list(_iter_team_drift(campaign)))
+    again = len(find_given_again(campaign))
+    return Drift(max(gone, 0), again, total - len(existing), list(_iter_team_drift(campaign)))
 
 
 def _iter_team_drift(campaign: Campaign) -> Iterator[TeamDrift]:

@@ -1,7 +1,7 @@
 """The report of a campaign: scope, population, decisions by reviewer, what is open, and what was carried out."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
@@ -15,20 +15,21 @@ from django.utils.translation import gettext as _
 from accounts.models import Provider, User
 from audit.actions import record
 from audit.actors import Actor, action
-from audit.models import Verb, build_erased_name
+from audit.models import Checkpoint, Verb, build_erased_name
 from core import sheets
 from core.access import ReauthenticationLevel
 from core.zip_stream import ZipEntry
 from permissions import checks
 from permissions.catalog import Right, rights_from_codes, sort_rights
 from reviews import proof
-from reviews.campaign_models import Campaign, Decision, ReviewedUser, ReviewItem
+from reviews.campaign_models import Campaign, Decision, ReviewedUser, ReviewItem, ReviewItemQuerySet
 from reviews.conflict_facts import find_conflicts
 from reviews.decisions import load_reasons
 from reviews.population import PopulationSize, count_population
 from reviews.progress import Progress, ReviewerProgress, list_reviewer_progress, measure_progress
 
 MAX_LISTED = 200  # on the page; the workbook has all
+_MAX_REASONS = 1000
 
 
 @dataclass(frozen=True)
@@ -37,16 +38,21 @@ class Report:
     login_methods: list[tuple[str, int]]
     progress: Progress
     reviewers: list[ReviewerProgress]
-    exceptions: list[tuple[ReviewItem, str, str]]  # to revoke or undecided: path, name of the user, reason
+    exceptions: list[tuple[ReviewItem, str, str, str]]  # to revoke or undecided: path, its user, its name, reason
     more: int  # exceptions that are not listed
     results: Counter[str]
-    conflicts: int  # users with one
+    conflicts: list[tuple[str, str, str]]  # open now: name of the user, rules, why the access was kept
+    conflict_count: int
+    checkpoint: Checkpoint | None  # the last signature over events of the review
 
 
 def build_report(campaign: Campaign) -> Report:
     """A fixed number of queries."""
+    found = find_conflicts(campaign.provider)
     items = ReviewItem.objects.filter(provider=campaign.provider_id, campaign=campaign, in_scope=True)
-    striking = items.exclude(decision=Decision.KEEP).order_by("subject__user__sort_name", "subject__person_id", "pk")
+    striking = items.exclude(decision__in=[Decision.KEEP] if campaign.is_decided else [Decision.KEEP, ""]).order_by(
+        "subject__user__sort_name", "subject__person_id", "pk"
+    )
     listed = list(striking.select_related("subject__user")[:MAX_LISTED])
     reasons = load_reasons(listed)
     methods = ReviewedUser.objects.filter(provider=campaign.provider_id, campaign=campaign)
@@ -57,11 +63,30 @@ def build_report(campaign: Campaign) -> Report:
         login_methods=[(str(labels[method]), count) for method, count in sorted(counts.items())],
         progress=measure_progress(campaign),
         reviewers=list_reviewer_progress(campaign),
-        exceptions=[(item, get_subject_name(item), reasons.get(item.pk, "")) for item in listed],
+        exceptions=[(item, get_subject_name(item), _name_path(item), reasons.get(item.pk, "")) for item in listed],
         more=striking.count() - len(listed),
         results=Counter(items.exclude(result="").values_list("result", flat=True)),
-        conflicts=len(find_conflicts(campaign.provider)),
+        conflicts=_list_conflicts(items, found),
+        conflict_count=len(found),
+        checkpoint=_find_checkpoint(campaign),
     )
+
+
+def _list_conflicts(items: ReviewItemQuerySet, found: Mapping[UUID, Sequence[str]]) -> list[tuple[str, str, str]]:
+    """Return users of the review who break a rule now, with the reasons for which their access was kept."""
+    users = User.objects.filter(pk__in=found).order_by("sort_name", "pk")[:MAX_LISTED]
+    kept = list(items.filter(subject__person_id__in=[user.pk for user in users], decision=Decision.KEEP)[:_MAX_REASONS])
+    subjects = dict(items.filter(pk__in=[item.pk for item in kept]).values_list("pk", "subject__person_id"))
+    reasons: dict[UUID, list[str]] = {}
+    for pk, reason in load_reasons(kept).items():
+        if reason not in reasons.setdefault(subjects[pk], []):
+            reasons[subjects[pk]].append(reason)
+    return [(user.list_name, ", ".join(found[user.pk]), " ".join(reasons.get(user.pk, ()))) for user in users]
+
+
+def _find_checkpoint(campaign: Campaign) -> Checkpoint | None:
+    signed = Checkpoint.objects.filter(provider_id=campaign.provider_id, kind=Checkpoint.CheckpointType.HEAD)
+    return signed.filter(sequence__gt=campaign.sequence or 0).order_by("-sequence").first()
 
 
 def get_subject_name(item: ReviewItem) -> str:
@@ -84,7 +109,13 @@ def export_sheets(campaign: Campaign, *, by: Actor) -> dict[str, Sequence[Sequen
 
 
 def _build_sheets(campaign: Campaign) -> dict[str, Sequence[Sequence[str]]]:
-    return {_("Review"): _build_summary(campaign), _("Decisions"): _build_decision_rows(campaign)}
+    report = build_report(campaign)
+    conflicts = [[_("User"), _("Rules"), _("Kept because")], *map(list, report.conflicts)]
+    return {
+        _("Review"): _build_summary(campaign, report),
+        _("Decisions"): _build_decision_rows(campaign),
+        _("Conflicts"): conflicts,
+    }
 
 
 def iter_package_entries(office: Provider, begin: datetime, end: datetime) -> Iterator[ZipEntry]:
@@ -110,8 +141,7 @@ def _record_export(campaign: Campaign, form: str, by: Actor) -> None:
     record(Verb.EXPORTED, campaign, by=by, provider_id=campaign.provider_id, changes={"form": [None, form]})
 
 
-def _build_summary(campaign: Campaign) -> list[list[str]]:
-    report = build_report(campaign)
+def _build_summary(campaign: Campaign, report: Report) -> list[list[str]]:
     rows: list[tuple[str, Any]] = [
         (_("Name"), campaign.name),
         (_("What is reviewed"), campaign.get_scope_display()),
@@ -128,10 +158,11 @@ def _build_summary(campaign: Campaign) -> list[list[str]]:
         (_("Kept"), report.progress.kept),
         (_("To be revoked"), report.progress.revoked),
         (_("Undecided"), report.progress.open),
-        (_("Users with a conflict of duties"), report.conflicts),
+        (_("Users with a conflict of duties"), report.conflict_count),
         (_("Frozen at event"), campaign.sequence),
         (_("Fingerprint of the population"), campaign.population_root),
         (_("Fingerprint of the decisions"), campaign.decisions_root),
+        (_("Signed up to event"), report.checkpoint.sequence if report.checkpoint else ""),
     ]
     pace = _("%(count)s decided, at most %(pace)s in 2 minutes")
     reviewers = [(row.user.list_name, {"count": row.decided, "pace": row.pace}) for row in report.reviewers]

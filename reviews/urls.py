@@ -12,6 +12,7 @@ urlpatterns = [
     path("beoordelingen/<uuid:pk>/", campaigns.campaign_detail, name="campaign"),
     path("beoordelingen/<uuid:pk>/beoordelaars/", campaigns.edit_reviewers, name="reviewers"),
     path("beoordelingen/<uuid:pk>/starten/", campaigns.start, name="start"),
+    path("beoordelingen/<uuid:pk>/herinneren/", campaigns.remind, name="remind"),
     path("beoordelingen/<uuid:pk>/beeindigen/", campaigns.close, name="close"),
     path("beoordelingen/<uuid:pk>/verwijderen/", campaigns.delete, name="delete_campaign"),
     path("beoordelingen/<uuid:pk>/plan/", campaigns.plan, name="plan"),

@@ -1,13 +1,15 @@
-"""Generate the secrets of compose.yaml where they are missing: every installation has its own, and keeps them.
+"""Generate the secrets of compose.yaml that are missing: every installation has its own, and keeps them.
 
-Each folder is a volume. `app` is for web server, worker and migration, `owner` for the migration only, and `database`
-for PostgreSQL, which creates the two roles at its first start.
+What exists is never replaced, so a volume that was restored from a copy keeps its keys and passwords. Each folder is a
+volume: `app` is for web server, worker and migration, `owner` for migration and backups, and `database` for PostgreSQL,
+which creates the two roles at its first start.
 """
 
 import base64
 import os
 import secrets
 from pathlib import Path
+from urllib.parse import urlsplit
 
 APP, OWNER, DATABASE = Path("/etc/loket/app"), Path("/etc/loket/owner"), Path("/etc/loket-database")
 ROLES = """\
@@ -23,11 +25,17 @@ def generate_key() -> str:
     return base64.urlsafe_b64encode(os.urandom(32)).decode()
 
 
+def keep_password(url_file: Path) -> str:
+    """Return the password that a role has in the file, or a new one."""
+    earlier = urlsplit(url_file.read_text()).password if url_file.exists() else None
+    return earlier or secrets.token_urlsafe(32)
+
+
 def main() -> None:
-    marker = DATABASE / "roles.sql"  # written last: what was interrupted starts again
+    marker = DATABASE / "roles.sql"  # written last: what was interrupted continues
     if marker.exists():
         return
-    owner, app = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+    owner, app = keep_password(OWNER / "database_url"), keep_password(APP / "database_url")
     files = {
         APP / "secret_key": secrets.token_urlsafe(48),
         APP / "sealing_keys": generate_key(),
@@ -38,6 +46,8 @@ def main() -> None:
         marker: ROLES.format(owner=owner, app=app),
     }
     for path, text in files.items():
+        if path.exists():
+            continue
         temporary = path.with_suffix(".new")
         temporary.unlink(missing_ok=True)
         temporary.write_text(text)

@@ -33,6 +33,7 @@ _FIELD_LABELS: Mapping[str, "StrOrPromise"] = {
     "given_by_team": _("Already given by a team"),
     "undone": _("Undone event"),
     "review": _("Access review"),
+    "reminder": _("Reviewers reminded"),
     "reviewers": _("Reviewers"),
     "scope": _("What is reviewed"),
     "decision": _("Decision"),

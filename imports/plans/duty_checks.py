@@ -1,6 +1,6 @@
 """Conflicts of duties to which the rows of a plan would lead."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
@@ -27,7 +27,7 @@ def check_changes(changes: Iterable[UserChange], provider: Provider, plan: Plan)
             if rule.severity == DutyRule.Severity.REFUSE:
                 cases[key].row.add_problem(column, _describe_rule(rule))
             else:
-                plan.notices[_describe_rule(rule)] += 1
+                plan.add_conflict(rule.name, _describe_rule(rule))
 
 
 def _changes_access(change: UserChange) -> bool:
@@ -56,8 +56,9 @@ def _describe_rule(rule: DutyRule) -> str:
     return _("The rule “%(rule)s” keeps duties apart that this row gives together: %(reason)s") % values
 
 
-def count_accepted_conflicts(provider: Provider, since: datetime) -> Counter[str]:
-    """Return a text and a number of users for each rule with which a change of this transaction conflicts."""
-    events = Event.objects.filter(provider_id=provider.pk, verb=Verb.DUTY_CONFLICT_ACCEPTED, at__gte=since)
+def add_accepted_conflicts(provider: Provider, since: datetime, plan: Plan) -> None:
+    """Add the conflicts that the changes of this transaction lead to."""
     text = _("A user would conflict with the rule “%(rule)s” about duties.")
-    return Counter(text % {"rule": name} for event in events for name in event.changes)
+    for event in Event.objects.filter(provider_id=provider.pk, verb=Verb.DUTY_CONFLICT_ACCEPTED, at__gte=since):
+        for name in event.changes:
+            plan.add_conflict(name, text % {"rule": name})

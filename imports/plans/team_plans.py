@@ -1,6 +1,5 @@
 """Plan an import of teams with a dry run: it is applied in a transaction that is rolled back, so the plan is exact."""
 
-from collections import Counter
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -20,7 +19,7 @@ from imports.files.budget import COMMAND_LIMITS, FileLimits
 from imports.files.team_rows import NamedFiles, TeamFileContents, TeamFileRow
 from imports.files.user_rows import UserWithAccess, select_with_access
 from imports.plans import team_commands
-from imports.plans.duty_checks import count_accepted_conflicts
+from imports.plans.duty_checks import add_accepted_conflicts
 from imports.plans.impact import compute_access, compute_impact
 from imports.plans.office_lookup import OfficeLookup
 from imports.plans.plan import Plan, PlanItem, PlanRefused, PlanStep, ProgressCallback, apply_plan, ignore_progress
@@ -64,14 +63,14 @@ def add_items_with_impact(
     steps, affected = [PlanStep(item, team_commands.build_commands(item)) for item in items], list[PlanItem]()
     if items and not contents.faults:
         try:
-            affected = _dry_run(provider, steps, by, progress, plan.notices)
+            affected = _dry_run(provider, steps, by, progress, plan)
         except PlanRefused as error:
             plan.refusal = str(error)
     plan.add([*steps, *map(PlanStep, affected)], contents.faults)
 
 
 def _dry_run(
-    provider: Provider, steps: list[PlanStep], by: Actor, progress: ProgressCallback, notices: Counter[str]
+    provider: Provider, steps: list[PlanStep], by: Actor, progress: ProgressCallback, plan: Plan
 ) -> list[PlanItem]:
     """Return an item for each user whose rights the steps affect. Raises PlanRefused."""
     trial = Plan(provider.pk, "teams")
@@ -85,7 +84,7 @@ def _dry_run(
         by = replace(by, proof=ReauthenticationLevel.FIVE_MINUTES, accepts_conflicts=True)
         started = timezone.now()
         apply_plan(provider, trial, by=by, progress=progress)
-        notices.update(count_accepted_conflicts(provider, started))
+        add_accepted_conflicts(provider, started, plan)
         after = compute_access(provider, cases.values())
         transaction.set_rollback(True)
     for item in trial.items:

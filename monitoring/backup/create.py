@@ -1,39 +1,40 @@
 """Make a backup: pg_dump and the manifest read one snapshot of the database, while the product runs."""
 
-import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, BinaryIO
+from tempfile import NamedTemporaryFile
+from typing import IO
 from zipfile import ZIP_STORED, ZipFile
 
 from django.db import connection, transaction
 from django.utils import timezone
 
 from core import __version__, db_roles
-from monitoring.backup import BackupError, manifest, tools
-from monitoring.backup.manifest import Manifest
+from monitoring.backup import BackupError, tools
+from monitoring.backup.manifest import Manifest, list_needed_keys, read_state
 
 DUMP_NAME, MANIFEST_NAME = "database.dump", "manifest.json"
+_DRAFT_PREFIX, _DRAFT_SUFFIX = "loket-backup-", ".partial"
 
 
-def get_draft_path(path: Path) -> Path:
-    """Return the name that a backup has until it is complete."""
-    return path.with_name(f"{path.name}.partial")
+def list_drafts(folder: Path) -> list[Path]:
+    """Return the incomplete backups in a folder: those that were interrupted, and those that are being written."""
+    return sorted(folder.glob(f"{_DRAFT_PREFIX}*{_DRAFT_SUFFIX}"))
 
 
 def create_backup(path: Path) -> Manifest:
     """Write a backup to `path`, which must not exist, and return its manifest. Raises BackupError."""
     with db_roles.use_owner_role(), _create_file(path) as file, transaction.atomic():
         snapshot = _begin_snapshot()
-        state, keys, major = manifest.read_state(), manifest.list_needed_keys(), tools.get_server_major()
+        state, keys, major = read_state(), list_needed_keys(), tools.get_server_major()
         tool = tools.find_tool("pg_dump", major)
         with ZipFile(file, "w", ZIP_STORED) as archive:
             with archive.open(DUMP_NAME, "w", force_zip64=True) as entry:
                 size, digest = _write_dump(tool, snapshot, entry)
-            made = Manifest(
+            manifest = Manifest(
                 version=__version__,
                 created_at=timezone.now().isoformat(timespec="seconds"),
                 server_major=major,
@@ -43,8 +44,8 @@ def create_backup(path: Path) -> Manifest:
                 dump_sha256=digest,
                 state=state,
             )
-            archive.writestr(MANIFEST_NAME, made.encode())
-    return made
+            archive.writestr(MANIFEST_NAME, manifest.encode())
+    return manifest
 
 
 def _begin_snapshot() -> str:
@@ -67,22 +68,20 @@ def _write_dump(tool: Path, snapshot: str, target: IO[bytes]) -> tuple[int, str]
 
 
 @contextmanager
-def _create_file(path: Path) -> Iterator[BinaryIO]:
+def _create_file(path: Path) -> Iterator[IO[bytes]]:
     """Yield a file that only its owner can read (mode 0600) and that gets its name once it is complete."""
-    draft = get_draft_path(path)
-    with os.fdopen(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+b") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BackupError(f"Another backup is writing {draft}: wait for it, or choose another name.") from None
-        try:
-            if path.exists():
-                raise BackupError(f"{path} exists already: choose another name.")
-            os.fchmod(file.fileno(), 0o600)
-            file.truncate()
+    try:
+        if path.exists():  # known before the dump
+            raise FileExistsError
+        with NamedTemporaryFile(dir=path.parent, prefix=_DRAFT_PREFIX, suffix=_DRAFT_SUFFIX) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-            draft.rename(path)
-        finally:
-            draft.unlink(missing_ok=True)
+            os.link(file.name, path)  # unlike rename, this never replaces a file
+    except FileExistsError:
+        raise BackupError(f"{path} exists already: choose another name.") from None
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,6 +1,7 @@
 """The manifest of a backup: what the database must hold, and which keys it needs. It holds no secret."""
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
@@ -15,6 +16,7 @@ from monitoring.backup import BackupError
 from monitoring.key_rotation import ENCRYPTED_COLUMNS
 
 _FORMAT, _PURPOSE = "loket-backup-1", "manifest of a backup"
+_SIGNATURE, _FINGERPRINT = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{8}")
 _HEADS_SQL = """
 SELECT DISTINCT ON (provider_id) provider_id::text, sequence, hash FROM audit_chainlink
 ORDER BY provider_id, sequence DESC
@@ -60,21 +62,24 @@ def decode_manifest(data: bytes) -> Manifest:
     """Return the manifest after checking keys and signature. Raises BackupError."""
     try:
         content: dict[str, Any] = json.loads(data)
-        signature, needed = str(content.pop("signature")), list(content["key_fingerprints"])
-        is_known = content.pop("format") == _FORMAT
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise BackupError("The manifest of this backup is damaged: use another backup.") from None
-    if not is_known:
-        raise BackupError("This backup was made by another release of Loket: install that release.")
+        if content["format"] != _FORMAT:
+            raise BackupError("This backup was made by another release of Loket: install that release.")
+        signature, needed = content.pop("signature"), content["key_fingerprints"]
+        is_valid = _SIGNATURE.fullmatch(signature) and all(_FINGERPRINT.fullmatch(key) for key in needed)
+        text = _to_text(content)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        is_valid = None
+    if not is_valid:
+        raise BackupError("The manifest of this backup is damaged: use another backup.")
     present = encryption.list_key_fingerprints()
     if missing := [key for key in needed if key not in present]:
         raise BackupError(
             f"This backup needs the encryption key with fingerprint {', '.join(missing)}. LOKET_SEALING_KEYS has"
             f" {', '.join(present)}: add the key to it, behind the others."
         )
-    text = _to_text(content | {"format": _FORMAT})
     if not encryption.verify_keyed_hash(text, signature, purpose=_PURPOSE):
         raise BackupError("The manifest of this backup was changed: use another backup.")
+    del content["format"]
     return Manifest(**content | {"state": DatabaseState(**content["state"])})
 
 
@@ -104,7 +109,7 @@ def list_needed_keys() -> list[str]:
 
     A database of another release may lack some of the columns.
     """
-    found = set(encryption.list_key_fingerprints()[:1])
+    needed = set(encryption.list_key_fingerprints()[:1])
     with connection.cursor() as cursor:
         cursor.execute(_COLUMNS_SQL)
         present = set(cursor.fetchall())
@@ -112,5 +117,5 @@ def list_needed_keys() -> list[str]:
             table = column.model._meta.db_table
             if (table, column.name) in present:
                 cursor.execute(f"SELECT DISTINCT encode(substr({column.name}, 1, 4), 'hex') FROM {table}")  # noqa: S608
-                found |= {fingerprint for (fingerprint,) in cursor.fetchall() if fingerprint}
-    return sorted(found)
+                needed |= {fingerprint for (fingerprint,) in cursor.fetchall() if fingerprint}
+    return sorted(needed)

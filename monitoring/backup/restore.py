@@ -1,86 +1,93 @@
 """Restore a backup into an empty database, and prove that what was in it is there."""
 
 import hashlib
-from pathlib import Path
-from typing import IO
-from zipfile import BadZipFile, ZipFile
+import struct
+from typing import IO, NamedTuple
+from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from django.core.management import call_command
 from django.db import connection, transaction
-from django.db.migrations.loader import MigrationLoader
 
-from audit import chain, verify
+from audit import chain, checkpoints, verify
 from core import db_roles
-from monitoring import key_rotation
-from monitoring.backup import BackupError, manifest, tools
+from monitoring import health, key_rotation
+from monitoring.backup import BackupError, tools
 from monitoring.backup.create import DUMP_NAME, MANIFEST_NAME
-from monitoring.backup.manifest import Manifest
+from monitoring.backup.manifest import Manifest, decode_manifest, read_state
 
-_MAX_MANIFEST_BYTES = 256 * 1024 * 1024
-_SAMPLE_SIZE = 100  # values of each encrypted column
+_MAX_MANIFEST_BYTES = 64 * 1024 * 1024  # of half a million offices
+_ENCRYPTED_FLAG = 1  # of a ZIP entry
 _OBJECTS_SQL = """
 SELECT count(*) FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
 WHERE relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'
 """
 
 
-def check_backup(path: Path) -> Manifest:
+class VerifiedHistory(NamedTuple):
+    """Number of events, and of the checkpoints they follow on that LOKET_CHECKPOINT_KEY did not sign."""
+
+    events: int
+    unsigned_checkpoints: int
+
+
+def check_backup(file: IO[bytes]) -> Manifest:
     """Return the manifest of a backup after checking every byte of it, its keys and its release. Raises BackupError."""
     try:
-        with ZipFile(path) as archive:
-            if sorted(archive.namelist()) != [DUMP_NAME, MANIFEST_NAME]:
-                raise BackupError(f"{path} is not a backup of Loket.")
-            if archive.getinfo(MANIFEST_NAME).file_size > _MAX_MANIFEST_BYTES:
-                raise BackupError("The manifest of this backup is damaged: use another backup.")
-            found = manifest.decode_manifest(archive.read(MANIFEST_NAME))
+        with ZipFile(file) as archive:
+            manifest = decode_manifest(_read_manifest(archive))
             with archive.open(DUMP_NAME) as dump:
-                digest = _hash_dump(dump)
-    except (BadZipFile, EOFError, NotImplementedError):
+                digest = hashlib.file_digest(dump, "sha256").hexdigest()  # type: ignore[arg-type]
+    except (BadZipFile, EOFError, ValueError, RuntimeError, struct.error):
+        raise BackupError("The file is damaged, or an incomplete backup: use another one.") from None
+    if digest != manifest.dump_sha256:
+        raise BackupError("The database in the file was changed or damaged: use another backup.")
+    _require_known_migrations(manifest)
+    return manifest
+
+
+def _read_manifest(archive: ZipFile) -> bytes:
+    entries = sorted(archive.infolist(), key=lambda entry: entry.filename)
+    if [entry.filename for entry in entries] != [DUMP_NAME, MANIFEST_NAME] or not all(map(_is_stored, entries)):
+        raise BackupError("The file is not a backup of Loket.")
+    if entries[1].file_size > _MAX_MANIFEST_BYTES:
+        raise BackupError("The manifest of this backup is damaged: use another backup.")
+    return archive.read(entries[1])
+
+
+def _is_stored(entry: ZipInfo) -> bool:
+    return entry.compress_type == ZIP_STORED and not entry.flag_bits & _ENCRYPTED_FLAG
+
+
+def _require_known_migrations(manifest: Manifest) -> None:
+    known = {".".join(key) for key in health.load_release_migrations()}
+    if unknown := sorted(set(manifest.state.migrations) - known):
         raise BackupError(
-            f"{path} is damaged, or the half of a backup that was interrupted: use another one."
-        ) from None
-    if digest != found.dump_sha256:
-        raise BackupError(f"The database in {path} was changed or damaged: use another backup.")
-    _require_known_migrations(found)
-    return found
-
-
-def _hash_dump(dump: IO[bytes]) -> str:
-    digest = hashlib.sha256()
-    while chunk := dump.read(tools.CHUNK_BYTES):
-        digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _require_known_migrations(found: Manifest) -> None:
-    known = {".".join(key) for key in MigrationLoader(None).disk_migrations or {}}
-    if unknown := sorted(set(found.state.migrations) - known):
-        raise BackupError(
-            f"This backup was made by Loket {found.version}, which has tables that this release does not know"
+            f"This backup was made by Loket {manifest.version}, which has tables that this release does not know"
             f" ({unknown[0]}): install that release or a newer one."
         )
 
 
-def restore_backup(path: Path, found: Manifest) -> int:
-    """Restore a checked backup into the empty database, verify it, and return the number of events in the history.
+def restore_backup(file: IO[bytes], manifest: Manifest) -> VerifiedHistory:
+    """Restore a checked backup into the empty database and verify it.
 
     Raises BackupError; until the database is complete, nothing of it stays.
     """
     with db_roles.use_owner_role():
-        _require_empty_database(found)
-        tool = tools.find_tool("pg_restore", found.tool_major)
+        _require_empty_database(manifest)
+        tool = tools.find_tool("pg_restore", manifest.tool_major)
         options = ("--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges")
-        with ZipFile(path) as archive, archive.open(DUMP_NAME) as dump:
+        with ZipFile(file) as archive, archive.open(DUMP_NAME) as dump:
             tools.write_input(tool, *options, source=dump)
-        _require_state(found)
+        _require_state(manifest)
+        db_roles.execute_statements(["ANALYZE"])  # otherwise queries are planned without statistics for a while
         call_command("migrate", verbosity=0)  # also grants the application its privileges
-    return _verify_history(found)
+    return _verify_history(manifest)
 
 
-def _require_empty_database(found: Manifest) -> None:
-    major = tools.get_server_major()
-    if major < found.server_major:
-        raise BackupError(f"The backup is of PostgreSQL {found.server_major}, and this server is {major}: upgrade it.")
+def _require_empty_database(manifest: Manifest) -> None:
+    major, wanted = tools.get_server_major(), manifest.server_major
+    if major < wanted:
+        raise BackupError(f"The backup is of PostgreSQL {wanted}, and this server is {major}: upgrade it.")
     with connection.cursor() as cursor:
         cursor.execute(_OBJECTS_SQL)
         (count,) = cursor.fetchone()
@@ -92,21 +99,21 @@ def _require_empty_database(found: Manifest) -> None:
 
 
 @transaction.atomic
-def _require_state(found: Manifest) -> None:
-    state = manifest.read_state()
-    wrong = [name for name, count in found.state.rows.items() if state.rows.get(name) != count]
-    if wrong or state != found.state:
+def _require_state(manifest: Manifest) -> None:
+    state = read_state()
+    wrong = [name for name, count in manifest.state.rows.items() if state.rows.get(name) != count]
+    if wrong or state != manifest.state:
         where = ", ".join(wrong[:5]) or "the migrations or the history"
         raise BackupError(f"The restored database is not what was backed up: {where} differ. Do not use it.")
 
 
-def _verify_history(found: Manifest) -> int:
+def _verify_history(manifest: Manifest) -> VerifiedHistory:
     """Verify every chain up to its recorded head, and a sample of what is encrypted."""
     try:
-        count = chain.verify_stored_chains(found.chain_heads)
+        events = chain.verify_stored_chains(manifest.chain_heads)
     except verify.HistoryBroken as broken:
         raise BackupError(f"The restored history is broken: {broken}. Do not use this database.") from None
-    readings = key_rotation.sample_fingerprints(_SAMPLE_SIZE)
+    readings = key_rotation.sample_fingerprints()
     if unreadable := sum(number for (_key, is_readable), number in readings.items() if not is_readable):
         raise BackupError(f"{unreadable} values cannot be decrypted: see loket rotate_encryption_key --check.")
-    return count
+    return VerifiedHistory(events, checkpoints.count_unsigned())

@@ -12,7 +12,8 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from django.db import connection
-from django.db.backends.postgresql.client import DatabaseClient
+from psycopg import pq
+from psycopg.conninfo import make_conninfo
 
 from core.embedded_postgres import server
 from monitoring.backup import BackupError
@@ -33,10 +34,10 @@ def find_tool(name: str, major: int) -> Path:
 
     A newer one may write what an older server does not understand.
     """
-    found = sorted(((read_major(path), path) for path in _list_candidates(name)), key=itemgetter(0))
-    if usable := [path for version, path in found if version >= major]:
+    candidates = sorted(((read_major(path), path) for path in _list_candidates(name)), key=itemgetter(0))
+    if usable := [path for version, path in candidates if version >= major]:
         return usable[0]
-    present = f"version {found[-1][0]}" if found and found[-1][0] else "none"
+    present = f"version {candidates[-1][0]}" if candidates and candidates[-1][0] else "none"
     raise BackupError(
         f"{name} of PostgreSQL {major} or newer is needed, and there is {present}: install the package"
         f" postgresql-client-{major} (Debian, Ubuntu) or postgresql{major} (Red Hat, SUSE)."
@@ -54,10 +55,10 @@ def _list_candidates(name: str) -> Iterator[Path]:
 def read_major(tool: Path) -> int:
     """Return the major version of a tool, 0 when it does not run."""
     try:
-        said = subprocess.run([str(tool), "--version"], capture_output=True, text=True, check=False, timeout=10).stdout  # noqa: S603
+        done = subprocess.run([str(tool), "--version"], capture_output=True, text=True, check=False, timeout=10)  # noqa: S603
     except (OSError, subprocess.TimeoutExpired):
         return 0
-    version = re.search(r"\) (\d+)", said)
+    version = re.search(r"\) (\d+)", done.stdout)
     return int(version[1]) if version else 0
 
 
@@ -96,11 +97,21 @@ def _start(
     stdin: int = subprocess.DEVNULL,
     stdout: int = subprocess.DEVNULL,
 ) -> "subprocess.Popen[bytes]":
-    """Start a tool, which gets the password through its environment."""
-    (_psql, *where, name), secrets = DatabaseClient.settings_to_cmd_args_env(connection.settings_dict, [])
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("PG")} | (secrets or {})
-    command = [str(tool), *where, "--dbname", name, "--no-password", *arguments]
-    return subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=errors, env=environment | {"LC_ALL": "C"})  # noqa: S603
+    """Start a tool that connects as this process does; only its environment has the password."""
+    command = [str(tool), "--dbname", _build_conninfo(), "--no-password", *arguments]
+    environment = os.environ | {"LC_ALL": "C"}
+    if password := connection.settings_dict["PASSWORD"]:
+        environment["PGPASSWORD"] = password
+    return subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=errors, env=environment)  # noqa: S603
+
+
+def _build_conninfo() -> str:
+    """Return where the database is and the options that libpq knows, such as sslmode, without secrets."""
+    here = connection.settings_dict
+    shown = {option.keyword.decode() for option in pq.Conninfo.get_defaults() if option.dispchar != b"*"}
+    parameters = {"host": here["HOST"], "port": here["PORT"], "user": here["USER"], "dbname": here["NAME"]}
+    parameters |= {name: value for name, value in here["OPTIONS"].items() if name in shown}
+    return make_conninfo("", **{name: value for name, value in parameters.items() if value != ""})
 
 
 def _require_success(process: "subprocess.Popen[bytes]", tool: Path, errors: IO[bytes]) -> None:
@@ -108,6 +119,7 @@ def _require_success(process: "subprocess.Popen[bytes]", tool: Path, errors: IO[
         return
     errors.seek(0)
     lines = errors.read().decode(errors="replace").strip().splitlines() or ["no message"]
-    # Details and context of an error may quote rows.
-    said = next((line for line in lines if "error:" in line.lower()), lines[-1])
-    raise BackupError(f"{tool.name} failed: {said.partition('DETAIL')[0][:300]}")
+    message = next((line for line in lines if "error:" in line.lower()), lines[-1])
+    if "error: connection to server" not in message:
+        message = re.split('DETAIL|"', message)[0]  # what follows may quote a row
+    raise BackupError(f"{tool.name} failed: {message[:300].rstrip()}")

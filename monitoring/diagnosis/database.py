@@ -8,6 +8,8 @@ from django.db import connection
 from django.db.models import Min
 from django.utils import timezone
 
+from audit import checkpoints
+from audit.models import Checkpoint
 from core import db_roles, encryption
 from imports.models import ImportJob
 from imports.scheduling import LONG_JOB_SECONDS
@@ -16,7 +18,6 @@ from monitoring.diagnosis.findings import DATABASE_SECONDS, Finding, Level, desc
 from oauth.models import SigningKey
 
 MIN_VERSION = 150000  # of the server, as `server_version_num` states it: PostgreSQL 15
-_SAMPLE_SIZE = 20  # values of a column, the oldest and as many of the newest
 _BUSY_SHARE = 0.8  # of max_connections
 _ADVICE = {
     "does not answer": "Start PostgreSQL; check DATABASE_URL, and whether its host lets this machine in.",
@@ -36,14 +37,19 @@ ORDER BY name
 """
 _LOSES_CHANGES = ("fsync", "full_page_writes", "synchronous_commit", "server_encoding")
 _TABLES_SQL = """
-SELECT table_class.relname, pg_has_role(table_class.relowner, 'MEMBER'), ARRAY(
-    SELECT privilege FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege
-    WHERE has_table_privilege(table_class.oid, privilege))
-FROM pg_class table_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') ORDER BY relname
+SELECT relname, pg_has_role(relowner, 'MEMBER') OR pg_has_role(nspowner, 'MEMBER'), ARRAY(
+    SELECT privilege
+    FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) AS privilege
+    WHERE has_table_privilege(pg_class.oid, privilege)
+    UNION ALL SELECT privilege || ' of a column'
+    FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'REFERENCES']) AS privilege
+    WHERE has_any_column_privilege(pg_class.oid, privilege) AND NOT has_table_privilege(pg_class.oid, privilege))
+FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+WHERE nspname = 'public' AND relkind IN ('r', 'p') ORDER BY relname
 """
 
 
-def check_components() -> Iterator[Finding]:
+def report_components() -> Iterator[Finding]:
     """Report what `/readyz` reports."""
     for name, state in health.check_components(seconds_each=DATABASE_SECONDS).items():
         if state == health.STATUS_OK:
@@ -104,7 +110,7 @@ def check_roles() -> Iterator[Finding]:
 def check_keys() -> Iterator[Finding]:
     """Decrypt a sample of what is stored; `rotate_encryption_key --check` decrypts everything."""
     known = encryption.list_key_fingerprints()
-    counts = key_rotation.sample_fingerprints(_SAMPLE_SIZE)
+    counts = key_rotation.sample_fingerprints()
     unknown = sorted({key for key, _readable in counts} - set(known))
     damaged = sum(count for (key, readable), count in counts.items() if not readable and key in known)
     older = sum(count for (key, _readable), count in counts.items() if key in known[1:])
@@ -120,13 +126,27 @@ def check_keys() -> Iterator[Finding]:
         advice = "Run loket rotate_encryption_key, then remove the older keys."
         yield Finding("keys", Level.WARNING, text, advice)
     if not unknown and not damaged:
-        age = _describe_signing_key_age()
-        yield Finding("keys", Level.OK, f"{counts.total()} sampled values decrypt with {known[0]}{age}")
+        ages = _describe_signing_key_age() + _describe_checkpoint_key_age()
+        yield Finding("keys", Level.OK, f"{counts.total()} sampled values decrypt with {known[0]}{ages}")
+    newest = Checkpoint.objects.order_by("-pk").first()
+    if newest is not None and not checkpoints.has_present_key(newest):
+        text = "the last checkpoint of the history was signed with another key"
+        advice = "After a change of LOKET_CHECKPOINT_KEY, keep the older public key for auditors; else put it back."
+        yield Finding("keys", Level.WARNING, text, advice)
 
 
 def _describe_signing_key_age() -> str:
     newest = SigningKey.objects.order_by("-created_at").values_list("created_at", flat=True).first()
     return f"; keys for ID tokens are {(timezone.now() - newest).days} days old" if newest else ""
+
+
+def _describe_checkpoint_key_age() -> str:
+    """Return for how long it certainly exists: it signed the first checkpoint that is stored."""
+    oldest = Checkpoint.objects.order_by("pk").first()
+    if oldest is None or not checkpoints.has_present_key(oldest):
+        return ""
+    days = (timezone.now() - datetime.fromisoformat(oldest.signed["at"])).days
+    return f"; the checkpoint key is {days} days old or older"
 
 
 def check_clock() -> Iterator[Finding]:
@@ -135,8 +155,8 @@ def check_clock() -> Iterator[Finding]:
     begin = time.time()
     with connection.cursor() as cursor:
         cursor.execute("SELECT extract(epoch FROM clock_timestamp())::float8")
-        (there,) = cursor.fetchone()
-    yield describe_clock("clock", (begin + time.time()) / 2 - there, "that of the database")
+        (remote,) = cursor.fetchone()
+    yield describe_clock("clock", (begin + time.time()) / 2 - remote, "that of the database")
 
 
 def check_imports() -> Iterator[Finding]:

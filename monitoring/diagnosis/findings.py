@@ -51,16 +51,16 @@ def judge(value: float, *, warning: float, problem: float) -> Level:
 
 def run_database_checks(checks: Mapping[str, CheckFunction]) -> list[Finding]:
     """Run checks of the database one after another, in the connection of this thread."""
-    found: list[Finding] = []
+    findings: list[Finding] = []
     for name, check in checks.items():
         try:
             with db_availability.limit_database_wait(DATABASE_SECONDS):
-                found += check()
+                findings += check()
         except Error as error:
             connection.close_if_unusable_or_obsolete()
             text = f"not known: the database gave no answer ({type(error).__name__})"
-            found.append(Finding(name, Level.PROBLEM, text, "Solve the problems of the database first."))
-    return found
+            findings.append(Finding(name, Level.PROBLEM, text, "Solve the problems of the database first."))
+    return findings
 
 
 class _CheckThread(Thread):
@@ -68,14 +68,14 @@ class _CheckThread(Thread):
 
     def __init__(self, name: str, check: CheckFunction) -> None:
         super().__init__(name=name, daemon=True)
-        self.check, self.found = check, [Finding(name, Level.PROBLEM, "no answer in time", "Try again.")]
+        self.check, self.findings = check, [Finding(name, Level.PROBLEM, "no answer in time", "Try again.")]
 
     def run(self) -> None:
         try:
-            self.found = list(self.check())
+            self.findings = list(self.check())
         except Exception as error:  # its text may hold an address or a password
             text = f"could not be checked ({type(error).__name__})"
-            self.found = [Finding(self.name, Level.PROBLEM, text, "Check the setting, and try again.")]
+            self.findings = [Finding(self.name, Level.PROBLEM, text, "Check the setting, and try again.")]
 
 
 def start_checks(checks: Mapping[str, CheckFunction]) -> Callable[[], list[Finding]]:
@@ -88,7 +88,7 @@ def start_checks(checks: Mapping[str, CheckFunction]) -> Callable[[], list[Findi
     def finish() -> list[Finding]:
         for thread in threads:
             thread.join(max(end - time.monotonic(), 0))
-        return [finding for thread in threads for finding in thread.found]
+        return [finding for thread in threads for finding in thread.findings]
 
     return finish
 

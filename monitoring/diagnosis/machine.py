@@ -16,11 +16,12 @@ _LOG_FOLDER = Path("/var/log")  # where systemd and PostgreSQL of Debian keep wh
 
 
 def check_settings() -> Iterator[Finding]:
-    """Report what `check --deploy` reports."""
+    """Report what `check --deploy` reports about security."""
     if not uses_own_server():
         yield Finding("settings", Level.UNUSED, "the embedded database is for demo and development")
         return
-    messages = checks.run_checks(tags=[checks.Tags.security], include_deployment_checks=True)
+    found = checks.run_checks(tags=[checks.Tags.security], include_deployment_checks=True)
+    messages = [message for message in found if not message.is_silenced()]
     for message in messages:
         level = Level.PROBLEM if message.is_serious() else Level.WARNING
         yield Finding("settings", level, f"{message.msg} ({message.id})", str(message.hint or "See check --deploy."))

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from django.core.mail import get_connection
 from django.core.mail.backends.smtp import EmailBackend
 
 from authentication.microsoft.id_tokens import get_discovery_url
+from core import tracing
 from core.public_addresses import LOOPBACK_HOSTS
 from monitoring.diagnosis.findings import (
     CONNECT_SECONDS,
@@ -104,10 +106,10 @@ def check_sms() -> Iterator[Finding]:
         advice = "Correct it: an address of apprise in which {to} stands for the number."
         yield Finding("sms", Level.PROBLEM, "SMS_URL is not understood", advice)
         return
-    if (found := sending.find_sms_host()) is None:
+    if (gateway := sending.find_sms_host()) is None:
         yield Finding("sms", Level.OK, "SMS_URL is understood; where its gateway is, only apprise knows")
     else:
-        host, port = found
+        host, port = gateway
         yield _check_host("sms", host, port, f"the gateway at {host}:{port} can be reached", with_tls=False)
 
 
@@ -137,11 +139,11 @@ def check_microsoft() -> Iterator[Finding]:
     host = str(urlsplit(url).hostname)
     try:
         response, middle = _fetch("GET", url)
-        is_whole = response.status_code == 200 and {"issuer", "jwks_uri"} <= response.json().keys()
+        is_valid = response.status_code == 200 and {"issuer", "jwks_uri"} <= response.json().keys()
     except (requests.RequestException, ValueError, AttributeError) as error:
         yield Finding("microsoft", Level.PROBLEM, *_describe_request_error(error, host))
         return
-    if is_whole:
+    if is_valid:
         yield Finding("microsoft", Level.OK, f"{host} answers; whether the client secret is valid shows at sign-in")
     else:
         text = f"{host} does not know the authority (status {response.status_code})"
@@ -170,8 +172,8 @@ def _describe_request_error(error: Exception, host: str) -> tuple[str, str]:
 
 def _compare_clock(response: requests.Response, middle: float, host: str) -> Iterator[Finding]:
     with suppress(KeyError, ValueError):  # without a Date there is nothing to compare
-        there = parsedate_to_datetime(response.headers["Date"]).timestamp() + 0.5  # it is rounded down to a second
-        yield describe_clock("clock", middle - there, f"that of {host}")
+        remote = parsedate_to_datetime(response.headers["Date"]).timestamp() + 0.5  # it is rounded down to a second
+        yield describe_clock("clock", middle - remote, f"that of {host}")
 
 
 def build_clock_check(url: str) -> Callable[[], Iterator[Finding]]:
@@ -232,6 +234,22 @@ def check_dns() -> Iterator[Finding]:
             yield Finding("dns", Level.WARNING, f"{record}: {state.name.lower().replace('_', ' ')}", advice)
 
 
+def check_traces() -> Iterator[Finding]:
+    """Check that traces can be made, and that their receiver can be reached."""
+    url = urlsplit(tracing.get_endpoint())
+    if not url.geturl():
+        yield Finding("traces", Level.UNUSED)
+    elif find_spec("opentelemetry") is None:
+        advice = "Install requirements-otel.txt (docs/operating.md, Traces)."
+        yield Finding("traces", Level.WARNING, "no traces: the extra loket[otel] is not installed", advice)
+    else:
+        host, port = str(url.hostname), url.port or (443 if url.scheme == "https" else 80)
+        text = f"the receiver at {host}:{port} can be reached"
+        found = _check_host("traces", host, port, text, with_tls=url.scheme == "https")
+        yield found._replace(level=min(found.level, Level.WARNING, key=list(Level).index))
+
+
 CHECKS = {
     "mail": check_mail, "sms": check_sms, "microsoft": check_microsoft, "tls": check_tls, "dns": check_dns,
+    "traces": check_traces,
 }  # fmt: skip

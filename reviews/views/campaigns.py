@@ -25,6 +25,7 @@ from permissions.shortcuts import mark_as_throttled, report_refusal, show_errors
 from reviews import campaigns, plans, progress
 from reviews.campaign_forms import CampaignForm, ReviewersForm
 from reviews.campaign_models import Campaign
+from reviews.conflict_facts import find_conflicts
 
 _NEWEST = {"newest": Cast("id", CharField())}
 
@@ -67,9 +68,11 @@ def campaign_detail(request: OfficeRequest, pk: UUID) -> HttpResponse:
         found = progress.measure_progress(campaign)
         context |= {"progress": found, "bar": progress.draw_bar(found), "striking": progress.count_notes(campaign)}
         context["mine"] = progress.count_open_for(campaign, request.user) if campaign.is_running else 0
-    context["reviewers"] = progress.list_reviewer_progress(campaign)
+        context["conflicts"] = len(find_conflicts(campaign.provider))
+    reviewers = progress.list_reviewer_progress(campaign)
+    context |= {"reviewers": reviewers, "waiting": sum(bool(row.is_able and row.open) for row in reviewers)}
     if campaign.is_decided:
-        context |= {"drift": plans.find_drift(campaign), "to_revoke": plans.filter_to_revoke(campaign).count()}
+        context |= {"drift": plans.find_drift(campaign), "to_revoke": plans.count_to_revoke(campaign)}
         job = plans.find_job(campaign)
         context["job"] = job if job is not None and job.user_id == request.user.pk else None
     return render(request, "reviews/campaign.html", context)
@@ -128,6 +131,19 @@ def start(request: OfficeRequest, pk: UUID) -> HttpResponse:
     return _confirm_and(
         request, campaign, confirmation, lambda: campaigns.start_campaign(campaign, by=request.actor), done
     )
+
+
+@page(Right.MANAGE_PROVIDER, methods=POST, reauthentication=ReauthenticationLevel.HALF_HOUR)
+def remind(request: OfficeRequest, pk: UUID) -> HttpResponse:
+    campaign = get_campaign_or_404(request, pk)
+    try:
+        count = campaigns.remind_reviewers(campaign, by=request.actor)
+    except ValidationError as error:
+        messages.error(request, error.messages[0])
+    else:
+        text = ngettext("%(count)s reviewer gets an e-mail.", "%(count)s reviewers get an e-mail.", count)
+        messages.success(request, text % {"count": count})
+    return redirect("reviews:campaign", campaign.pk)
 
 
 @page(Right.MANAGE_PROVIDER, methods=POST, reauthentication=ReauthenticationLevel.HALF_HOUR)

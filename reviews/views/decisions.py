@@ -23,7 +23,7 @@ from core.search import split_search_words
 from permissions.access import OfficeRequest
 from permissions.checks import Right
 from reviews import decisions, progress
-from reviews.campaign_models import Campaign, Decision, ReviewItem, ReviewItemQuerySet
+from reviews.campaign_models import Campaign, Decision, ReviewedTeam, ReviewItem, ReviewItemQuerySet
 from reviews.conflict_facts import find_conflicts
 from reviews.decision_rows import build_rows, paginate_items
 from reviews.decisions import AlreadyDecided
@@ -31,6 +31,7 @@ from reviews.views.campaigns import get_campaign_or_404
 
 _VIEWS = ("open", "striking", "all")
 _PACE_MINUTES = 2
+_KINDS = (ReviewItem.Kind.RIGHT.value, ReviewItem.Kind.INTEGRATION.value)  # beside the teams
 
 
 def _filter_view(items: ReviewItemQuerySet, view: str, conflicting: set[UUID]) -> QuerySet[ReviewItem]:
@@ -43,10 +44,10 @@ def _filter_view(items: ReviewItemQuerySet, view: str, conflicting: set[UUID]) -
 
 def _read_filters(request: OfficeRequest) -> dict[str, str]:
     view = request.GET.get("view", "")
-    team = parse_uuid(request.GET.get("team", ""))
+    team = request.GET.get("team", "")
     return {
         "view": view if view in _VIEWS else "open",
-        "team": str(team or ""),
+        "team": team if team in _KINDS else str(parse_uuid(team) or ""),
         "q": request.GET.get("q", "").strip()[:100].replace("\x00", ""),
     }
 
@@ -54,7 +55,9 @@ def _read_filters(request: OfficeRequest) -> dict[str, str]:
 def _filter_items(campaign: Campaign, request: OfficeRequest, filters: dict[str, str]) -> ReviewItemQuerySet:
     """Return what the reviewer may decide about, and already decided, as the filters say."""
     items = ReviewItem.objects.decidable_by(request.user, campaign)
-    if filters["team"]:
+    if filters["team"] in _KINDS:
+        items = items.filter(kind=filters["team"])
+    elif filters["team"]:
         items = items.filter(kind=ReviewItem.Kind.TEAM, object_id=filters["team"])
     for word in split_search_words(filters["q"]):
         items = items.filter(subject__user__search_text__contains=word)
@@ -131,12 +134,33 @@ def _render_page(request: OfficeRequest, campaign: Campaign) -> HttpResponse:
         "rows": build_rows(campaign, shown.rows, request.user, conflicts),
         "filters": filters,
         "views": links,
+        "groups": _list_groups(campaign, request),
+        "team": _find_team(campaign, filters),
         "plain": plain,
         "plain_query": build_query_string(team=filters["team"], q=filters["q"]),
         **_build_progress(request, campaign),
         **build_pager_context(shown, **filters),
     }
     return render(request, "reviews/decide.html", context)
+
+
+def _list_groups(campaign: Campaign, request: OfficeRequest) -> list[tuple[str, str]]:
+    """Return what the reviewer can look at apart: each team, individual rights, and integrations. One query."""
+    mine = ReviewItem.objects.decidable_by(request.user, campaign).order_by("name", "object_id")
+    kinds, teams = set[str](), list[tuple[str, str]]()
+    for kind, key, name in mine.values_list("kind", "object_id", "name").distinct():
+        if kind == ReviewItem.Kind.TEAM:
+            teams.append((str(key), name))
+        kinds.add(kind)
+    others = [(kind, str(ReviewItem.Kind(kind).label)) for kind in _KINDS if kind in kinds]
+    return [*teams, *others] if len(teams) + len(others) > 1 else []
+
+
+def _find_team(campaign: Campaign, filters: dict[str, str]) -> ReviewedTeam | None:
+    if not filters["team"] or filters["team"] in _KINDS:
+        return None
+    mine = ReviewedTeam.objects.filter(provider=campaign.provider_id, campaign=campaign)
+    return mine.filter(team_id=filters["team"]).first()
 
 
 def _find_conflicting(campaign: Campaign, filters: dict[str, str]) -> set[UUID]:

@@ -23,7 +23,7 @@ from notifications.models import NotificationSet
 from oauth.models import Application, Consent
 from oauth.scopes import Scope
 from permissions.checks import Right
-from permissions.models import AuthorizationSet, Employer, IndividualRight, Team
+from permissions.models import AuthorizationSet, DutyRule, Employer, IndividualRight, Team
 from tests.helpers.access_tokens import token_of
 from tests.helpers.api_client import VERSION, Program, program
 from tests.helpers.users import actor, make_user
@@ -73,8 +73,12 @@ def ids(office: Provider, alice: User, bob: User) -> dict[str, str]:
     signals = NotificationSet.objects.create(provider=office, name="HR")
     portal = Application.objects.create(name="Portaal", provider=office, scopes=["sso"])
     Consent.objects.create(provider=office, user=bob, application=portal, scopes=["sso"])
+    rule = DutyRule.objects.create(
+        provider=office, name="Regel", first=["view_users"], second=["view_audit"], severity="warn", reason="Controle"
+    )
     names = {
         "application_id": portal,
+        "duty_rule_id": rule,
         "provider_id": office,
         "user_id": bob,
         "team_id": team,

@@ -79,6 +79,7 @@ def test_the_last_event_is_the_export_itself(export: list[bytes], office: Provid
     assert events(export)[-1]["event"]["id"] == str(audit.models.Event.objects.order_by("-id")[0].pk)
 
 
+@pytest.mark.slow
 def test_every_changed_byte_is_found(export: list[bytes]) -> None:
     whole = b"".join(export)
     for place in range(len(whole)):
@@ -171,6 +172,7 @@ def test_a_start_that_was_not_signed_as_one_is_refused(export: list[bytes], offi
     assert "not one to start after" in check([verify.encode_canonical_json(head) + b"\n", export[1], *export[4:]])
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=60) | st.recursive(st.none() | st.integers() | st.floats() | st.text(), st.lists).map(repr))
 def test_nonsense_is_broken_and_no_fault(nonsense: bytes | str) -> None:

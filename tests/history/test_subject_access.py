@@ -66,6 +66,8 @@ SHOWN = {
     "permissions.IndividualRight.user": "id right",
     "permissions.SetApplication.user": "id authorization_set team applied_at",
     "permissions.TeamMember.user": "id team",
+    "reviews.CampaignReviewer.user": "id campaign team",
+    "reviews.ReviewedUser.user": "id campaign person_id login_method inactive_reason last_login",
     "users.UserListPreference.user": "columns views has_shortcuts",
     "oauth.AccessToken.user": "expires scope resource created updated id authenticated_at with_factor application",
     "oauth.ClientSession.user": "id application used_at",

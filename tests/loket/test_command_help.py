@@ -45,10 +45,13 @@ def test_a_command_that_is_not_installed_is_not_listed(monkeypatch: pytest.Monke
     assert not re.search(r"^  demo ", help_of(), re.M)
 
 
-def test_each_way_to_run_it_names_itself() -> None:
+def test_each_way_to_run_it_names_itself(capsys: pytest.CaptureFixture[str]) -> None:
     assert "'loket help <command>'" in help_of(program="/srv/loket/bin/loket")
     assert "'manage.py help <command>'" in help_of(program="manage.py")
     assert "'python -m loket help <command>'" in help_of(program="/srv/loket/__main__.py")
+    with pytest.raises(SystemExit):
+        LoketUtility(["/srv/loket/__main__.py", "serve", "--port", "0"]).execute()
+    assert "\npython -m loket serve: error: argument --port: The port (PORT) is" in capsys.readouterr().err
 
 
 def test_without_valid_settings_it_says_why() -> None:

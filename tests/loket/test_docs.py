@@ -88,7 +88,7 @@ def test_every_variable_of_the_settings_is_explained() -> None:
     variables = set(re.findall(r'env\.\w+\(\s*"(\w+)"', settings))
     assert len(variables) > 10
     assert {name for name in variables if f"| `{name}` |" not in TABLE} == set()
-    elsewhere = {"ANYMAIL_…", "PORT", "WEB_CONCURRENCY"}  # a prefix, and what `serve` reads
+    elsewhere = {"ANYMAIL_…", "OTEL_…", "PORT", "WEB_CONCURRENCY"}  # prefixes, and what `serve` reads
     assert set(re.findall(r"^\| `([A-Z_…]+)` \|", TABLE, re.M)) - variables == elsewhere
 
 

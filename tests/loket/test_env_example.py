@@ -32,6 +32,12 @@ def test_the_table_says_the_defaults_of_the_settings() -> None:
     assert {name for name, value in stated.items() if name in defaults and value not in defaults[name]} == relative
 
 
+def test_every_setting_but_these_can_be_in_a_file() -> None:
+    """As the page says: those that the settings read."""
+    named = {one["name"] for one in list_settings()}
+    assert named - settings_defaults().keys() == {"ANYMAIL_…", "PORT", "WEB_CONCURRENCY"}
+
+
 def test_every_setting_is_commented_out_and_can_be_uncommented() -> None:
     text = PATH.read_text()
     assert dotenv_values(stream=StringIO(text)) == {}

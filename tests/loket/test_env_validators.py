@@ -19,6 +19,7 @@ PRODUCTION = {
     "DATABASE_URL": "postgres://loket_app:p@db.example/loket",
     "LOKET_OWNER_DATABASE_URL": "postgres://loket:p@db.example/loket",
     "LOKET_REPLICA_DATABASE_URL": "postgres://loket_app:p@replica.example/loket",
+    "LOKET_TRANSACTION_POOLING": "0",
     "LOKET_SECRET_KEY": "s" * 50,
     "LOKET_SEALING_KEYS": f"{KEY},{OTHER}",
     "LOKET_CHECKPOINT_KEY": KEY,
@@ -54,6 +55,7 @@ WRONG = {
     "LOKET_REPLICA_DATABASE_URL": [
         "nonsense", "mysql://u:gEhEiM@h/d", "postgres://u:gEhEiM@db.example/loket", "postgres://u:gEhEiM@h/other",
     ],
+    "LOKET_TRANSACTION_POOLING": ["transaction", ""],
     "LOKET_SECRET_KEY": [None, "", "gEhEiM"],
     "LOKET_SEALING_KEYS": [None, "", "gEhEiM", f"{KEY},", f"{KEY},gEhEiM", KEY.replace("A", "é")],
     "LOKET_CHECKPOINT_KEY": [None, "", "gEhEiM", KEY * 2],
@@ -84,7 +86,7 @@ WRONG = {
     "LOKET_DEMO": ["perhaps", ""],
 }  # fmt: skip
 FROM_FILES = ("DATABASE_URL", "LOKET_SECRET_KEY", "LOKET_SEALING_KEYS", "LOKET_CHECKPOINT_KEY")
-ELSEWHERE = {"PORT", "WEB_CONCURRENCY"}  # tests/loket/test_serve.py
+ELSEWHERE = {"OTEL_…", "PORT", "WEB_CONCURRENCY"}  # tests/core/test_tracing.py, tests/loket/test_serve.py
 CASES = [(name, value) for name, values in WRONG.items() for value in values]
 START = "import loket.wsgi"  # as granian does
 
@@ -169,6 +171,8 @@ def test_a_setting_can_be_in_a_file(tmp_path: Path) -> None:
     show = "from loket.settings import *; print(DATABASES['default']['HOST'], 'demo' in INSTALLED_APPS, SECRET_KEY)"
     done = start(given | files, tmp_path, "-c", show)
     assert (done.stdout, done.stderr) == (f"db.example False {PRODUCTION['LOKET_SECRET_KEY']}\n", "")
-    done = start(given | files | {"LOKET_SECRET_KEY_FILE": str(tmp_path / "none")}, tmp_path)
-    assert done.returncode == 1
-    assert "LOKET_SECRET_KEY_FILE" in done.stderr.splitlines()[-1]
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    for path in ("none", "binary", "binary/below"):
+        done = start(given | files | {"LOKET_SECRET_KEY_FILE": str(tmp_path / path)}, tmp_path)
+        assert done.returncode == 1
+        assert "LOKET_SECRET_KEY_FILE" in done.stderr.splitlines()[-1]

@@ -103,6 +103,7 @@ HALF_HOUR = {  # what users may do, and the office
     "reviews.duties.request_exemption", "reviews.duties.approve_exemption", "reviews.duties.end_exemption",
     "reviews.campaigns.create_campaign", "reviews.campaigns.change_reviewers", "reviews.campaigns.delete_draft",
     "reviews.campaigns.start_campaign", "reviews.campaigns.close_campaign", "reviews.plans.create_plan",
+    "reviews.campaigns.remind_reviewers",
     "reviews.reports.export_sheets", "reviews.reports.export_review_file",
     "scim.directory_users.create_directory_user",
     "scim.directory_users.update_directory_user", "scim.directory_users.end_directory_user",

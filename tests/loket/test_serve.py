@@ -50,13 +50,20 @@ def test_port_and_workers_come_from_the_environment(became: list[list[str]], mon
     assert [(option(one, "--port"), option(one, "--workers")) for one in became] == [("8124", "7"), ("8125", "1")]
 
 
-@pytest.mark.parametrize(("name", "value"), [("PORT", "0"), ("PORT", "http"), ("WEB_CONCURRENCY", "many")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("PORT", "0"), ("PORT", "http"), ("PORT", "65536"), ("WEB_CONCURRENCY", "many"), ("WEB_CONCURRENCY", "0")],
+)
 def test_an_invalid_setting_is_refused(
     name: str, value: str, became: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, value)
-    with pytest.raises(CommandError, match="--port: PORT is" if name == "PORT" else "--workers: invalid"):
+    with pytest.raises(CommandError, match=rf'\({name}\) is "{value}"\. Use a number from 1 to'):
         call_command("serve")
+    option = "--port" if name == "PORT" else "--workers"
+    monkeypatch.delenv(name)
+    with pytest.raises(CommandError, match=rf'{option}: The (port|number of processes) .* is "{value}"'):
+        call_command("serve", f"{option}={value}")
     assert became == []
 
 

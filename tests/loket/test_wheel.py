@@ -44,20 +44,20 @@ def test_data_is_not_stored_among_packages(monkeypatch: pytest.MonkeyPatch) -> N
     assert paths.get_default_data_dir() == "/var/lib/loket"
 
 
-def build_wheel(folder: Path) -> Path:
+def build_wheel(folder: Path, **environment: str) -> Path:
     """Build the wheel from what is committed or about to be, without the network."""
     code = folder / "code"
     for name in list_tracked_files():
         (code / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, code / name)
-    run_pip("wheel", "--no-build-isolation", "-w", str(folder), str(code))
+        shutil.copyfile(ROOT / name, code / name)
+    run_pip("wheel", "--no-build-isolation", "-w", str(folder), str(code), **environment)
     (wheel,) = folder.glob("loket-*-py3-none-any.whl")
     return wheel
 
 
-def run_pip(*arguments: str) -> None:
+def run_pip(*arguments: str, **environment: str) -> None:
     options = ["-q", "--disable-pip-version-check", "--no-index", "--no-deps"]
-    subprocess.run([sys.executable, "-m", "pip", *arguments, *options], check=True)
+    subprocess.run([sys.executable, "-m", "pip", *arguments, *options], check=True, env=os.environ | environment)
 
 
 def list_tracked_files() -> list[str]:
@@ -87,7 +87,15 @@ def test_it_has_what_the_product_reads_and_nothing_else(wheel: Path) -> None:
 
 @pytest.mark.slow
 def test_the_same_code_gives_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
-    assert build_wheel(tmp_path).read_bytes() == wheel.read_bytes()
+    """At another moment, by an account with other permissions, time zone and language, and another order of hashes."""
+    previous = os.umask(0o077)
+    try:
+        other = build_wheel(tmp_path, TZ="Pacific/Kiritimati", LC_ALL="C", HOME=str(tmp_path), PYTHONHASHSEED="1")
+    finally:
+        os.umask(previous)
+    code = tmp_path / "code" / "core" / "__init__.py"
+    assert code.stat().st_mode & 0o077 == 0
+    assert other.read_bytes() == wheel.read_bytes()
 
 
 class Installation:

@@ -18,6 +18,7 @@ from django.urls import reverse
 reverse("home")
 print(json.dumps([sorted(sys.modules), gc.get_freeze_count(), len(gc.get_objects())]))
 """
+pytestmark = pytest.mark.slow
 RARELY_NEEDED = ["api", "apprise", "msal", "openpyxl", "phonenumbers", "pydantic", "requests", "rich", "segno"]
 HASH_ONCE_IN_EACH_THREAD = """
 import os
@@ -35,7 +36,8 @@ with ThreadPoolExecutor(4) as threads:
 """
 MEMORY_AT_START = """
 import os, sys
-sys.modules["greenlet"] = None  # structlog would load it: playwright brings it, which no server has
+for name in ("greenlet", "watchfiles", "anyio", "blinker"):
+    sys.modules[name] = None  # structlog, granian and anymail would load them: only the tools of developers bring them
 import loket.rsgi
 
 print(int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 10**6)

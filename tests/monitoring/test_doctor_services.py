@@ -21,7 +21,7 @@ from tests.authentication.microsoft.test_sign_in_browser import certificate_in
 from tests.helpers.demo_process import free_port
 from tests.helpers.dns_server import NameServer
 from tests.helpers.dns_server import name_server as name_server
-from tests.helpers.servers import MailServer, SmsGateway
+from tests.helpers.servers import MailServer, QuickServer, SmsGateway
 from tests.monitoring.test_doctor import SECRET, find
 from tests.monitoring.test_doctor import own_server as own_server
 
@@ -125,6 +125,15 @@ def test_the_sms_gateway_is_reached_and_not_asked(sms_gateway: SmsGateway, setti
     assert find(services.check_sms)[0][0] == Level.WARNING
 
 
+@pytest.mark.parametrize("url", ["infobip://key@host/{to}", f"sinch://{'a' * 32}:{'b' * 32}@31612345678/{{to}}"])
+def test_a_gateway_whose_address_apprise_composes_is_not_broken(
+    url: str, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "_connect", lambda *_arguments, **_options: pytest.fail("it has no such host"))
+    settings.SMS_URL = url
+    assert find(services.check_sms) == [(Level.OK, "SMS_URL is understood; where its gateway is, only apprise knows")]
+
+
 @pytest.fixture
 def http_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
     """Let the web servers of this process have another clock."""
@@ -180,7 +189,7 @@ def test_the_certificate_of_the_public_address(
 @pytest.fixture
 def httpserver_ssl() -> Any:
     """Create a web server with TLS."""
-    return lambda context: HTTPServer("127.0.0.1", ssl_context=context)
+    return lambda context: QuickServer("127.0.0.1", ssl_context=context)
 
 
 def test_tls_that_is_missing_or_not_reached(settings: Any, own_server: None) -> None:
@@ -198,3 +207,15 @@ def test_the_records_of_the_sender(settings: Any, name_server: NameServer) -> No
     assert host[0] == Level.OK
     assert spf == (Level.OK, "the SPF record of our own sender is in order")
     assert dmarc == (Level.WARNING, "the DMARC record of our own sender: wrong")
+
+
+def test_traces(monkeypatch: pytest.MonkeyPatch, silent_port: int) -> None:
+    assert find(services.check_traces) == [(Level.UNUSED, "")]
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{silent_port}")
+    reached = f"the receiver at 127.0.0.1:{silent_port} can be reached"
+    assert find(services.check_traces) == [(Level.OK, reached)]
+    port = free_port()
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", f"http://127.0.0.1:{port}/v1/traces")
+    assert find(services.check_traces) == [(Level.WARNING, f"127.0.0.1:{port} refuses the connection")]
+    monkeypatch.setattr(services, "find_spec", lambda _name: None)
+    assert find(services.check_traces) == [(Level.WARNING, "no traces: the extra loket[otel] is not installed")]

@@ -59,6 +59,12 @@ def test_probes_answer_for_any_host_without_tls(settings: Any, client: Client, p
     assert not response.cookies
 
 
+@pytest.mark.parametrize("path", ["/readyz", "/metrics"])
+def test_what_came_through_a_proxy_gets_no_probe(client: Client, measured: None, path: str) -> None:
+    headers = {"Authorization": f"Bearer {TOKEN}", "X-Forwarded-For": "198.51.100.1"}
+    assert client.get(path, headers=headers).status_code == 404
+
+
 def test_alive_asks_the_database_nothing(client: Client) -> None:
     assert client.get("/healthz").json() == {"alive": True}  # without the mark: a query would be refused
     assert json.loads((ROOT / "loket" / "healthz" / "alive.json").read_text()) == {"alive": True}

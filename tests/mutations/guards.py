@@ -483,6 +483,16 @@ GUARDS = [
         5, "second person for an exception", "reviews/duties.py", "    require_second_person(stored, by)\n", "",
         ("reviews/test_duty_pages.py",),
     ),
+    Guard(
+        5, "exceptions to a rule that was changed", "reviews/duties.py",
+        "            _end(exemption, by)  # they were approved for something else\n", "            pass\n",
+        ("permissions/test_duty_intruders.py",),
+    ),
+    Guard(
+        5, "conflicts of duties in a plan that was reviewed", "imports/plans/plan.py",
+        "        self._conflicts[rule_name] += 1\n", "",
+        ("permissions/test_duty_intruders.py",),
+    ),
     # 6. No office without an administrator.
     Guard(
         6, "the last administrator", "permissions/checks.py", "if None not in ends:", "if False:",
@@ -729,6 +739,16 @@ GUARDS = [
         ("authentication/test_logout.py",),
     ),
     Guard(
+        0, "the scheme that a client claims", "loket/settings.py",
+        '    "core.middleware.forwarded_scheme_middleware",\n', "",
+        ("core/test_client_address.py",),
+    ),
+    Guard(
+        0, "probes through a proxy", "monitoring/probes.py",
+        'None if "X-Forwarded-For" in request.headers else known', "known",
+        ("monitoring/test_probes.py",),
+    ),
+    Guard(
         0, "pages in caches", "permissions/access.py",
         "add_never_cache_headers(response)  #", "pass  #",
         ("core/test_middleware.py",),
@@ -761,12 +781,16 @@ GUARDS = [
         ("demo/test_mailbox.py",),
     ),
     Guard(
-        0, "Django's error pages in production", "loket/dev_settings.py", 'if os.environ.get("DATABASE_URL") or not',
-        "if not", ("demo/test_dev.py",),
+        0, "Django's error pages in production", "loket/dev_settings.py",
+        'if "DATA_DIR" not in DATABASES["default"] or not', "if not", ("demo/test_dev.py",),
     ),
     Guard(
         0, "Django's error pages at an address", "loket/dev_settings.py", "or not set(ALLOWED_HOSTS) <= _LOOPBACK", "",
         ("demo/test_dev.py",),
+    ),
+    Guard(
+        0, "Django's error pages for other machines", "loket/dev_settings.py",
+        'if request.META["REMOTE_ADDR"] not in INTERNAL_IPS or', "if", ("demo/test_dev.py",),
     ),
     Guard(
         0, "a new session key after login", "authentication/session_store.py", "        self.delete(old)\n", "",
@@ -1615,7 +1639,7 @@ GUARDS = [
     ),
     Guard(
         0, "a changed backup", "monitoring/backup/restore.py",
-        "if digest != found.dump_sha256:", "if False:", ("monitoring/test_backup.py",),
+        "if digest != manifest.dump_sha256:", "if False:", ("monitoring/test_backup.py",),
     ),
     Guard(
         0, "a changed manifest", "monitoring/backup/manifest.py",

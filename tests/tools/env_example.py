@@ -8,7 +8,8 @@ ROOT = Path(__file__).parents[2]
 PATH = ROOT / ".env.example"
 HEAD = """\
 # Every setting, from the table in docs/operating.md: `make env-example` writes this file.
-# `make dev` reads a copy of it, .env, and needs none of them. systemd and containers read the same form.
+# `make dev` reads a copy of it, .env, and needs none of them. Units of systemd read the same form as
+# /etc/loket/environment, and the containers of compose.yaml as settings.env.
 """
 _ROW = re.compile(r"^\| `(?P<name>[A-Z_…]+)` \| (?P<default>.+?) \| (?P<meaning>.+) \| (?P<valid>.+?) \|$", re.M)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from core.commands import parse_port
+from core.commands import parse_port, parse_workers
 from core.processes import build_granian_arguments
 
 _MAX_DEFAULT_WORKERS = 4  # processes; each holds 100 MB and up to 8 connections to the database
@@ -15,7 +15,7 @@ _STOP_SECONDS = "30"  # for requests that are being answered
 
 class Command(BaseCommand):
     help = "Run the web server until SIGTERM or Ctrl-C."
-    requires_system_checks: list[str] = []  # `migrate` did them
+    requires_system_checks: list[str] = []  # they would slow each start; installing runs `loket check --deploy`
 
     def add_arguments(self, parser: CommandParser) -> None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -25,7 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=parse_port, default=port, help="default: PORT, else 8000")
         parser.add_argument(
             "--workers",
-            type=int,
+            type=parse_workers,
             default=workers,
             help=f"processes (default: WEB_CONCURRENCY, else one for each core, at most {_MAX_DEFAULT_WORKERS})",
         )

@@ -4,11 +4,10 @@ from datetime import UTC
 from pathlib import Path
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from monitoring.backup import BackupError, create
+from monitoring.backup import FAILURES, create, describe_failure
 
 
 class Command(BaseCommand):
@@ -23,19 +22,19 @@ class Command(BaseCommand):
         path: Path = options["file"]
         if path.is_dir():
             path /= f"loket-{timezone.now().astimezone(UTC):%Y%m%dT%H%M%SZ}.backup"
-        if (draft := create.get_draft_path(path)).exists():
-            self.stderr.write(f"{draft} is the half of a backup that was interrupted, or that another one is writing.")
+        for draft in create.list_drafts(path.parent):
+            self.stderr.write(f"{draft} is an incomplete backup: remove it, unless another one is being manifest.")
         try:
-            made = create.create_backup(path)
-        except (BackupError, ImproperlyConfigured, OSError) as error:
-            raise CommandError(f"No backup was made. {error}") from error
-        rows, chains = sum(made.state.rows.values()), len(made.state.heads)
+            manifest = create.create_backup(path)
+        except FAILURES as error:
+            raise CommandError(f"No backup was made. {describe_failure(error)}") from error
+        state = manifest.state
         self.stdout.write(
             f"{path}: {path.stat().st_size} bytes, mode 0600\n"
-            f"Loket {made.version}, PostgreSQL {made.server_major}, {rows} rows in {len(made.state.rows)} tables,"
-            f" {chains} chains of the history\n"
-            f"SHA-256 of the database: {made.dump_sha256}\n"
+            f"Loket {manifest.version}, PostgreSQL {manifest.server_major}, {sum(state.rows.values())} rows in"
+            f" {len(state.rows)} tables, {len(state.heads)} chains of the history\n"
+            f"SHA-256 of the database: {manifest.dump_sha256}\n"
             "Not in it: LOKET_SEALING_KEYS, LOKET_SECRET_KEY and LOKET_CHECKPOINT_KEY. Keep\n"
             "them elsewhere. To restore, you need the encryption key with fingerprint\n"
-            f"{', '.join(made.key_fingerprints)}. The file holds personal data: guard it."
+            f"{', '.join(manifest.key_fingerprints)}. The file holds personal data: guard it."
         )

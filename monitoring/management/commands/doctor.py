@@ -30,16 +30,16 @@ class Command(BaseCommand):
         if options["clock"]:
             others["clock"] = services.build_clock_check(options["clock"])
         finish = start_checks(others)
-        found = [*database.check_components(), *run_database_checks(database.CHECKS), *finish()]
+        findings = [*database.report_components(), *run_database_checks(database.CHECKS), *finish()]
         if options["json"]:
-            self.stdout.write(json.dumps([finding._asdict() for finding in found], indent=1))
+            self.stdout.write(json.dumps([finding._asdict() for finding in findings], indent=1))
         else:
-            self._print(found)
-        if wrong := dict.fromkeys(finding.name for finding in found if finding.level == Level.PROBLEM):
+            self._print(findings)
+        if wrong := dict.fromkeys(finding.name for finding in findings if finding.level == Level.PROBLEM):
             raise CommandError(f"Unhealthy: {', '.join(wrong)}.")
 
-    def _print(self, found: list[Finding]) -> None:
-        for finding in found:
+    def _print(self, findings: list[Finding]) -> None:
+        for finding in findings:
             line = f"{finding.name}: {finding.level}{f', {finding.text}' if finding.text else ''}"
             self._write(line)
             if finding.advice and finding.level in (Level.WARNING, Level.PROBLEM):
