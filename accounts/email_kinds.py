@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
 
 from django.conf import settings
 from django.db import models
@@ -59,6 +60,7 @@ KINDS: Mapping[str, EmailKind] = {
     "impersonation_ended": EmailKind(EmailCategory.OFFICE, _("Impersonation by support")),
     "sender_stopped": EmailKind(EmailCategory.OFFICE, _("Own sender stopped")),
     "sender_contested": EmailKind(EmailCategory.OFFICE, _("Domain also proved by another office")),
+    "directory_held": EmailKind(EmailCategory.OFFICE, _("Changes of a directory are held")),
 }
 
 # Placeholders of every e-mail to a user, filled in by `accounts.emails`; the first one also without a user.
@@ -96,6 +98,7 @@ PLACEHOLDER_MEANINGS: Mapping[str, "StrOrPromise"] = {
     "InstellingenLink": _("the link to the office settings"),
     "DnsRecords": _("the DNS records that do not hold, one per line"),
     "AfzenderLink": _("the link to the office's own sender"),
+    "DirectoryLink": _("the link to the directory"),
 }
 
 
@@ -119,6 +122,7 @@ def build_example_context(kind: str, user: Any, sender: Any, *, with_two_factor:
         "count": 1, "more": 0, "events": [event], "lists": [(gettext("Not logged in for 90 days"), 2)],
         "number": 1234, "signed": '{"sequence":1234}', "impersonation": _build_example_impersonation(user, now),
         "hours": 48, "domain": "kantoor.example", "address": "loket@kantoor.example", "records": ["DKIM", "DMARC"],
+        "directory": "Entra ID", "connection": UUID(int=0),
         "sender": sender, "reply_to": sender.email if sender and kind == "invitation" else "",
     }  # fmt: skip
 

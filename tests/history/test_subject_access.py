@@ -56,13 +56,13 @@ SHOWN = {
     "authentication.PasswordResetToken.user": "id expires_at",
     "authentication.RecoveryCodes.user": "name confirmed created_at last_used_at id",
     "scim.DirectoryUser.user": (
-        "id connection external_id user_name attributes blocked_at ended_at announced_step pending refusal created_at"
-        " changed_at"
+        "id connection external_id user_name attributes blocked_at ended_at is_out is_held announced_step pending refusal"
+        " created_at changed_at"
     ),
     "support.Impersonation.user": "id supporter reason started_at ended_at",
     "permissions.IndividualRight.user": "id right",
     "permissions.SetApplication.user": "id authorization_set team applied_at",
-    "permissions.TeamMember.user": "id team",
+    "permissions.TeamMember.user": "id team managed_by",
     "users.UserListPreference.user": "columns views has_shortcuts",
     "oauth.AccessToken.user": "expires scope resource created updated id authenticated_at with_factor application",
     "oauth.ClientSession.user": "id application used_at",
