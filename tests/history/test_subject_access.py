@@ -56,8 +56,8 @@ SHOWN = {
     "authentication.PasswordResetToken.user": "id expires_at",
     "authentication.RecoveryCodes.user": "name confirmed created_at last_used_at id",
     "scim.DirectoryUser.user": (
-        "id connection external_id user_name attributes blocked_at ended_at is_out is_held announced_step pending refusal"
-        " created_at changed_at"
+        "id connection external_id user_name attributes blocked_at ended_at is_out is_held announced_step pending"
+        " refusal created_at changed_at"
     ),
     "support.Impersonation.user": "id supporter reason started_at ended_at",
     "permissions.IndividualRight.user": "id right",
