@@ -14,7 +14,7 @@ from accounts.models import EmailChange, User
 from accounts.user_details import UserDetails
 from audit.actors import Actor
 from core.keys import compute_email_key
-from scim.models import DirectoryUser
+from scim.models import DirectoryUser, EmailSource, NameSource
 from scim.names import derive_initials, get_first_name, get_given_name, join_family_name, split_family_name
 from users import email_changes
 
@@ -87,23 +87,43 @@ def _create_azure_user(row: DirectoryUser, by: Actor) -> User:
 
 def _build_details(row: DirectoryUser) -> UserDetails:
     names = build_names(row)
-    given = str(row.attributes.get("name", {}).get("givenName") or "")
-    initials = derive_initials(given, row.user_name)
+    initials = derive_initials(get_sent_name(row)[0], row.user_name)
     return UserDetails(initials=initials, email=find_email(row), **names)
+
+
+def get_sent_name(row: DirectoryUser) -> tuple[str, str]:
+    """Return given and family name as the directory sent them, empty without a name."""
+    if row.connection.name_source == NameSource.DISPLAY_NAME:
+        given, _space, family = " ".join(str(row.attributes.get("displayName") or "").split()).partition(" ")
+        return given, family
+    name = row.attributes.get("name") or {}
+    return str(name.get("givenName") or ""), str(name.get("familyName") or "")
 
 
 def build_names(row: DirectoryUser) -> UserDetails:
     """Return first name, prefix and last name; without a family name the last name is the first name or userName."""
-    name = row.attributes.get("name") or {}
-    first_name = get_first_name(str(name.get("givenName") or ""))
-    prefix, last_name = split_family_name(str(name.get("familyName") or ""))
+    given, family = get_sent_name(row)
+    first_name, (prefix, last_name) = get_first_name(given), split_family_name(family)
     last_name = last_name or split_family_name(first_name or row.user_name.partition("@")[0])[1]
     return UserDetails(first_name=first_name, prefix=prefix, last_name=last_name)
 
 
+def has_other_name(row: DirectoryUser, user: User) -> bool:
+    """Return whether the directory sent a name that is not that of the account."""
+    sent = get_sent_name(row)
+    return any(sent) and sent != (get_given_name(user), join_family_name(user))
+
+
+def has_other_email(row: DirectoryUser, user: User) -> bool:
+    """Return whether the directory sent an address that is not that of the account. Raises ValidationError."""
+    sends_email = row.connection.email_source == EmailSource.USER_NAME or bool(row.attributes.get("emails"))
+    return sends_email and compute_email_key(find_email(row)) != user.email_key
+
+
 def find_email(row: DirectoryUser) -> str:
     """Return the primary address, else that for work, else the first, else the userName. Raises ValidationError."""
-    listed = [entry for entry in row.attributes.get("emails") or [] if entry.get("value")]
+    by_name = row.connection.email_source == EmailSource.USER_NAME
+    listed = [] if by_name else [entry for entry in row.attributes.get("emails") or [] if entry.get("value")]
     ranked = sorted(listed, key=lambda entry: (not entry.get("primary"), entry.get("type") != "work"))
     address = str(ranked[0]["value"]).strip() if ranked else row.user_name
     try:
@@ -122,20 +142,17 @@ def block_account(row: DirectoryUser, user: User, by: Actor) -> None:
 
 
 def _apply_details(row: DirectoryUser, user: User, mobile_number: str, by: Actor) -> None:
-    name = row.attributes.get("name") or {}
-    if name and (name.get("givenName"), name.get("familyName")) != (get_given_name(user), join_family_name(user)):
+    if has_other_name(row, user):
         stored = User.objects.select_related("provider").get(pk=user.pk)
         details = build_names(row)
         users.actions.edit_user(stored, details=details, email=stored.email, version=stored.version, by=by)
-    if row.attributes.get("emails"):
+    if has_other_email(row, user):
         _apply_email(user, find_email(row), mobile_number, by)
 
 
 def _apply_email(user: User, address: str, mobile_number: str, by: Actor) -> None:
     """Request the change of the address, which its owner confirms; an open invitation is sent to it again."""
     key = compute_email_key(address)
-    if key == user.email_key:
-        return
     if user.accepted_at is not None:
         pending = EmailChange.objects.filter(user=user).first()
         if pending is None or compute_email_key(pending.email) != key:

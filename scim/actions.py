@@ -19,8 +19,10 @@ from core.keys import compute_name_key
 from permissions import checks
 from permissions.action_helpers import lock_and_authorize
 from permissions.checks import Right
+from permissions.models import ManagedBy, TeamMember
+from scim import memberships
 from scim.models import MAX_TOKENS, ConnectionToken, DirectoryConnection
-from scim.plans import announce, build_plan
+from scim.plans import ShadowPlan, announce, build_plan
 
 
 class ConnectionDetails(TypedDict):
@@ -29,6 +31,12 @@ class ConnectionDetails(TypedDict):
     name: str
     login_method: str
     tenant: ExternalTenant | None
+    email_source: str
+    name_source: str
+    mobile_source: str
+    max_blocked_count: int
+    max_blocked_percent: int
+    max_removed_percent: int
 
 
 @action(ReauthenticationLevel.FIVE_MINUTES)
@@ -52,8 +60,8 @@ def update_connection(
     connection: DirectoryConnection, *, details: ConnectionDetails, version: int, by: Actor
 ) -> DirectoryConnection:
     """Raises EditConflict after a concurrent change; PermissionDenied, ValidationError as `create_connection`."""
-    connection = _lock_connection(connection, by)
-    _require_authority_of_owner(connection, by)
+    connection = lock_connection(connection, by)
+    require_authority_of_owner(connection, by)
     if connection.version != version:
         raise EditConflict
     if changes := _apply_details(connection, details):
@@ -67,9 +75,9 @@ def switch_connection(connection: DirectoryConnection, *, enabled: bool, by: Act
 
     Raises PermissionDenied, EditConflict.
     """
-    connection = _lock_connection(connection, by)
+    connection = lock_connection(connection, by)
     if enabled:
-        _require_authority_of_owner(connection, by)
+        require_authority_of_owner(connection, by)
     states = DirectoryConnection.State
     before, running = connection.state, states.ON if connection.went_live_at else states.SHADOW
     connection.state = running if enabled else states.OFF
@@ -84,16 +92,24 @@ def go_live(connection: DirectoryConnection, *, shown: str, by: Actor) -> Direct
 
     Raises EditConflict if it is another plan by now or no shadow, PermissionDenied.
     """
-    connection = _lock_connection(connection, by)
-    _require_authority_of_owner(connection, by)
+    connection = lock_connection(connection, by)
+    require_authority_of_owner(connection, by)
     plan = build_plan(connection)
     if not connection.is_shadow or plan.digest != shown:
         raise EditConflict
     announce(plan)
+    _bring_into_teams(plan, by)
     connection.state, connection.went_live_at = DirectoryConnection.State.ON, timezone.now()
     changes: Changes = {"directory_state": [DirectoryConnection.State.SHADOW.value, connection.state.value]}
     _save_and_record(connection, by, changes)
     return connection
+
+
+def _bring_into_teams(plan: ShadowPlan, by: Actor) -> None:
+    """Add the users with an account to the teams of their groups; the worker does so for those whom it creates."""
+    for group, rows in plan.joining:
+        group.connection = plan.connection
+        memberships.sync_members(group, rows, by)
 
 
 @action(ReauthenticationLevel.FIVE_MINUTES)
@@ -102,12 +118,12 @@ def take_over_connection(connection: DirectoryConnection, *, by: Actor) -> Direc
 
     Without authority over the owner it is refused, so that nobody reads or blocks users through tokens of another.
     """
-    connection = _lock_connection(connection, by)
+    connection = lock_connection(connection, by)
     checks.require_right(by, Right.MANAGE_USERS)
     if by.user is None:
         raise PermissionDenied(_("Only a user of the office can be the owner."))
     if not by.is_user(connection.owner_id or by.user.pk):
-        _require_authority_of_owner(connection, by)
+        require_authority_of_owner(connection, by)
     if connection.owner_id != by.user.pk:
         connection.owner = by.user
         connection.version += 1
@@ -122,8 +138,8 @@ def create_token(connection: DirectoryConnection, *, secret: str, by: Actor) -> 
 
     Raises PermissionDenied, EditConflict, ValidationError ("many") if there are two already.
     """
-    connection = _lock_connection(connection, by)
-    _require_authority_of_owner(connection, by)
+    connection = lock_connection(connection, by)
+    require_authority_of_owner(connection, by)
     hashed = encryption.hash_token(secret)
     if (known := connection.tokens.filter(token_hash=hashed).first()) is not None:
         return known
@@ -138,7 +154,7 @@ def create_token(connection: DirectoryConnection, *, secret: str, by: Actor) -> 
 @action(ReauthenticationLevel.FIVE_MINUTES)
 def remove_token(connection_token: ConnectionToken, *, by: Actor) -> None:
     """Refuse the token from now on. Raises PermissionDenied, EditConflict if it is removed already."""
-    connection = _lock_connection(connection_token.connection, by)
+    connection = lock_connection(connection_token.connection, by)
     if not connection.tokens.filter(pk=connection_token.pk).delete()[0]:
         raise EditConflict
     record(Verb.DIRECTORY_TOKEN_REMOVED, connection, by=by, provider_id=connection.provider_id)
@@ -147,13 +163,15 @@ def remove_token(connection_token: ConnectionToken, *, by: Actor) -> None:
 @action(ReauthenticationLevel.FIVE_MINUTES)
 def delete_connection(connection: DirectoryConnection, *, by: Actor) -> None:
     """Remove the connection; its users stay as they are. Raises PermissionDenied, EditConflict."""
-    connection = _lock_connection(connection, by)
+    connection = lock_connection(connection, by)
     changes: Changes = {"name": [connection.name, None]}
     record(Verb.DIRECTORY_REMOVED, connection, by=by, provider_id=connection.provider_id, changes=changes)
+    members = TeamMember.objects.filter(team__directory_groups__connection=connection)
+    members.exclude(managed_by=ManagedBy.MANUAL).update(managed_by=ManagedBy.MANUAL)
     connection.delete()
 
 
-def _lock_connection(connection: DirectoryConnection, by: Actor) -> DirectoryConnection:
+def lock_connection(connection: DirectoryConnection, by: Actor) -> DirectoryConnection:
     lock_and_authorize(connection.provider_id, by, Right.MANAGE_INTEGRATIONS)
     rows = DirectoryConnection.objects.select_for_update(of=("self",)).select_related("owner__provider")
     locked = rows.filter(pk=connection.pk).first()
@@ -162,7 +180,7 @@ def _lock_connection(connection: DirectoryConnection, by: Actor) -> DirectoryCon
     return locked
 
 
-def _require_authority_of_owner(connection: DirectoryConnection, by: Actor) -> None:
+def require_authority_of_owner(connection: DirectoryConnection, by: Actor) -> None:
     """Raise PermissionDenied unless the actor could do whatever the directory can, with the rights of its owner."""
     if connection.owner is not None and not by.is_user(connection.owner.pk):
         checks.require_authority_over(by, connection.owner)
@@ -185,13 +203,15 @@ def _apply_details(connection: DirectoryConnection, details: ConnectionDetails) 
         message = _("Choose the tenant in which the users log in.")
         raise ValidationError({"tenant": ValidationError(message, code="tenant")})
     before = _get_recorded_values(connection)
-    connection.name, connection.login_method, connection.tenant = details["name"], details["login_method"], tenant
+    for name, value in details.items():
+        setattr(connection, name, value)
     after = _get_recorded_values(connection)
     return {name: [before[name], after[name]] for name in after if before[name] != after[name]}
 
 
 def _get_recorded_values(connection: DirectoryConnection) -> dict[str, str | None]:
-    values = {"name": connection.name, "login_method": connection.login_method, "external_tenant": connection.tenant}
+    values = {name: getattr(connection, name) for name in ConnectionDetails.__annotations__}
+    values["external_tenant"] = values.pop("tenant")
     return {name: to_plain(value) or None for name, value in values.items()}
 
 

@@ -17,6 +17,7 @@ from core.keys import compute_email_key, compute_username_key
 from core.text import validate_no_control_characters
 from permissions.action_helpers import lock_and_authorize
 from permissions.checks import Right
+from scim import brake, memberships
 from scim.account_changes import (
     apply_attributes,
     block_account,
@@ -103,13 +104,14 @@ def end_directory_user(connection: DirectoryConnection, pk: UUID, *, by: Actor) 
         return
     row.attributes = {**row.attributes, "active": False}
     row.ended_at, row.pending = timezone.now(), False
-    if row.connection.is_shadow:
-        row.save()
+    row.version += 1
+    row.save()
+    if row.connection.is_shadow or not brake.admit_block(row):
         rehearse_attributes(row, "", by)
     else:
         block_account(row, row.user, by)
-    row.version += 1
-    row.save()
+        row.save()
+        memberships.leave_teams(row, by)
 
 
 @action()
@@ -128,6 +130,7 @@ def invite_waiting_user(row: DirectoryUser, *, mobile_number: str, by: Actor) ->
         create_account(found, mobile_number, by)
         found.version += 1
         found.save()
+        memberships.join_teams(found, by)
     if found.user is None:
         raise EditConflict  # the connection creates Azure users since
     return found.user
@@ -137,8 +140,20 @@ def list_waiting_users(connection: DirectoryConnection) -> QuerySet[DirectoryUse
     """Return the users whom an administrator has to invite, oldest first."""
     if connection.is_shadow or connection.creates_azure_users:
         return DirectoryUser.objects.none()
-    rows = list_directory_users(connection).filter(user=None, attributes__active=True)
+    rows = list_directory_users(connection).filter(user=None, attributes__active=True, is_out=False)
     return rows.filter(pending=False, encrypted_phone=None).order_by("pk")
+
+
+def take_on(connection: DirectoryConnection, pk: UUID) -> DirectoryUser:
+    """Return what the directory says of a user, with an own row from now on.
+
+    Raises EditConflict if there is none, ValidationError ("taken").
+    """
+    row = _get_or_take_on(connection, pk)
+    if row._state.adding:
+        _require_unique(row)
+        row.save()
+    return row
 
 
 def _get_or_take_on(connection: DirectoryConnection, pk: UUID) -> DirectoryUser:
@@ -178,10 +193,24 @@ def _save_and_apply(row: DirectoryUser, record: DirectoryRecord, by: Actor) -> D
         _keep_mobile_number(row, record.mobile_number)
         rehearse_attributes(row, record.mobile_number, by)
     else:
-        apply_attributes(row, record.mobile_number or _take_mobile_number(row), by)
+        apply_if_admitted(row, record.mobile_number or _take_mobile_number(row), by)
     if row.user is not None:
         row.user.refresh_from_db(fields=["blocked_at", "version", "access_until"])
     return row
+
+
+def apply_if_admitted(row: DirectoryUser, mobile_number: str, by: Actor) -> None:
+    """Make the account as the directory wants it, unless the brake holds that it blocks the user."""
+    if row.active:
+        brake.forget([row])
+        row.is_held = False
+    elif not brake.admit_block(row):
+        rehearse_attributes(row, mobile_number, by)
+        return
+    had_account = row.user is not None
+    apply_attributes(row, mobile_number, by)
+    if not had_account:
+        memberships.join_teams(row, by)
 
 
 def _keep_mobile_number(row: DirectoryUser, mobile_number: str) -> None:
@@ -202,11 +231,13 @@ def apply_pending_user(row: DirectoryUser, *, by: Actor) -> None:
     lock_and_authorize(row.provider_id, by, Right.MANAGE_USERS)
     if row.ended_at is not None and row.user is not None:
         block_account(row, row.user, by)
+        memberships.leave_teams(row, by)
     else:
         apply_attributes(row, _take_mobile_number(row), by)
     row.pending = False
     row.version += 1
     row.save()
+    memberships.join_teams(row, by)
 
 
 def _validate_record(record: DirectoryRecord) -> None:

@@ -26,6 +26,7 @@ from core.errors import EditConflict
 from core.throttle import RateLimit, Throttled
 from permissions import checks
 from permissions.checks import LastAdministrator, Right
+from scim import journal
 from scim.errors import CONTENT_TYPE, render_error
 from scim.models import ConnectionToken, DirectoryConnection
 from scim.service import DirectoryHandler, DirectoryService
@@ -60,20 +61,23 @@ def unknown_address(request: HttpRequest) -> HttpResponse:
 @machine_view
 def endpoint(request: HttpRequest, connection_id: UUID, path: str = "") -> HttpResponse:
     """Answer a call; whatever goes wrong is an error in the form of the protocol."""
+    connection: DirectoryConnection | None = None
     with translation.override("en"):
         try:
-            response = _respond(request, connection_id, path)
+            connection = _authenticate(request, connection_id)
+            response = _respond(request, connection, path)
         except LastAdministrator as error:
             DirectoryConnection.objects.filter(pk=connection_id).update(alarm_at=timezone.now())
             response = render_error(409, str(error))
         except Exception as error:
             response = _render_exception(request, error)
+    if connection is not None:
+        journal.note_call(connection, str(request.method), path, response)
     response["Vary"] = "Authorization"
     return response
 
 
-def _respond(request: HttpRequest, connection_id: UUID, path: str) -> HttpResponse:
-    connection = _authenticate(request, connection_id)
+def _respond(request: HttpRequest, connection: DirectoryConnection, path: str) -> HttpResponse:
     throttle.consume_attempt(CALL_LIMIT, str(connection.pk))
     owner = connection.owner
     if not connection.answers_calls:

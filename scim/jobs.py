@@ -13,6 +13,7 @@ from core.periodic_jobs import PeriodicJob
 from core.throttle import Throttled
 from permissions.checks import LastAdministrator
 from scim.directory_users import apply_pending_user
+from scim.journal import remove_old_calls
 from scim.models import DirectoryConnection, DirectoryUser
 
 _BATCH_SIZE = 200
@@ -46,4 +47,4 @@ def _apply_pending_user(pk: UUID) -> bool:
     return True
 
 
-JOBS = [PeriodicJob(apply_pending_users, every=5)]
+JOBS = [PeriodicJob(apply_pending_users, every=5), PeriodicJob(remove_old_calls, every=3600)]

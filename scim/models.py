@@ -1,7 +1,6 @@
 """Connections with a directory, such as Entra ID or Okta, their bearer tokens, and what a directory says of users."""
 
 from datetime import timedelta
-from typing import Any
 
 from django.db import models
 from django.db.models import Q
@@ -12,11 +11,33 @@ from accounts.models import ExternalTenant, LoginMethod, User
 from core.composite_keys import SameOfficeForeignKey
 from core.key_fields import KeyedModel, KeyField
 from core.keys import compute_name_key, compute_username_key
-from permissions.models import OfficeModel, OfficeQuerySet
+from permissions.models import OfficeModel, OfficeQuerySet, Team
 
 ALARM_DAYS = 7  # in which administrators are told that the last one was to be blocked
 MAX_TOKENS = 2  # valid at once, so that a directory can change to another without a gap
 NEW_USER_METHODS = [LoginMethod.AZURE_AD, LoginMethod.WEBSITE_SSO]
+
+
+class EmailSource(models.TextChoices):
+    """Which attribute is the e-mail address."""
+
+    EMAILS = "emails", _("emails: the primary one, else that for work")
+    USER_NAME = "user_name", "userName"
+
+
+class NameSource(models.TextChoices):
+    """Which attribute is the name."""
+
+    NAME = "name", _("name: givenName and familyName")
+    DISPLAY_NAME = "display_name", _("displayName, such as Eva van der Berg")
+
+
+class MobileSource(models.TextChoices):
+    """Which attribute is the mobile number of an invitation."""
+
+    MOBILE = "mobile", _("phoneNumbers with the type mobile")
+    ANY = "any", _("the first mobile number in phoneNumbers")
+    NONE = "none", _("none: an administrator enters it")
 
 
 class DirectoryConnection(KeyedModel, OfficeModel):
@@ -40,10 +61,19 @@ class DirectoryConnection(KeyedModel, OfficeModel):
     tenant = models.ForeignKey(
         ExternalTenant, on_delete=models.SET_NULL, null=True, blank=True, related_name="directory_connections"
     )
+    email_source = models.CharField(_("E-mail address"), max_length=20, choices=EmailSource, default=EmailSource.EMAILS)
+    name_source = models.CharField(_("Name"), max_length=20, choices=NameSource, default=NameSource.NAME)
+    mobile_source = models.CharField(
+        _("Mobile number"), max_length=20, choices=MobileSource, default=MobileSource.MOBILE
+    )
     state = models.CharField(max_length=10, choices=State, default=State.SHADOW, editable=False)
     last_call_at = models.DateTimeField(null=True, editable=False)  # to the minute
     alarm_at = models.DateTimeField(null=True, editable=False)  # when it last wanted to block the last administrator
     went_live_at = models.DateTimeField(null=True, editable=False)  # null: it has changed nothing yet
+    warned_at = models.DateTimeField(null=True, editable=False)  # when administrators were told of a held wave
+    max_blocked_count = models.PositiveSmallIntegerField(_("Blocked users in an hour"), default=5)
+    max_blocked_percent = models.PositiveSmallIntegerField(_("Percentage of active users in an hour"), default=10)
+    max_removed_percent = models.PositiveSmallIntegerField(_("Percentage of members of a team in an hour"), default=20)
     version = models.PositiveIntegerField(default=1, editable=False)  # incremented by every change
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -123,6 +153,8 @@ class DirectoryUser(KeyedModel, OfficeModel):
     ended_at = models.DateTimeField(null=True)
     encrypted_phone = models.BinaryField(null=True)  # for the invitation, until the connection is live
     announced_step = models.CharField(max_length=10, choices=ShadowStep, blank=True)  # as confirmed at going live
+    is_out = models.BooleanField(default=False)  # removed from a group that blocks whom it loses
+    is_held = models.BooleanField(default=False)  # the brake keeps the block from the user, see `AccessLoss`
     pending = models.BooleanField(default=False)  # the worker still has to take that step
     refusal = models.CharField(max_length=300, blank=True)  # why that step was not possible
     version = models.PositiveIntegerField(default=1)  # incremented by every change
@@ -146,6 +178,7 @@ class DirectoryUser(KeyedModel, OfficeModel):
                 condition=Q(ended_at=None, external_id__isnull=False),
                 name="directory_external_id_once",
             ),
+            models.UniqueConstraint(fields=["id", "provider"], name="directory_user_id_provider"),
             SameOfficeForeignKey("connection"),
             SameOfficeForeignKey("user"),
         ]
@@ -163,5 +196,134 @@ class DirectoryUser(KeyedModel, OfficeModel):
         return f"directory user:{self.pk}"
 
     @property
-    def active(self) -> Any:
-        return self.attributes.get("active")
+    def active(self) -> bool:
+        """Whether the user may have access, as far as the directory is concerned."""
+        return bool(self.attributes.get("active")) and not self.is_out
+
+
+class DirectoryGroup(KeyedModel, OfficeModel):
+    """A group of a directory, and by choice of an administrator the team whose members it keeps."""
+
+    connection = models.ForeignKey(DirectoryConnection, on_delete=models.CASCADE, related_name="groups")
+    external_id = models.CharField(max_length=255, null=True)
+    name = models.CharField(max_length=255)
+    name_key = KeyField("name", compute=compute_name_key, max_length=255)
+    team = models.ForeignKey(Team, on_delete=models.SET_NULL, null=True, related_name="directory_groups")
+    allows_administrators = models.BooleanField(default=False)  # the team may give the right to manage the office
+    blocks_removed = models.BooleanField(default=False)  # whom the group loses is blocked
+    version = models.PositiveIntegerField(default=1)  # incremented by every change, also of members
+    created_at = models.DateTimeField(auto_now_add=True)
+    changed_at = models.DateTimeField(auto_now=True)
+
+    objects = OfficeQuerySet["DirectoryGroup"].as_manager()
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("group of a directory"), _("groups of a directory")
+        constraints = [
+            models.UniqueConstraint(fields=["id", "provider"], name="directory_group_id_provider"),
+            models.UniqueConstraint(fields=["provider", "connection", "name_key"], name="directory_group_name_once"),
+            models.UniqueConstraint(
+                fields=["provider", "team"], condition=Q(team__isnull=False), name="directory_group_team_once"
+            ),
+            SameOfficeForeignKey("connection"),
+            SameOfficeForeignKey("team"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DirectoryGroupMember(OfficeModel):
+    group = models.ForeignKey(DirectoryGroup, on_delete=models.CASCADE, related_name="members")
+    row = models.ForeignKey(DirectoryUser, on_delete=models.CASCADE, related_name="groups")
+    refusal = models.CharField(max_length=300, blank=True)  # why the user is not in the team
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = OfficeQuerySet["DirectoryGroupMember"].as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "group", "row"], name="directory_group_member_once"),
+            SameOfficeForeignKey("group"),
+            SameOfficeForeignKey("row"),
+        ]
+        indexes = [models.Index(fields=["provider", "row"], name="directory_group_member_by_row")]
+
+    def __str__(self) -> str:
+        return f"{self.group_id} {self.row_id}"
+
+
+class AccessLoss(OfficeModel):
+    """A directory blocks a user, or removes a member from `team`: what the brake counts, and holds."""
+
+    class State(models.TextChoices):
+        """Held losses wait for an administrator."""
+
+        DONE = "done", _("Done")
+        HELD = "held", _("Held")
+
+    connection = models.ForeignKey(DirectoryConnection, on_delete=models.CASCADE, related_name="losses")
+    row = models.ForeignKey(DirectoryUser, on_delete=models.CASCADE, related_name="losses")
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, null=True, related_name="directory_losses")
+    state = models.CharField(max_length=10, choices=State)
+    at = models.DateTimeField(auto_now_add=True)
+
+    objects = OfficeQuerySet["AccessLoss"].as_manager()
+
+    class Meta:
+        constraints = [SameOfficeForeignKey("connection"), SameOfficeForeignKey("row"), SameOfficeForeignKey("team")]
+        indexes = [
+            models.Index(fields=["provider", "connection", "state"], name="access_loss_by_state"),
+            models.Index(fields=["at"], name="access_loss_by_at"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.row_id} {self.state}"
+
+
+class DirectoryCycle(OfficeModel):
+    """A run of calls without a pause, in which a directory goes through its users: numbers only."""
+
+    connection = models.ForeignKey(DirectoryConnection, on_delete=models.CASCADE, related_name="cycles")
+    started_at = models.DateTimeField()
+    last_call_at = models.DateTimeField()
+    calls = models.PositiveIntegerField(default=1)
+    changes = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)
+
+    objects = OfficeQuerySet["DirectoryCycle"].as_manager()
+
+    class Meta:
+        constraints = [SameOfficeForeignKey("connection")]
+        indexes = [models.Index(fields=["provider", "connection", "last_call_at"], name="directory_cycle_by_call")]
+
+    def __str__(self) -> str:
+        return f"{self.connection_id} {self.started_at}"
+
+
+class DirectoryCall(OfficeModel):
+    """A call that changed something or was refused, without personal data. `reason` is that of the protocol."""
+
+    connection = models.ForeignKey(DirectoryConnection, on_delete=models.CASCADE, related_name="calls")
+    at = models.DateTimeField(auto_now_add=True)
+    method = models.CharField(max_length=10)
+    resource = models.CharField(max_length=20)
+    resource_id = models.UUIDField(null=True)
+    status = models.PositiveSmallIntegerField()
+    reason = models.CharField(max_length=20, blank=True)
+
+    objects = OfficeQuerySet["DirectoryCall"].as_manager()
+
+    class Meta:
+        constraints = [SameOfficeForeignKey("connection")]
+        indexes = [
+            models.Index(fields=["provider", "connection", "id"], name="directory_call_by_connection"),
+            models.Index(fields=["at"], name="directory_call_by_at"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.resource} {self.status}"
+
+    @property
+    def is_refused(self) -> bool:
+        return self.status >= 400

@@ -11,11 +11,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.models import User
-from core.keys import compute_email_key
 from permissions.models import Grant
-from scim.account_changes import build_names, find_email
-from scim.models import DirectoryConnection, DirectoryUser, ShadowStep
-from scim.names import get_given_name, join_family_name
+from scim import memberships
+from scim.account_changes import build_names, has_other_email, has_other_name
+from scim.models import DirectoryConnection, DirectoryGroup, DirectoryUser, ShadowStep
 
 MAX_NAMES = 20
 
@@ -26,6 +25,7 @@ class ShadowPlan:
 
     connection: DirectoryConnection
     steps: dict[ShadowStep, list[DirectoryUser]]
+    joining: Sequence[tuple[DirectoryGroup, list[DirectoryUser]]] = ()  # whom the groups bring into their teams
 
     @property
     def digest(self) -> str:
@@ -34,11 +34,13 @@ class ShadowPlan:
             for step, rows in self.steps.items()
             for row in rows
         ]
+        parts += [[str(group.pk), str(row.pk), group.version, 0] for group, rows in self.joining for row in rows]
         return hashlib.sha256(json.dumps(sorted(parts)).encode()).hexdigest()
 
     def list_consequences(self) -> list[str]:
         """Return in words what happens to whom, with the effect on rights. At most one query."""
         lines = [_describe_step(step, rows) for step in ShadowStep if (rows := self.steps.get(step))]
+        lines += [_describe_joining(group, rows) for group, rows in self.joining if rows]
         leavers = [row.user_id for row in self.steps.get(ShadowStep.BLOCK, ()) if row.user_id]
         if leavers:
             grants = Grant.objects.filter(provider_id=self.connection.provider_id, user_id__in=leavers)
@@ -50,6 +52,15 @@ class ShadowPlan:
             )
             lines.append(text % {"count": count})
         return lines or [_("Nothing differs: every user is as the directory wants.")]
+
+
+def _describe_joining(group: DirectoryGroup, rows: Sequence[DirectoryUser]) -> str:
+    text = ngettext(
+        "%(count)s user joins team %(team)s and gets its rights: %(names)s.",
+        "%(count)s users join team %(team)s and get its rights: %(names)s.",
+        len(rows),
+    )
+    return text % {"count": len(rows), "team": group.team, "names": _join_names(rows)}
 
 
 def _describe_step(step: ShadowStep, rows: Sequence[DirectoryUser]) -> str:
@@ -85,7 +96,7 @@ def _join_names(rows: Sequence[DirectoryUser]) -> str:
 
 
 def build_plan(connection: DirectoryConnection) -> ShadowPlan:
-    """One query."""
+    """Two queries, and one for each group that has a team."""
     rows = DirectoryUser.objects.filter(provider=connection.provider_id, connection=connection)
     steps: dict[ShadowStep, list[DirectoryUser]] = {}
     for row in rows.select_related("user").order_by("user_name_key", "pk"):
@@ -93,7 +104,9 @@ def build_plan(connection: DirectoryConnection) -> ShadowPlan:
         step = find_step(row)
         if step is not None:
             steps.setdefault(step, []).append(row)
-    return ShadowPlan(connection, steps)
+    groups = DirectoryGroup.objects.filter(connection=connection, team__isnull=False).select_related("team")
+    joining = [(group, list(memberships.list_joining(group))) for group in groups.order_by("name_key")]
+    return ShadowPlan(connection, steps, joining)
 
 
 def find_step(row: DirectoryUser) -> ShadowStep | None:
@@ -112,12 +125,9 @@ def find_step(row: DirectoryUser) -> ShadowStep | None:
 
 
 def _differs(row: DirectoryUser, user: User) -> bool:
-    name = row.attributes.get("name") or {}
-    if name and (name.get("givenName"), name.get("familyName")) != (get_given_name(user), join_family_name(user)):
-        details = build_names(row)
-        if any(getattr(user, field) != value for field, value in details.items()):
-            return True
-    return bool(row.attributes.get("emails")) and compute_email_key(find_email(row)) != user.email_key
+    if has_other_name(row, user) and any(getattr(user, field) != value for field, value in build_names(row).items()):
+        return True
+    return has_other_email(row, user)
 
 
 class StepReport(NamedTuple):

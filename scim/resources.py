@@ -1,9 +1,11 @@
 """What a directory can read and write of a user (RFC 7643). The library takes a second to import: see `loket.urls`."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from functools import cache
 from typing import Annotated, Any
 
+from pydantic import Field
 from scim2_models import (
     URN,
     AnyExtension,
@@ -15,6 +17,7 @@ from scim2_models import (
     Filter,
     Mutability,
     Patch,
+    Reference,
     Required,
     Resource,
     ResourceType,
@@ -27,11 +30,12 @@ from scim2_models import (
 )
 
 from accounts.models import User
-from scim.models import DirectoryUser
+from scim.models import DirectoryGroup, DirectoryUser
 from scim.names import get_given_name, join_family_name
 
 MAX_RESULTS = 200
 USER_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:User"
+GROUP_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:Group"
 
 
 class Name(ComplexAttribute):
@@ -65,7 +69,20 @@ class ScimUser(Resource[AnyExtension]):
     phone_numbers: Annotated[list[PhoneNumber] | None, Mutability.write_only, Returned.never] = None
 
 
-USER_TYPE = ResourceType.from_resource(ScimUser)
+class GroupMember(ComplexAttribute):
+    value: str | None = None
+    ref: Reference["User"] | None = Field(None, serialization_alias="$ref", validation_alias="$ref")
+    type: Annotated[str | None, Mutability.read_only] = Field(None, examples=["User"])
+
+
+class ScimGroup(Resource[AnyExtension]):
+    __schema__ = URN(GROUP_SCHEMA)
+
+    display_name: Annotated[str | None, Uniqueness.server, Required.true] = None
+    members: list[GroupMember] | None = None
+
+
+USER_TYPE, GROUP_TYPE = ResourceType.from_resource(ScimUser), ResourceType.from_resource(ScimGroup)
 # Entra removes members by value and adds an e-mail address by a filter without match; all send attributes of their own.
 LENIENT = ScimPolicy(
     unknown=ScimPolicy.Unknown.ignore,
@@ -92,7 +109,9 @@ def get_provider() -> ScimProvider:
             )
         ],
     )
-    return ScimProvider(models=[ScimUser], resource_types=[USER_TYPE], config=config, policy=LENIENT)
+    return ScimProvider(
+        models=[ScimUser, ScimGroup], resource_types=[USER_TYPE, GROUP_TYPE], config=config, policy=LENIENT
+    )
 
 
 def serialize_directory_user(row: DirectoryUser, *, as_wanted: bool = False) -> dict[str, Any]:
@@ -100,8 +119,8 @@ def serialize_directory_user(row: DirectoryUser, *, as_wanted: bool = False) -> 
 
     `active` is whether the account is open, or `as_wanted` what the directory said, on which a change builds.
     """
-    user, active = row.user, bool(row.active)
-    if user is not None and not as_wanted:
+    user, active = row.user, bool(row.attributes.get("active"))
+    if user is not None and not as_wanted and not row.is_held:
         active = user.blocked_at is None and not user.has_ended()
     version = f"{row.version}-{user.version if user else 0}"
     resource = _serialize_meta(str(row.pk), row.created_at, row.changed_at, version)
@@ -129,14 +148,28 @@ def serialize_user(user: User, tenant_id: Any) -> dict[str, Any]:
     return resource
 
 
-def _serialize_meta(pk: str, created: datetime, changed: datetime, version: str) -> dict[str, Any]:
+def serialize_group(group: DirectoryGroup, members: Iterable[DirectoryUser] | None) -> dict[str, Any]:
+    """Return a group as the directory wants it, without `members` if they are None."""
+    version = f"{group.version}-0"
+    resource = _serialize_meta(str(group.pk), group.created_at, group.changed_at, version, "Group")
+    resource["displayName"] = group.name
+    if group.external_id is not None:
+        resource["externalId"] = group.external_id
+    if members is not None:
+        resource["members"] = [{"value": str(row.pk), "$ref": f"Users/{row.pk}", "type": "User"} for row in members]
+    return resource
+
+
+def _serialize_meta(
+    pk: str, created: datetime, changed: datetime, version: str, resource_type: str = "User"
+) -> dict[str, Any]:
     meta = {
-        "resourceType": "User",
+        "resourceType": resource_type,
         "created": _format_moment(created),
         "lastModified": _format_moment(changed),
         "version": f'W/"{version}"',
     }
-    return {"schemas": [USER_SCHEMA], "id": pk, "meta": meta}
+    return {"schemas": [GROUP_SCHEMA if resource_type == "Group" else USER_SCHEMA], "id": pk, "meta": meta}
 
 
 def _format_moment(moment: datetime) -> str:

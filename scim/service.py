@@ -12,7 +12,7 @@ from scim2_server.responses import ScimResponse
 from scim2_server.service import ScimService
 from scim2_server.storage import SearchPage
 
-from scim.resources import get_provider
+from scim.resources import ScimUser, get_provider
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 _LIST_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
@@ -40,7 +40,7 @@ class DirectoryService(ScimService):
     def apply_replacement(
         self, current: Resource[Any], replacement: Resource[Any], conditions: Conditions
     ) -> Resource[Any] | None:
-        if not self._active_is_sent:
+        if not self._active_is_sent and isinstance(replacement, ScimUser):
             cast(Any, replacement).active = cast(Any, current).active
         return super().apply_replacement(current, replacement, conditions)
 
@@ -110,8 +110,18 @@ def _spread_operation(operation: Any) -> list[Any]:
     path, value = operation.get("path"), operation.get("value")
     if str(path).lower() == "active" and isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
         return [{**operation, "value": value[0].get("value")}]
+    if str(path).lower().rpartition(":")[2] == "members" and isinstance(value, list):
+        return [{**operation, "value": [_reduce_member(member) for member in value]}]
+    if isinstance(value, dict) and isinstance(value.get("members"), list):
+        value = {**value, "members": [_reduce_member(member) for member in value["members"]]}
+        operation = {**operation, "value": value}
     if path or not isinstance(value, dict) or not any("[" in key for key in value):
         return [operation]
     own = [{"op": operation.get("op"), "path": key, "value": part} for key, part in value.items() if "[" in key]
     rest = {key: part for key, part in value.items() if "[" not in key}
     return [*([{**operation, "value": rest}] if rest else []), *own]
+
+
+def _reduce_member(member: Any) -> Any:
+    """Return the id only: Entra sends `$ref` as null, and a member is removed whatever its name is by now."""
+    return {"value": member["value"]} if isinstance(member, dict) and "value" in member else member

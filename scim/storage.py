@@ -1,4 +1,4 @@
-"""Storage of the SCIM library: reads the users that a directory sees, and writes through the actions only."""
+"""Storage of the SCIM library: reads what a directory sees, and writes through the actions only."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,10 +21,10 @@ from audit.actors import Actor
 from core.errors import EditConflict
 from core.keys import compute_email_key, compute_username_key
 from invitations.phone_numbers import parse_mobile_number
-from scim import directory_users
+from scim import directory_users, group_storage
 from scim.account_changes import parse_uuid
 from scim.directory_users import DirectoryRecord
-from scim.models import DirectoryConnection, DirectoryUser
+from scim.models import DirectoryConnection, DirectoryUser, MobileSource
 from scim.resources import ScimUser, serialize_directory_user, serialize_user
 
 _ATTRIBUTES = ("name", "displayName", "active", "emails")
@@ -53,6 +53,8 @@ class DirectoryStorage(ScimStorage):
         response_parameters: ScimParameters[Any] | None = None,
     ) -> Resource[Any]:
         """Return a user: for the first reading of a change as the directory wants it, else as it is."""
+        if _is_group(resource_type):
+            return group_storage.read_group(self._connection, resource_id, response_parameters)
         as_wanted, self._changes = self._changes, False
         return ScimUser.model_validate(self._serialize(self._find(resource_id), as_wanted=as_wanted))
 
@@ -60,15 +62,22 @@ class DirectoryStorage(ScimStorage):
         self, resource_types: list[ResourceType], search_request: ScimSearch[Any], *, position: Any = None
     ) -> SearchPage:
         """Return a page. Without filter, order or projection its users are dictionaries, for `DirectoryService`."""
+        memory = InMemoryStorage()
+        if any(_is_group(found) for found in resource_types):
+            memory.resources = group_storage.find_groups(self._connection, search_request)
+        if all(_is_group(found) for found in resource_types):
+            return memory.search(resource_types, search_request)
         rows = directory_users.list_directory_users(self._connection)
         others = directory_users.list_other_users(self._connection)
-        if search_request.filter is None and search_request.sort_by is None:
+        if search_request.filter is None and search_request.sort_by is None and len(resource_types) == 1:
             return self._paginate(rows, others, search_request)
         if search_request.filter is not None:
             conditions = _narrow(search_request.filter.ast)
             rows, others = rows.filter(conditions[0]), others.filter(conditions[1])
-        memory = InMemoryStorage()
-        memory.resources = [ScimUser.model_validate(self._serialize(row)) for found in (rows, others) for row in found]
+        users: list[Resource[Any]] = [
+            ScimUser.model_validate(self._serialize(row)) for found in (rows, others) for row in found
+        ]
+        memory.resources = [*memory.resources, *users]
         return memory.search(resource_types, search_request)
 
     def _paginate(
@@ -85,17 +94,28 @@ class DirectoryStorage(ScimStorage):
         return SearchPage(total, resources)
 
     def create(self, resource_type: ResourceType, resource: Resource[Any]) -> Resource[Any]:
-        row = directory_users.create_directory_user(self._connection, _build_record(resource), by=self._by)
+        if _is_group(resource_type):
+            return group_storage.create_group(self._connection, resource, self._by)
+        row = directory_users.create_directory_user(
+            self._connection, _build_record(resource, self._connection.mobile_source), by=self._by
+        )
         return ScimUser.model_validate(self._serialize(row))
 
     def update(
         self, resource_type: ResourceType, resource: Resource[Any], *, expected_version: str | None = None
     ) -> Resource[Any]:
+        if _is_group(resource_type):
+            return group_storage.update_group(self._connection, resource, expected_version, self._by)
         pk = self._require_version(str(resource.id), expected_version)
-        row = directory_users.update_directory_user(self._connection, pk, _build_record(resource), by=self._by)
+        row = directory_users.update_directory_user(
+            self._connection, pk, _build_record(resource, self._connection.mobile_source), by=self._by
+        )
         return ScimUser.model_validate(self._serialize(row))
 
     def delete(self, resource_type: ResourceType, resource_id: str, *, expected_version: str | None = None) -> None:
+        if _is_group(resource_type):
+            group_storage.delete_group(self._connection, resource_id, expected_version, self._by)
+            return
         pk = self._require_version(resource_id, expected_version)
         directory_users.end_directory_user(self._connection, pk, by=self._by)
 
@@ -120,20 +140,24 @@ class DirectoryStorage(ScimStorage):
         return serialize_user(row, self._connection.tenant_id)
 
 
-def _build_record(resource: Resource[Any]) -> DirectoryRecord:
+def _is_group(resource_type: ResourceType) -> bool:
+    return resource_type.name == "Group"
+
+
+def _build_record(resource: Resource[Any], mobile_source: str) -> DirectoryRecord:
     sent = resource.model_dump()
     return DirectoryRecord(
         user_name=sent["userName"],
         external_id=sent.get("externalId"),
         attributes={name: sent[name] for name in _ATTRIBUTES if name in sent},
-        mobile_number=_find_mobile_number(resource),
+        mobile_number=_find_mobile_number(resource, mobile_source),
     )
 
 
-def _find_mobile_number(resource: Any) -> str:
+def _find_mobile_number(resource: Any, source: str) -> str:
     """Return the mobile number in E.164, "" if there is none that an invitation accepts."""
-    for entry in resource.phone_numbers or ():
-        if (entry.type or "").lower() == "mobile" and entry.value:
+    for entry in resource.phone_numbers or () if source != MobileSource.NONE else ():
+        if entry.value and (source == MobileSource.ANY or (entry.type or "").lower() == "mobile"):
             try:
                 return parse_mobile_number(entry.value.removeprefix("tel:"), confirmed=True)
             except ValidationError:
@@ -154,7 +178,7 @@ def _narrow(node: FilterNode) -> tuple[Q, Q]:
         )
     if not isinstance(node, Comparison) or node.op is not CompareOperator.eq or not isinstance(node.value, str):
         return Q(), Q()
-    value, path = node.value.replace("\0", ""), node.attr_path
+    value, path = group_storage.clean_value(node.value), node.attr_path
     match (path.attr.lower(), path.sub_attr):
         case "username", None:
             key = compute_username_key(value)

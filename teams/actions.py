@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from django.core.exceptions import PermissionDenied
 from django.db.models import F
 from django.utils.translation import gettext as _
 
@@ -26,7 +27,7 @@ from permissions.action_helpers import (
 from permissions.catalog import EMPLOYER_LEVEL_RIGHTS
 from permissions.checks import Right
 from permissions.duty_guard import guard_duties, settle_duties_at_end
-from permissions.models import Employer, IndividualRight, Team, TeamEmployer, TeamMember, TeamRight
+from permissions.models import Employer, IndividualRight, ManagedBy, Team, TeamEmployer, TeamMember, TeamRight
 
 
 @action()
@@ -122,25 +123,62 @@ def _require_administrator(provider: Provider, touched: Iterable[Right]) -> None
 
 
 @action()
-def change_members(team: Team, *, add: Sequence[User] = (), remove: Sequence[User] = (), by: Actor) -> None:
-    """Add members to a team and remove members; changes without effect are ignored.
+def change_members(
+    team: Team,
+    *,
+    add: Sequence[User] = (),
+    remove: Sequence[User] = (),
+    by: Actor,
+    managed_by: ManagedBy = ManagedBy.MANUAL,
+) -> None:
+    """Add members to a team and remove members, by hand or for a directory; changes without effect are ignored.
 
-    Raises EditConflict if the team is deleted, PermissionDenied for the actors themselves, for users of another office
-    and for rights that the actor does not hold, LastAdministrator.
+    Who is added by both stays a member until both remove them. Raises EditConflict if the team is deleted,
+    PermissionDenied for the actors themselves, for users of another office, for rights that the actor does not hold and
+    for removing by hand who is a member through the directory; LastAdministrator.
     """
     team = _lock_team(team, by)
     require_same_office(team.provider, [*add, *remove])
     asked = [user.pk for user in [*add, *remove]]
-    present = set(team.members.filter(user__in=asked).values_list("user_id", flat=True))
+    present = dict(team.members.filter(user__in=asked).values_list("user_id", "managed_by"))
     added = list({user.pk: user for user in add if user.pk not in present}.values())
-    removed = list({user.pk: user for user in remove if user.pk in present}.values())
-    if not added and not removed:
+    removed = list({user.pk: user for user in remove if present.get(user.pk) == managed_by}.values())
+    other = ManagedBy.DIRECTORY if managed_by == ManagedBy.MANUAL else ManagedBy.MANUAL
+    joined = [user for user in add if present.get(user.pk) == other and managed_by == ManagedBy.DIRECTORY]
+    left = [user for user in remove if present.get(user.pk) == ManagedBy.BOTH]
+    if managed_by == ManagedBy.MANUAL:
+        _require_not_of_directory(team, [user for user in remove if present.get(user.pk) == ManagedBy.DIRECTORY])
+    touched = [*added, *removed, *joined, *left]
+    if not touched:
         return
-    checks.require_not_self(by, [user.pk for user in [*added, *removed]])
-    _require_can_change_members(team, by, [*added, *removed])
+    checks.require_not_self(by, [user.pk for user in touched])
+    _require_can_change_members(team, by, touched)
+    _share_members(team, joined, (other, ManagedBy.BOTH), by)
+    _share_members(team, left, (ManagedBy.BOTH, other), by)
+    if added or removed:
+        _exchange_members(team, added, removed, managed_by, by)
+
+
+def _require_not_of_directory(team: Team, users: Sequence[User]) -> None:
+    if users:
+        text = _("%(name)s is in team %(team)s through the directory. Remove them from the group there.")
+        raise PermissionDenied(text % {"name": users[0].full_name, "team": team.name})
+
+
+def _share_members(team: Team, users: Sequence[User], change: tuple[ManagedBy, ManagedBy], by: Actor) -> None:
+    """Change who keeps a membership that stays."""
+    team.members.filter(user__in=users).update(managed_by=change[1])
+    what: Changes = {team.name: [change[0].value, change[1].value]}
+    record_many(Verb.MEMBERSHIP_SHARED, ((user, what) for user in users), by=by, provider_id=team.provider_id)
+
+
+def _exchange_members(
+    team: Team, added: Sequence[User], removed: Sequence[User], managed_by: ManagedBy, by: Actor
+) -> None:
     with guard_duties(team.provider_id, [user.pk for user in added], granted=added, by=by):
         TeamMember.objects.bulk_create(
-            [TeamMember(provider=team.provider, team=team, user=user) for user in added], batch_size=1000
+            [TeamMember(provider=team.provider, team=team, user=user, managed_by=managed_by) for user in added],
+            batch_size=1000,
         )
         team.members.filter(user__in=removed).delete()
     gives = get_team_rights(team)

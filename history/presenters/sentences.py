@@ -109,6 +109,10 @@ _SENTENCES: Mapping[str, "StrOrPromise"] = {
     Verb.DIRECTORY_TAKEN_OVER: gettext_lazy("%(who)s became the owner of the directory %(target)s."),
     Verb.DIRECTORY_TOKEN_MADE: gettext_lazy("%(who)s created a token for the directory %(target)s."),
     Verb.DIRECTORY_TOKEN_REMOVED: gettext_lazy("%(who)s removed a token of the directory %(target)s."),
+    Verb.MEMBERSHIP_SHARED: gettext_lazy("%(who)s changed who keeps a membership of %(target)s: %(fields)s."),
+    Verb.DIRECTORY_GROUP_MAPPED: gettext_lazy("%(who)s changed a group of the directory %(target)s: %(fields)s."),
+    Verb.DIRECTORY_WAVE_RELEASED: gettext_lazy("%(who)s released what was held of the directory %(target)s."),
+    Verb.DIRECTORY_WAVE_REJECTED: gettext_lazy("%(who)s rejected what was held of the directory %(target)s."),
     Verb.DIRECTORY_REMOVED: gettext_lazy("%(who)s removed the directory %(target)s."),
     Verb.OFFICE_CONSENT_GIVEN: gettext_lazy("%(who)s allowed the integration %(target)s for the whole office."),
     Verb.OFFICE_CONSENT_WITHDRAWN: gettext_lazy(

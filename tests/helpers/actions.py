@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import date
 from types import ModuleType
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import transaction
@@ -41,8 +41,9 @@ from permissions.checks import Right
 from permissions.models import AuthorizationSet, DutyExemption, DutyRule, Employer, Team
 from reviews.campaigns import CampaignDetails, Reviewers
 from reviews.models import Campaign, CampaignReviewer, Decision, ReviewedUser, ReviewItem
+from scim.directory_groups import GroupMapping, GroupRecord
 from scim.directory_users import DirectoryRecord
-from scim.models import ConnectionToken, DirectoryConnection, DirectoryUser
+from scim.models import ConnectionToken, DirectoryConnection, DirectoryGroup, DirectoryUser
 from support.models import Impersonation
 from teams.deviations import SharedRightsGroup
 from tests.helpers import mfa as factors
@@ -152,6 +153,7 @@ def action_arguments(office: Provider, alice: User, bob: User, dora: User) -> di
     said = DirectoryUser.objects.create(
         provider=office, connection=connection, user_name="eva@x.example", attributes={"active": True}
     )
+    group = DirectoryGroup.objects.create(provider=office, connection=connection, name="Lonen")
     impersonation = Impersonation.objects.create(provider=office, user=alice, supporter=dora, reason="x")
     return {
         "target": team, "to": [team], "required": True, "contents": [], "ceremony": None, "credential": None, "left": 1,
@@ -188,7 +190,8 @@ def action_arguments(office: Provider, alice: User, bob: User, dora: User) -> di
             "level": "office", "severity": "warn", "reason": "Controle",
         },
         "connection": connection, "shown": "", "connection_token": ConnectionToken(connection=connection),
-        "pk": bob.pk, "row": said,
+        "pk": bob.pk, "row": said, "directory_group": group, "mapping": GroupMapping(team), "newest": UUID(int=0),
+        "group_record": GroupRecord("Groep", None, frozenset()),
         "record": DirectoryRecord("eva.new@x.example", None, {"active": True}),
         "first_day": date(2026, 1, 1), "last_day": date(2026, 1, 31),
     }  # fmt: skip

@@ -56,8 +56,8 @@ SHOWN = {
     "authentication.PasswordResetToken.user": "id expires_at",
     "authentication.RecoveryCodes.user": "name confirmed created_at last_used_at id",
     "scim.DirectoryUser.user": (
-        "id connection external_id user_name attributes blocked_at ended_at announced_step pending refusal created_at"
-        " changed_at"
+        "id connection external_id user_name attributes blocked_at ended_at is_out is_held announced_step pending"
+        " refusal created_at changed_at"
     ),
     "support.Impersonation.user": "id supporter reason started_at ended_at",
     "permissions.DutyExemption.user": (
@@ -65,7 +65,7 @@ SHOWN = {
     ),
     "permissions.IndividualRight.user": "id right",
     "permissions.SetApplication.user": "id authorization_set team applied_at",
-    "permissions.TeamMember.user": "id team",
+    "permissions.TeamMember.user": "id team managed_by",
     "reviews.CampaignReviewer.user": "id campaign team",
     "reviews.ReviewedUser.user": "id campaign person_id login_method inactive_reason last_login",
     "users.UserListPreference.user": "columns views has_shortcuts",

@@ -64,6 +64,7 @@ FIVE_MINUTES = {  # how users sign in
     "oauth.office_decisions.assign_to_teams", "scim.actions.create_connection", "scim.actions.update_connection",
     "scim.actions.switch_connection", "scim.actions.take_over_connection", "scim.actions.create_token",
     "scim.actions.remove_token", "scim.actions.delete_connection", "scim.actions.go_live",
+    "scim.directory_groups.map_group",
 }  # fmt: skip
 HALF_HOUR = {  # what users may do, and the office
     "users.actions.block_user", "users.actions.change_retention", "users.actions.change_provider",
@@ -108,6 +109,8 @@ HALF_HOUR = {  # what users may do, and the office
     "scim.directory_users.create_directory_user",
     "scim.directory_users.update_directory_user", "scim.directory_users.end_directory_user",
     "scim.directory_users.invite_waiting_user", "scim.directory_users.apply_pending_user",
+    "scim.directory_groups.create_directory_group", "scim.directory_groups.update_directory_group",
+    "scim.directory_groups.end_directory_group", "scim.held.release_held", "scim.held.reject_held",
 }  # fmt: skip
 NONE = {  # one's own preferences, ending one's own access, and what has a proof of its own
     "users.actions.edit_profile", "users.dormant_account_emails.subscribe", "users.dormant_account_emails.unsubscribe",

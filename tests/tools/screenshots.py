@@ -275,11 +275,21 @@ def directories(camera: Camera) -> None:
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "noor@devries.example",
         "name": {"familyName": "van Dam", "givenName": "Noor"},
     }  # fmt: skip
-    made = camera.page.request.post(
-        f"{camera.demo.url}/scim/v2/{page.split('/')[-2]}/Users", data=body,
-        headers={"Authorization": f"Bearer {secret}"},
-    )  # fmt: skip
+    root, headers = f"{camera.demo.url}/scim/v2/{page.split('/')[-2]}", {"Authorization": f"Bearer {secret}"}
+    made = camera.page.request.post(f"{root}/Users", data=body, headers=headers)
     assert made.status == 201, made.text()
+    group = {
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": "Loonadministratie",
+        "members": [{"value": made.json()["id"]}],
+    }  # fmt: skip
+    kept = camera.page.request.post(f"{root}/Groups", data=group, headers=headers)
+    assert kept.status == 201, kept.text()
+    camera.go(f"{page}groepen/")
+    camera.shoot("directory-groups")
+    camera.go(f"{page}groepen/{kept.json()['id']}/")
+    camera.shoot("directory-group")
+    camera.go(f"{page}aanroepen/")
+    camera.shoot("directory-calls")
     camera.go(page)
     camera.shoot("directory")
     camera.go(f"{page}plan/")

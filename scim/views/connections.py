@@ -21,9 +21,13 @@ from permissions.access import OfficeRequest
 from permissions.checks import Right
 from permissions.shortcuts import render_form, report_refusal, show_errors
 from scim import actions, directory_users
+from scim.brake import list_held
 from scim.forms import ConnectionForm, TokenForm, WaitingUserForm
+from scim.journal import find_last_cycle
 from scim.models import MAX_TOKENS, ConnectionToken, DirectoryConnection
 from scim.plans import build_plan, list_refused, report_steps
+
+MAX_HELD_SHOWN = 100
 
 
 @page(Right.MANAGE_INTEGRATIONS, methods=SAFE)
@@ -46,7 +50,7 @@ def add_connection(request: OfficeRequest) -> HttpResponse:
 
 @page(Right.MANAGE_INTEGRATIONS)
 def connection_detail(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    connection = _get_connection(request, pk)
+    connection = get_connection(request, pk)
     form = ConnectionForm(request.POST or None, provider=request.user.office, instance=connection)
     if form.is_valid():
         with show_errors(form, saved=connection):
@@ -66,8 +70,20 @@ def connection_detail(request: OfficeRequest, pk: UUID) -> HttpResponse:
         "report": report_steps(connection),
         "refused": list_refused(connection),
         "address": urljoin(settings.LOKET_URL, f"/scim/v2/{connection.pk}"),
+        "cycle": find_last_cycle(connection),
     }
+    context |= _describe_held(connection)
     return render(request, "scim/connection.html", context | paging.build_pager_context(waiting))
+
+
+def _describe_held(connection: DirectoryConnection) -> dict[str, object]:
+    """Return what the brake holds: how many, the first of them, and the newest, up to which a decision goes."""
+    losses = list_held(connection)
+    newest = losses.order_by("-pk").first()
+    if newest is None:
+        return {"held": ()}
+    until = newest.pk
+    return {"held": losses[:MAX_HELD_SHOWN], "held_count": losses.filter(pk__lte=until).count(), "held_until": until}
 
 
 @page(
@@ -77,7 +93,7 @@ def connection_detail(request: OfficeRequest, pk: UUID) -> HttpResponse:
 )
 def add_token(request: OfficeRequest, pk: UUID) -> HttpResponse:
     """Create a token and show it once."""
-    connection = _get_connection(request, pk)
+    connection = get_connection(request, pk)
     form = TokenForm(request.POST or None, connection=connection)
     context: dict[str, object] = {"form": form, "connection": connection}
     if form.is_valid():
@@ -94,7 +110,7 @@ def add_token(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 @page(Right.MANAGE_INTEGRATIONS, reauthentication=ReauthenticationLevel.FIVE_MINUTES)
 def remove_token(request: OfficeRequest, pk: UUID, token_id: UUID) -> HttpResponse:
-    connection = _get_connection(request, pk)
+    connection = get_connection(request, pk)
     token = get_object_or_404(ConnectionToken.objects.visible_to(request.user), pk=token_id, connection=connection)
     if request.method == "POST":
         done = _("The token has been removed.")
@@ -107,7 +123,7 @@ def remove_token(request: OfficeRequest, pk: UUID, token_id: UUID) -> HttpRespon
 @page(Right.MANAGE_INTEGRATIONS, reauthentication=ReauthenticationLevel.FIVE_MINUTES)
 def go_live(request: OfficeRequest, pk: UUID) -> HttpResponse:
     """Show what the shadow would do, and do it once confirmed."""
-    connection = _get_connection(request, pk)
+    connection = get_connection(request, pk)
     if not connection.is_shadow:
         return redirect("scim:connection_detail", pk)
     if is_confirmed(request):
@@ -129,14 +145,14 @@ def go_live(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 @page(Right.MANAGE_INTEGRATIONS, methods=POST, reauthentication=ReauthenticationLevel.FIVE_MINUTES)
 def turn_on(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    connection = _get_connection(request, pk)
+    connection = get_connection(request, pk)
     switch = partial(actions.switch_connection, connection, enabled=True, by=request.actor)
     return _act(request, connection, switch, _("%(name)s has been turned on."))
 
 
 @page(Right.MANAGE_INTEGRATIONS, reauthentication=ReauthenticationLevel.FIVE_MINUTES)
 def turn_off(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    connection = _get_connection(request, pk)
+    connection = get_connection(request, pk)
     if request.method == "POST":
         done = _("%(name)s has been turned off.")
         switch = partial(actions.switch_connection, connection, enabled=False, by=request.actor)
@@ -151,7 +167,7 @@ def turn_off(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 @page(Right.MANAGE_INTEGRATIONS, reauthentication=ReauthenticationLevel.FIVE_MINUTES)
 def take_over(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    connection = _get_connection(request, pk)
+    connection = get_connection(request, pk)
     if request.method == "POST":
         done = _("You are the owner of %(name)s now.")
         take = partial(actions.take_over_connection, connection, by=request.actor)
@@ -166,7 +182,7 @@ def take_over(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 @page(Right.MANAGE_INTEGRATIONS, reauthentication=ReauthenticationLevel.FIVE_MINUTES)
 def delete_connection(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    connection = _get_connection(request, pk)
+    connection = get_connection(request, pk)
     if request.method == "POST":
         with report_refusal(request):
             actions.delete_connection(connection, by=request.actor)
@@ -182,7 +198,7 @@ def delete_connection(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 @page(Right.MANAGE_INTEGRATIONS, reauthentication=ReauthenticationLevel.HALF_HOUR)
 def invite_waiting_user(request: OfficeRequest, pk: UUID, row_id: UUID) -> HttpResponse:
-    connection = _get_connection(request, pk)
+    connection = get_connection(request, pk)
     row = get_object_or_404(directory_users.list_waiting_users(connection), pk=row_id)
     form = WaitingUserForm(request.POST or None)
     if form.is_valid():
@@ -222,6 +238,6 @@ def _ask_confirmation(
     return render_confirmation(request, confirmation, connection=connection)
 
 
-def _get_connection(request: OfficeRequest, pk: UUID) -> DirectoryConnection:
+def get_connection(request: OfficeRequest, pk: UUID) -> DirectoryConnection:
     rows = DirectoryConnection.objects.visible_to(request.user).select_related("owner__provider", "tenant")
     return get_object_or_404(rows, pk=pk)

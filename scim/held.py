@@ -1,0 +1,73 @@
+"""What the brake holds of a directory, and the decision of an administrator about it."""
+
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+import teams.actions
+from audit.actions import record
+from audit.actors import Actor, action, build_directory_actor
+from audit.models import Verb
+from core.access import ReauthenticationLevel
+from permissions.models import ManagedBy, Team
+from scim.actions import lock_connection, require_authority_of_owner
+from scim.brake import list_held
+from scim.models import AccessLoss, DirectoryConnection, DirectoryUser
+
+
+@action(ReauthenticationLevel.HALF_HOUR)
+def release_held(connection: DirectoryConnection, *, newest: UUID, by: Actor) -> int:
+    """Do what is held up to `newest`, the newest that the actor saw, and return of how many; the worker blocks.
+
+    Raises PermissionDenied, EditConflict, LastAdministrator.
+    """
+    connection, losses = _lock_held(connection, newest, by)
+    if connection.owner is None:
+        raise PermissionDenied(_("The connection has no owner."))
+    actor = build_directory_actor(connection.owner, connection.name)
+    for team, members in _group_by_team(losses):
+        users = [loss.row.user for loss in members if loss.row.user and loss.row.user != connection.owner]
+        teams.actions.change_members(team, remove=users, by=actor, managed_by=ManagedBy.DIRECTORY)
+    blocked = DirectoryUser.objects.filter(provider=connection.provider_id, losses__in=losses.filter(team=None))
+    DirectoryUser.objects.filter(pk__in=list(blocked.values_list("pk", flat=True))).update(is_held=False, pending=True)
+    return _finish(connection, losses, Verb.DIRECTORY_WAVE_RELEASED, by)
+
+
+@action(ReauthenticationLevel.HALF_HOUR)
+def reject_held(connection: DirectoryConnection, *, newest: UUID, by: Actor) -> int:
+    """Drop what is held up to `newest`, and return of how many.
+
+    The users keep their access until the directory opens them and blocks them again, and their teams by hand.
+    Raises PermissionDenied, EditConflict.
+    """
+    connection, losses = _lock_held(connection, newest, by)
+    for team, members in _group_by_team(losses):
+        users = [loss.row.user_id for loss in members]
+        team.members.filter(user__in=users).update(managed_by=ManagedBy.MANUAL)
+    return _finish(connection, losses, Verb.DIRECTORY_WAVE_REJECTED, by)
+
+
+def _lock_held(
+    connection: DirectoryConnection, newest: UUID, by: Actor
+) -> tuple[DirectoryConnection, QuerySet[AccessLoss]]:
+    connection = lock_connection(connection, by)
+    require_authority_of_owner(connection, by)
+    return connection, list_held(connection).filter(pk__lte=newest)
+
+
+def _group_by_team(losses: QuerySet[AccessLoss]) -> list[tuple[Team, list[AccessLoss]]]:
+    found: dict[Team, list[AccessLoss]] = {}
+    for loss in losses:
+        if loss.team is not None:
+            found.setdefault(loss.team, []).append(loss)
+    return list(found.items())
+
+
+def _finish(connection: DirectoryConnection, losses: QuerySet[AccessLoss], verb: Verb, by: Actor) -> int:
+    count = AccessLoss.objects.filter(pk__in=list(losses.values_list("pk", flat=True))).delete()[0]
+    if count:
+        changes = {"directory_losses": [None, count]}
+        record(verb, connection, by=by, provider_id=connection.provider_id, changes=changes)
+    return count

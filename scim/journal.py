@@ -1,0 +1,95 @@
+"""What a directory called: its cycles in numbers, and its changes and refusals without personal data."""
+
+import json
+from datetime import timedelta
+from http import HTTPStatus
+
+from django.db import DatabaseError
+from django.db.models import Count, F
+from django.http import HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from scim.account_changes import parse_uuid
+from scim.models import AccessLoss, DirectoryCall, DirectoryConnection, DirectoryCycle
+
+PAUSE = timedelta(minutes=10)  # without a call ends a cycle
+KEPT = timedelta(days=30)
+_LOSSES_KEPT = timedelta(days=1)
+_MAX_CALLS = 20_000  # of a connection, for one that floods
+_COUNTED_ONLY = (HTTPStatus.NOT_FOUND, HTTPStatus.TOO_MANY_REQUESTS)
+_RESOURCES = {"users": "Users", "groups": "Groups"}
+
+
+def note_call(connection: DirectoryConnection, method: str, path: str, response: HttpResponse) -> None:
+    """Count a call, and store one that changed something or was refused. It never fails the call."""
+    is_refused = response.status_code >= HTTPStatus.BAD_REQUEST
+    parts = path.strip("/").split("/")
+    is_change = not is_refused and method not in ("GET", "HEAD") and parts[-1].lower() != ".search"
+    try:
+        _count_call(connection, is_change=is_change, is_refused=is_refused)
+        if is_change or (is_refused and response.status_code not in _COUNTED_ONLY):
+            DirectoryCall.objects.create(
+                provider_id=connection.provider_id,
+                connection=connection,
+                method=method[:10],
+                resource=_RESOURCES.get(parts[0].lower(), ""),
+                resource_id=parse_uuid(parts[1]) if len(parts) > 1 else parse_uuid(_read_text(response, "id")),
+                status=response.status_code,
+                reason=_read_text(response, "scimType")[:20] if is_refused else "",
+            )
+    except DatabaseError:
+        return
+
+
+def _count_call(connection: DirectoryConnection, *, is_change: bool, is_refused: bool) -> None:
+    now = timezone.now()
+    running = DirectoryCycle.objects.filter(
+        provider=connection.provider_id, connection=connection, last_call_at__gt=now - PAUSE
+    )
+    numbers = {"changes": int(is_change), "refused": int(is_refused)}
+    added = {name: F(name) + number for name, number in numbers.items() if number}
+    if not running.update(last_call_at=now, calls=F("calls") + 1, **added):
+        DirectoryCycle.objects.create(
+            provider_id=connection.provider_id, connection=connection, started_at=now, last_call_at=now, **numbers
+        )
+
+
+def _read_text(response: HttpResponse, name: str) -> str:
+    try:
+        return str(json.loads(response.content).get(name) or "")
+    except ValueError:
+        return ""
+
+
+def find_last_cycle(connection: DirectoryConnection) -> DirectoryCycle | None:
+    """Return the last cycle that is over."""
+    over = connection.cycles.filter(last_call_at__lte=timezone.now() - PAUSE)
+    return over.order_by("-last_call_at").first()
+
+
+def describe_refusal(call: DirectoryCall) -> str:
+    """Return why a call was refused, without personal data."""
+    texts = {
+        400: _("The directory sent a value that cannot be used here."),
+        403: _("The owner of the connection may not do this: the user or team has more rights, or a right is missing."),
+        409: _("It was the last administrator, or the user changed in the meantime."),
+        412: _("The user or group changed since the directory read it."),
+        413: _("The call was too large."),
+        429: _("Too many calls at once; the directory tries again."),
+    }
+    if call.reason == "uniqueness":
+        return _("A user or group with this name or id exists already.")
+    return texts.get(call.status, _("Something went wrong."))
+
+
+def remove_old_calls() -> int:
+    """Remove calls and cycles after 30 days, calls beyond 20,000, and after a day what the brake counted."""
+    now = timezone.now()
+    counted = AccessLoss.objects.filter(state=AccessLoss.State.DONE, at__lt=now - _LOSSES_KEPT).delete()[0]
+    calls = DirectoryCall.objects.filter(at__lt=now - KEPT).delete()[0]
+    many = DirectoryCall.objects.values("connection").annotate(count=Count("pk")).filter(count__gt=_MAX_CALLS)
+    for connection_id in many.values_list("connection", flat=True):
+        rows = DirectoryCall.objects.filter(connection=connection_id).order_by("-pk")
+        calls += rows.filter(pk__lte=rows[_MAX_CALLS].pk).delete()[0]
+    return counted + calls + DirectoryCycle.objects.filter(last_call_at__lt=now - KEPT).delete()[0]
