@@ -18,6 +18,7 @@ from accounts.validators import validate_has_access
 from audit.actors import Actor
 from imports.files.user_rows import BATCH_ROWS, ExistingUserRow, UserWithAccess, select_with_access
 from imports.plans.plan import Plan, PlanItem, ProgressCallback, ignore_progress
+from imports.plans.user_changes import describe_kept_team
 from imports.plans.user_diff import plan_existing_user
 from imports.plans.user_plans import UserPlanner
 from invitations.models import Invitation
@@ -26,7 +27,7 @@ from outbox import message_limits
 from outbox.message_limits import MessageLimitReached
 from permissions import checks
 from permissions.catalog import rights_from_codes
-from permissions.models import Team
+from permissions.models import ManagedBy, Team
 
 
 class BulkAction(models.TextChoices):
@@ -155,8 +156,11 @@ class _RowPlanner:
         gone = {*paths["teams"]} - held.keys() or {*paths["rights"]} - codes
         if gone or {*paths["integrations"]} - self.consents.get(user.pk, {}).keys():
             self._plan.notices[_("Some of this access was gone already.")] += 1
+        stays = {str(row.team_id) for row in user.membership_rows if row.managed_by == ManagedBy.DIRECTORY}
+        for key in stays & {*paths["teams"]}:
+            self._plan.notices[describe_kept_team(held[key].name)] += 1
         return {
-            "teams": sorted(team.name for key, team in held.items() if key not in paths["teams"]),
+            "teams": sorted(team.name for key, team in held.items() if key in stays or key not in paths["teams"]),
             "individual_rights": sorted(codes - {*paths["rights"]}),
         }
 

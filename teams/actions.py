@@ -144,7 +144,7 @@ def change_members(
     added = list({user.pk: user for user in add if user.pk not in present}.values())
     removed = list({user.pk: user for user in remove if present.get(user.pk) == managed_by}.values())
     other = ManagedBy.DIRECTORY if managed_by == ManagedBy.MANUAL else ManagedBy.MANUAL
-    joined = [user for user in add if present.get(user.pk) == other and managed_by == ManagedBy.DIRECTORY]
+    joined = list({user.pk: user for user in add if present.get(user.pk) == other}.values())
     left = [user for user in remove if present.get(user.pk) == ManagedBy.BOTH]
     if managed_by == ManagedBy.MANUAL:
         _require_not_of_directory(team, [user for user in remove if present.get(user.pk) == ManagedBy.DIRECTORY])
@@ -161,8 +161,13 @@ def change_members(
 
 def _require_not_of_directory(team: Team, users: Sequence[User]) -> None:
     if users:
-        text = _("%(name)s is in team %(team)s through the directory. Remove them from the group there.")
-        raise PermissionDenied(text % {"name": users[0].full_name, "team": team.name})
+        raise PermissionDenied(explain_directory_member(users[0], team))
+
+
+def explain_directory_member(user: User, team: Team) -> str:
+    """Return why this user cannot be removed by hand."""
+    text = _("%(name)s is in team %(team)s through the directory. Remove them from the group there.")
+    return text % {"name": user.full_name, "team": team.name}
 
 
 def _share_members(team: Team, users: Sequence[User], change: tuple[ManagedBy, ManagedBy], by: Actor) -> None:
@@ -254,13 +259,15 @@ def change_teams(user: User, *, add: Iterable[Team] = (), remove: Iterable[Team]
 @action()
 @settle_duties_at_end()
 def set_teams(user: User, teams: Iterable[Team], *, by: Actor) -> None:
+    """Replace the teams of a user, except those that a directory keeps alone. Raises as `change_members`."""
     lock_and_authorize(user.provider_id, by, Right.MANAGE_TEAMS)
     desired = {team.pk: team for team in teams}
-    present = {member.team_id: member.team for member in user.memberships.select_related("team")}
+    present = {member.team_id: member for member in user.memberships.select_related("team")}
+    left = [present[key] for key in present.keys() - desired.keys()]
     change_teams(
         user,
         add=[desired[key] for key in desired.keys() - present.keys()],
-        remove=[present[key] for key in present.keys() - desired.keys()],
+        remove=[member.team for member in left if member.managed_by != ManagedBy.DIRECTORY],
         by=by,
     )
 
