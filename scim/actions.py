@@ -3,6 +3,7 @@
 from typing import TypedDict
 
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -19,9 +20,9 @@ from core.keys import compute_name_key
 from permissions import checks
 from permissions.action_helpers import lock_and_authorize
 from permissions.checks import Right
-from permissions.models import ManagedBy, TeamMember
+from permissions.models import TeamMember
 from scim import memberships
-from scim.models import MAX_TOKENS, ConnectionToken, DirectoryConnection
+from scim.models import MAX_TOKENS, AccessLoss, ConnectionToken, DirectoryConnection
 from scim.plans import ShadowPlan, announce, build_plan
 
 
@@ -166,8 +167,9 @@ def delete_connection(connection: DirectoryConnection, *, by: Actor) -> None:
     connection = lock_connection(connection, by)
     changes: Changes = {"name": [connection.name, None]}
     record(Verb.DIRECTORY_REMOVED, connection, by=by, provider_id=connection.provider_id, changes=changes)
-    members = TeamMember.objects.filter(team__directory_groups__connection=connection)
-    members.exclude(managed_by=ManagedBy.MANUAL).update(managed_by=ManagedBy.MANUAL)
+    held = connection.losses.filter(state=AccessLoss.State.HELD, team=OuterRef("team"), row__user=OuterRef("user"))
+    members = TeamMember.objects.filter(provider=connection.provider_id)
+    memberships.leave_to_office(members.filter(Q(team__directory_groups__connection=connection) | Exists(held)))
     connection.delete()
 
 

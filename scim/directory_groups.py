@@ -20,7 +20,7 @@ from core.text import validate_no_control_characters
 from permissions import checks
 from permissions.action_helpers import get_team_employer_ids, get_team_rights, lock_and_authorize
 from permissions.checks import Right
-from permissions.models import ManagedBy, Team
+from permissions.models import Team
 from scim import brake, memberships
 from scim.account_changes import apply_attributes
 from scim.actions import lock_connection, require_authority_of_owner
@@ -218,5 +218,5 @@ def _require_usable(group: DirectoryGroup, mapping: GroupMapping, by: Actor) -> 
 
 def _let_go(group: DirectoryGroup, team: Team) -> None:
     """Leave the members of the team to the office."""
-    team.members.exclude(managed_by=ManagedBy.MANUAL).update(managed_by=ManagedBy.MANUAL)
+    memberships.leave_to_office(team.members.all())
     AccessLoss.objects.filter(provider=group.provider_id, team=team).delete()

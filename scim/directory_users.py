@@ -26,6 +26,7 @@ from scim.account_changes import (
     rehearse_attributes,
 )
 from scim.models import DirectoryConnection, DirectoryUser
+from scim.names import build_attributes
 
 _MAX_ID_LENGTH = 255  # of userName and externalId
 
@@ -169,7 +170,7 @@ def _get_or_take_on(connection: DirectoryConnection, pk: UUID) -> DirectoryUser:
         connection=connection,
         user=found,
         user_name=found.username or found.email,
-        attributes={"active": found.blocked_at is None},
+        attributes=build_attributes(found),
     )
 
 

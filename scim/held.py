@@ -6,12 +6,12 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-import teams.actions
 from audit.actions import record
 from audit.actors import Actor, action, build_directory_actor
 from audit.models import Verb
 from core.access import ReauthenticationLevel
-from permissions.models import ManagedBy, Team
+from permissions.models import Team
+from scim import memberships
 from scim.actions import lock_connection, require_authority_of_owner
 from scim.brake import list_held
 from scim.models import AccessLoss, DirectoryConnection, DirectoryUser
@@ -28,8 +28,7 @@ def release_held(connection: DirectoryConnection, *, newest: UUID, by: Actor) ->
         raise PermissionDenied(_("The connection has no owner."))
     actor = build_directory_actor(connection.owner, connection.name)
     for team, members in _group_by_team(losses):
-        users = [loss.row.user for loss in members if loss.row.user and loss.row.user != connection.owner]
-        teams.actions.change_members(team, remove=users, by=actor, managed_by=ManagedBy.DIRECTORY)
+        memberships.remove_members(team, [loss.row.user for loss in members if loss.row.user], actor)
     blocked = DirectoryUser.objects.filter(provider=connection.provider_id, losses__in=losses.filter(team=None))
     DirectoryUser.objects.filter(pk__in=list(blocked.values_list("pk", flat=True))).update(is_held=False, pending=True)
     return _finish(connection, losses, Verb.DIRECTORY_WAVE_RELEASED, by)
@@ -45,7 +44,7 @@ def reject_held(connection: DirectoryConnection, *, newest: UUID, by: Actor) -> 
     connection, losses = _lock_held(connection, newest, by)
     for team, members in _group_by_team(losses):
         users = [loss.row.user_id for loss in members]
-        team.members.filter(user__in=users).update(managed_by=ManagedBy.MANUAL)
+        memberships.leave_to_office(team.members.filter(user__in=users))
     return _finish(connection, losses, Verb.DIRECTORY_WAVE_REJECTED, by)
 
 

@@ -4,16 +4,20 @@ from collections.abc import Iterable, Sequence
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.utils.translation import gettext as _
 
 import teams.actions
 from accounts.models import User
+from audit.actions import record
 from audit.actors import Actor, EventOrigin, build_directory_actor
+from audit.changes import Changes
+from audit.models import Verb
 from permissions.action_helpers import get_team_rights
 from permissions.checks import Right
-from permissions.models import ManagedBy, TeamMember
-from scim.models import DirectoryGroup, DirectoryGroupMember, DirectoryUser
+from permissions.duty_guard import DutyConflict
+from permissions.models import ManagedBy, Team, TeamMember
+from scim.models import DirectoryGroup, DirectoryGroupMember, DirectoryUser, JoinRefusal
 
 
 def change_team(
@@ -21,17 +25,65 @@ def change_team(
 ) -> None:
     """Add users to the team of the group, and remove those whom the directory added.
 
-    The owner of the connection is left as they are, and the membership says so. Raises PermissionDenied for a team with
-    rights that the owner cannot give, LastAdministrator.
+    The membership says whom a rule about duties keeps out, and that the owner of the connection, who cannot change
+    their own rights, was left as they are. Raises PermissionDenied for a team with rights that the owner cannot give,
+    LastAdministrator.
     """
     if group.team is None:
         return
-    joining, leaving = _list_users(group, add, by), _list_users(group, remove, by)
-    if joining and Right.MANAGE_PROVIDER in get_team_rights(group.team) and not group.allows_administrators:
+    joining, leaving = [[row.user for row in rows if row.user is not None] for rows in (add, remove)]
+    if by.user is not None and by.user in joining:
+        _refuse(group, by.user, JoinRefusal.OWNER)
+        joining.remove(by.user)
+    if joining and _gives_administration(group):
         text = _("Team %(team)s gives the right to manage the office, which this group may not give.")
         raise PermissionDenied(text % {"team": group.team})
-    kept = ManagedBy.DIRECTORY
-    teams.actions.change_members(group.team, add=joining, remove=leaving, by=by, managed_by=kept)
+    _add_members(group, group.team, joining, by)
+    remove_members(group.team, leaving, by)
+
+
+def _gives_administration(group: DirectoryGroup) -> bool:
+    """Return whether the team makes administrators, without the decision that this group may do so."""
+    return group.team is not None and (
+        Right.MANAGE_PROVIDER in get_team_rights(group.team) and not group.allows_administrators
+    )
+
+
+def _refuse(group: DirectoryGroup, user: User, reason: JoinRefusal) -> None:
+    group.members.filter(row__user=user).update(refusal=reason)
+
+
+def _add_members(group: DirectoryGroup, team: Team, users: Sequence[User], by: Actor) -> None:
+    """Add all at once, and by halves if a rule about duties keeps somebody out."""
+    if not users:
+        return
+    try:
+        teams.actions.change_members(team, add=users, by=by, managed_by=ManagedBy.DIRECTORY)
+    except DutyConflict:
+        if len(users) == 1:
+            _refuse(group, users[0], JoinRefusal.DUTIES)
+            return
+        middle = len(users) // 2
+        _add_members(group, team, users[:middle], by)
+        _add_members(group, team, users[middle:], by)
+
+
+def remove_members(team: Team, users: Sequence[User], by: Actor) -> None:
+    """Remove whom the directory added; the owner of the connection stays, by hand from now on."""
+    others = [user for user in users if user != by.user]
+    if len(others) < len(users) and by.user is not None:
+        kept = team.members.filter(user=by.user).exclude(managed_by=ManagedBy.MANUAL).first()
+        if kept is not None:
+            what: Changes = {team.name: [kept.managed_by, ManagedBy.MANUAL.value]}
+            record(Verb.MEMBERSHIP_SHARED, by.user, by=by, provider_id=team.provider_id, changes=what)
+            leave_to_office(team.members.filter(pk=kept.pk))
+    if others:
+        teams.actions.change_members(team, remove=others, by=by, managed_by=ManagedBy.DIRECTORY)
+
+
+def leave_to_office(members: QuerySet[TeamMember]) -> None:
+    """Keep the memberships of a directory, by hand from now on."""
+    members.exclude(managed_by=ManagedBy.MANUAL).update(managed_by=ManagedBy.MANUAL)
 
 
 def rehearse_change(
@@ -41,16 +93,6 @@ def rehearse_change(
     with transaction.atomic():
         change_team(group, by, add=add, remove=remove)
         transaction.set_rollback(True)
-
-
-def _list_users(group: DirectoryGroup, rows: Iterable[DirectoryUser], by: Actor) -> list[User]:
-    """Return the accounts of `rows`, without that of the owner, who cannot change their own rights."""
-    found = [row.user for row in rows if row.user is not None]
-    if by.user is not None and by.user in found:
-        text = _("The owner of the connection cannot change their own teams.")
-        group.members.filter(row__user=by.user).update(refusal=text)
-        found.remove(by.user)
-    return found
 
 
 def join_teams(row: DirectoryUser, by: Actor) -> None:
@@ -78,15 +120,22 @@ def sync_members(group: DirectoryGroup, rows: Sequence[DirectoryUser], by: Actor
     """Add members of the group to its team; what is refused is stored in the memberships."""
     members = DirectoryGroupMember.objects.filter(group=group, row__in=rows)
     owner = group.connection.owner
+    if owner is None:
+        members.update(refusal=JoinRefusal.NO_OWNER)
+        return
+    actor = by if by.origin == EventOrigin.DIRECTORY else build_directory_actor(owner, group.connection.name)
     try:
-        if owner is None:
-            raise PermissionDenied(_("The connection has no owner."))
         with transaction.atomic():
             members.update(refusal="")
-            actor = by if by.origin == EventOrigin.DIRECTORY else build_directory_actor(owner, group.connection.name)
             change_team(group, actor, add=rows)
-    except PermissionDenied as error:
-        members.update(refusal=str(error)[:300])
+    except PermissionDenied:
+        members.update(refusal=JoinRefusal.ADMINISTRATORS if _gives_administration(group) else JoinRefusal.RIGHTS)
+
+
+def count_refusals(group: DirectoryGroup) -> list[tuple[str, int]]:
+    """Return why members are not in the team, and of how many that is so. One query."""
+    found = group.members.exclude(refusal="").values_list("refusal").annotate(Count("pk")).order_by("refusal")
+    return [(str(JoinRefusal(reason).label), count) for reason, count in found]
 
 
 def list_joining(group: DirectoryGroup) -> QuerySet[DirectoryUser]:

@@ -233,10 +233,20 @@ class DirectoryGroup(KeyedModel, OfficeModel):
         return self.name
 
 
+class JoinRefusal(models.TextChoices):
+    """Why a member of a group is not in its team."""
+
+    OWNER = "owner", _("The owner of the connection cannot change their own teams.")
+    DUTIES = "duties", _("A rule of the segregation of duties keeps them out.")
+    ADMINISTRATORS = "administrators", _("The team gives the right to manage the office, which this group may not give.")
+    RIGHTS = "rights", _("The owner of the connection cannot give the rights of the team.")
+    NO_OWNER = "no_owner", _("The connection has no owner.")
+
+
 class DirectoryGroupMember(OfficeModel):
     group = models.ForeignKey(DirectoryGroup, on_delete=models.CASCADE, related_name="members")
     row = models.ForeignKey(DirectoryUser, on_delete=models.CASCADE, related_name="groups")
-    refusal = models.CharField(max_length=300, blank=True)  # why the user is not in the team
+    refusal = models.CharField(max_length=20, choices=JoinRefusal, blank=True)  # why the user is not in the team
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = OfficeQuerySet["DirectoryGroupMember"].as_manager()

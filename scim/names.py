@@ -1,6 +1,7 @@
 """Names as directories have them, given and family name, and as offices have them: initials, prefix, last name."""
 
 import re
+from typing import Any
 
 from accounts.models import User
 
@@ -42,6 +43,19 @@ def join_family_name(user: User) -> str:
 
 def get_given_name(user: User) -> str:
     return user.first_name or user.initials
+
+
+def build_attributes(user: User) -> dict[str, Any]:
+    """Return what a directory reads of an account, in the form in which it sends it."""
+    return {
+        "name": {
+            "formatted": user.full_name,
+            "familyName": join_family_name(user),
+            "givenName": get_given_name(user),
+        },
+        "emails": [{"value": user.email, "type": "work", "primary": True}],
+        "active": user.blocked_at is None and not user.has_ended(),
+    }
 
 
 def derive_initials(given_name: str, fallback: str = "") -> str:

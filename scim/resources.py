@@ -31,7 +31,7 @@ from scim2_models import (
 
 from accounts.models import User
 from scim.models import DirectoryGroup, DirectoryUser
-from scim.names import get_given_name, join_family_name
+from scim.names import build_attributes
 
 MAX_RESULTS = 200
 USER_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:User"
@@ -114,13 +114,16 @@ def get_provider() -> ScimProvider:
     )
 
 
-def serialize_directory_user(row: DirectoryUser, *, as_wanted: bool = False) -> dict[str, Any]:
+def serialize_directory_user(
+    row: DirectoryUser, *, as_wanted: bool = False, is_shadow: bool = False
+) -> dict[str, Any]:
     """Return a user of the directory with the values that it sent.
 
-    `active` is whether the account is open, or `as_wanted` what the directory said, on which a change builds.
+    `active` is whether the account is open, or will be of a shadow and of what is held; or `as_wanted` what the
+    directory said, on which a change builds.
     """
-    user, active = row.user, bool(row.attributes.get("active"))
-    if user is not None and not as_wanted and not row.is_held:
+    user, active = row.user, bool(row.attributes.get("active")) if as_wanted else row.active
+    if user is not None and not as_wanted and not is_shadow and not row.is_held:
         active = user.blocked_at is None and not user.has_ended()
     version = f"{row.version}-{user.version if user else 0}"
     resource = _serialize_meta(str(row.pk), row.created_at, row.changed_at, version)
@@ -138,14 +141,7 @@ def serialize_user(user: User, tenant_id: Any) -> dict[str, Any]:
     resource["userName"] = user.username or user.email
     if user.external_user_id is not None and user.external_tenant_id == tenant_id:
         resource["externalId"] = str(user.external_user_id)
-    resource["name"] = {
-        "formatted": user.full_name,
-        "familyName": join_family_name(user),
-        "givenName": get_given_name(user),
-    }
-    resource["emails"] = [{"value": user.email, "type": "work", "primary": True}]
-    resource["active"] = user.blocked_at is None and not user.has_ended()
-    return resource
+    return resource | build_attributes(user)
 
 
 def serialize_group(group: DirectoryGroup, members: Iterable[DirectoryUser] | None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from core.access import SAFE, ReauthenticationLevel, page
 from permissions.access import OfficeRequest
 from permissions.checks import Right
 from permissions.shortcuts import render_form, show_errors
-from scim import directory_groups
+from scim import directory_groups, memberships
 from scim.forms import GroupForm
 from scim.models import DirectoryGroup
 from scim.views.connections import get_connection
@@ -44,4 +44,5 @@ def map_group(request: OfficeRequest, pk: UUID, group_id: UUID) -> HttpResponse:
             messages.success(request, _("%(name)s has been saved.") % {"name": group})
             return redirect("scim:group_list", pk)
     member_count = group.members.filter(row__ended_at=None).count()
-    return render_form(request, "scim/group.html", form, connection=connection, group=group, member_count=member_count)
+    context = {"connection": connection, "group": group, "member_count": member_count}
+    return render_form(request, "scim/group.html", form, **context, refusals=memberships.count_refusals(group))

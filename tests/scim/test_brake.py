@@ -174,6 +174,26 @@ def test_a_fifth_of_a_team_is_held(entra: Directory, alice: User, alice_client: 
     assert set(members_of(team).values()) == {"manual"}
 
 
+def test_members_who_are_held_stay_by_hand_when_the_connection_goes(
+    entra: Directory, alice: User, alice_client: Client, people: list[User]
+) -> None:
+    team, pk = fill(entra, alice_client, alice.office, people[:10])
+    entra.call("DELETE", f"/Groups/{pk}", status=204)
+    assert set(members_of(team).values()) == {"directory"}
+    alice_client.post(reverse("scim:delete_connection", args=[entra.connection.pk]), {"sure": 1})
+    assert not DirectoryConnection.objects.exists()
+    assert list(members_of(team).values()) == ["manual"] * 10
+
+
+def test_a_held_owner_stays_by_hand(entra: Directory, alice: User, alice_client: Client, people: list[User]) -> None:
+    team, pk = fill(entra, alice_client, alice.office, people[:10])
+    entra.call("DELETE", f"/Groups/{pk}", status=204)
+    people[0].individual_rights.create(provider=alice.office, right=Right.MANAGE_PROVIDER)
+    DirectoryConnection.objects.update(owner=people[0])
+    decide(alice_client, entra, "release")
+    assert members_of(team) == {"U00": "manual"}
+
+
 def test_a_partial_replace_empties_no_team(
     entra: Directory, alice: User, alice_client: Client, people: list[User]
 ) -> None:

@@ -13,10 +13,11 @@ from accounts.models import LoginMethod, Provider, User
 from audit.models import Event, Verb
 from permissions.checks import Right
 from permissions.explain import explain_access
-from permissions.models import ManagedBy, Team, TeamMember, TeamRight
+from permissions.models import DutyRule, ManagedBy, Team, TeamMember, TeamRight
 from scim.jobs import apply_pending_users
-from scim.models import DirectoryConnection, DirectoryGroup, DirectoryGroupMember
+from scim.models import DirectoryConnection, DirectoryGroup, DirectoryGroupMember, JoinRefusal
 from tests.helpers.users import actor, change_user, make_user
+from tests.permissions.test_duties import make_rule
 from tests.scim.conftest import PATCH_SCHEMA, Directory, make_connection
 from tests.scim.test_users import entra_user
 
@@ -149,7 +150,7 @@ def test_neither_overwrites_the_other(
     map_group(alice_client, pk, team)
     assert members_of(team) == {"Anna": "both", "Boris": "directory"}
     refused = alice_client.post(reverse("teams:remove_users", args=[team.pk]), {"users": boris.pk, "sure": 1})
-    assert refused.status_code in (302, 403)
+    assert (refused.status_code, "via de directory" in refused.content.decode()) == (403, True)
     patch_group(entra, pk, REMOVE["path filter"](str(anna.pk)))
     assert members_of(team) == {"Anna": "manual", "Boris": "directory"}
     patch_group(entra, pk, *ADD["Entra in bulk"]([str(anna.pk)]))
@@ -216,7 +217,7 @@ def test_directory_gives_nothing_that_its_owner_lost(
     map_group(alice_client, pk, team)
     patch_group(directory, pk, *ADD["Okta"]([str(owner.pk), str(people[0].pk)]))
     assert set(members_of(team)) == {"Anna"}  # the owner never changes their own rights
-    assert DirectoryGroupMember.objects.get(row__user=owner).refusal
+    assert DirectoryGroupMember.objects.get(row__user=owner).refusal == JoinRefusal.OWNER
     teams.actions.set_team_rights(team, [Right.VIEW_USERS, Right.VIEW_AUDIT], by=actor(alice))
     patch_group(directory, pk, *ADD["Okta"]([str(people[1].pk)]), status=403)
     assert set(members_of(team)) == {"Anna"}
@@ -302,3 +303,61 @@ def test_queries_do_not_grow_with_the_members(
     with django_assert_max_num_queries(80):
         patch_group(entra, pk, *ADD["Okta"]([str(user.pk) for user in made[6:]]))
     assert team.members.filter(managed_by=ManagedBy.DIRECTORY).count() == 12
+
+
+@pytest.fixture
+def rule(alice: User, team: Team, people: list[User]) -> DutyRule:
+    """A rule of which boris and cees have one side, and the team gives the other."""
+    other = make_team(alice.office, Right.VIEW_AUDIT, name="Controle")
+    teams.actions.change_members(other, add=people[1:], by=actor(alice))
+    return make_rule(alice.office, [Right.VIEW_USERS], [Right.VIEW_AUDIT], name="Vier ogen")
+
+
+def test_rule_about_duties_keeps_out_only_whom_it_is_about(
+    entra: Directory, alice_client: Client, team: Team, people: list[User], rule: DutyRule
+) -> None:
+    pk = make_group(entra)
+    map_group(alice_client, pk, team)
+    patch_group(entra, pk, *ADD["Entra in bulk"]([str(user.pk) for user in people]))
+    assert members_of(team) == {"Anna": "directory"}
+    assert read_members(entra, pk) == {str(user.pk) for user in people}
+    refused = DirectoryGroupMember.objects.filter(refusal=JoinRefusal.DUTIES)
+    assert {member.row.user for member in refused} == set(people[1:])
+    text = alice_client.get(reverse("scim:map_group", args=[entra.connection.pk, pk])).content.decode()
+    assert "2 leden: Een functiescheidingsregel houdt hen erbuiten." in text
+    assert not any(user.last_name in text for user in people)
+    DutyRule.objects.all().delete()
+    map_group(alice_client, pk, team)
+    assert set(members_of(team)) == {"Anna", "Boris", "Cees"}
+    assert not DirectoryGroupMember.objects.exclude(refusal="").exists()
+
+
+def test_rule_about_duties_does_not_stop_a_mapping_or_an_invitation(
+    okta: Directory, alice_client: Client, team: Team, people: list[User], rule: DutyRule
+) -> None:
+    made = okta.call("POST", "/Users", entra_user(externalId="00u1"), 201)
+    pk = make_group(okta, members=[{"value": str(user.pk)} for user in people] + [{"value": made["id"]}])
+    map_group(alice_client, pk, team)
+    assert members_of(team) == {"Anna": "directory"}
+    address = reverse("scim:invite_waiting_user", args=[okta.connection.pk, made["id"]])
+    alice_client.post(address, {"mobile_number": "0612345678"})
+    assert set(members_of(team)) == {"Anna", "Berg"}
+
+
+def test_member_who_became_the_owner_stays_by_hand(
+    entra: Directory, alice: User, alice_client: Client, team: Team, people: list[User]
+) -> None:
+    pk = make_group(entra, members=[{"value": str(user.pk)} for user in people])
+    map_group(alice_client, pk, team)
+    make_owner(entra, people[0])
+    patch_group(entra, pk, REMOVE["path filter"](str(people[0].pk)))
+    assert members_of(team) == {"Anna": "manual", "Boris": "directory", "Cees": "directory"}
+    shared = Event.objects.get(verb=Verb.MEMBERSHIP_SHARED, target_id=people[0].pk)
+    assert shared.changes == {team.name: ["directory", "manual"]}
+
+
+def make_owner(directory: Directory, user: User) -> None:
+    rights = (Right.MANAGE_USERS, Right.MANAGE_TEAMS)
+    for right in rights:
+        user.individual_rights.create(provider=user.office, right=right)
+    DirectoryConnection.objects.filter(pk=directory.connection.pk).update(owner=user)
