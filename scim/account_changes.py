@@ -9,11 +9,12 @@ from django.utils.translation import gettext as _
 
 import invitations.actions
 import users.actions
+import users.change_login_method
 import users.login_methods
 from accounts.models import EmailChange, User
 from accounts.user_details import UserDetails
 from audit.actors import Actor
-from core.keys import compute_email_key
+from core.keys import compute_email_key, compute_username_key
 from scim.models import DirectoryUser, EmailSource, NameSource
 from scim.names import derive_initials, get_first_name, get_given_name, join_family_name, split_family_name
 from users import email_changes
@@ -120,6 +121,11 @@ def has_other_email(row: DirectoryUser, user: User) -> bool:
     return sends_email and compute_email_key(find_email(row)) != user.email_key
 
 
+def has_other_username(row: DirectoryUser, user: User) -> bool:
+    """Return whether the account at Microsoft, of which userName is the name, has another name than here."""
+    return user.is_azure_user and compute_username_key(row.user_name) != user.username_key
+
+
 def find_email(row: DirectoryUser) -> str:
     """Return the primary address, else that for work, else the first, else the userName. Raises ValidationError."""
     by_name = row.connection.email_source == EmailSource.USER_NAME
@@ -142,6 +148,8 @@ def block_account(row: DirectoryUser, user: User, by: Actor) -> None:
 
 
 def _apply_details(row: DirectoryUser, user: User, mobile_number: str, by: Actor) -> None:
+    if has_other_username(row, user) and user != by.user:
+        users.change_login_method.rename_azure_user(user, username=row.user_name, by=by)
     if has_other_name(row, user):
         stored = User.objects.select_related("provider").get(pk=user.pk)
         details = build_names(row)

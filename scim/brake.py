@@ -17,7 +17,6 @@ from scim.models import AccessLoss, DirectoryConnection, DirectoryGroup, Directo
 
 _WINDOW = timedelta(hours=1)
 TRIAL_PERIOD = timedelta(minutes=2)  # in which a directory deletes again what it created for a test
-KEEP_LOSSES = timedelta(days=1)
 
 
 def admit_blocks(connection: DirectoryConnection, rows: Sequence[DirectoryUser]) -> list[DirectoryUser]:
@@ -27,7 +26,8 @@ def admit_blocks(connection: DirectoryConnection, rows: Sequence[DirectoryUser])
     """
     recent = timezone.now() - TRIAL_PERIOD
     uncounted = [row for row in rows if row.user is None or row.user.blocked_at or row.user.created_at > recent]
-    counted = [row for row in rows if row not in uncounted and not row.is_held]
+    passing = {row.pk for row in uncounted}
+    counted = [row for row in rows if row.pk not in passing and not row.is_held]
     lost = _count_losses(AccessLoss.objects.filter(provider=connection.provider_id, team=None)) + len(counted)
     if not counted or not _is_unusual_block(connection, lost):
         _store(counted, None, AccessLoss.State.DONE)
@@ -74,7 +74,8 @@ def admit_removals(group: DirectoryGroup, rows: Sequence[DirectoryUser]) -> list
         _store(counted, team, AccessLoss.State.DONE)
         return list(rows)
     _hold(group.connection, counted, team)
-    return [row for row in rows if row not in counted]
+    kept = {row.pk for row in counted}
+    return [row for row in rows if row.pk not in kept]
 
 
 def forget(rows: Collection[DirectoryUser], team: Team | None = None) -> None:

@@ -25,9 +25,14 @@ from scim import brake, memberships
 from scim.account_changes import apply_attributes
 from scim.actions import lock_connection, require_authority_of_owner
 from scim.directory_users import apply_if_admitted, list_directory_users, take_on
-from scim.models import AccessLoss, DirectoryConnection, DirectoryGroup, DirectoryGroupMember, DirectoryUser
-
-_MAX_LENGTH = 255  # of the name and the id
+from scim.models import (
+    MAX_ID_LENGTH,
+    AccessLoss,
+    DirectoryConnection,
+    DirectoryGroup,
+    DirectoryGroupMember,
+    DirectoryUser,
+)
 
 
 class GroupRecord(NamedTuple):
@@ -99,11 +104,11 @@ def _lock_group(connection: DirectoryConnection, pk: UUID, by: Actor) -> Directo
 def _save_group(group: DirectoryGroup, group_record: GroupRecord) -> None:
     for text in (group_record.name, group_record.external_id or ""):
         validate_no_control_characters(text)
-        if len(text) > _MAX_LENGTH:
+        if len(text) > MAX_ID_LENGTH:
             raise ValidationError(_("Use at most 255 characters."), code="length")
     if not compute_name_key(group_record.name):
         raise ValidationError(_("The displayName is empty."), code="length")
-    key = compute_name_key(group_record.name)[:_MAX_LENGTH]
+    key = compute_name_key(group_record.name)[:MAX_ID_LENGTH]
     if list_directory_groups(group.connection).filter(name_key=key).exclude(pk=group.pk).exists():
         raise ValidationError(_("A group with this displayName already exists."), code="taken")
     group.name, group.external_id = group_record.name, group_record.external_id

@@ -25,10 +25,8 @@ from scim.account_changes import (
     parse_uuid,
     rehearse_attributes,
 )
-from scim.models import DirectoryConnection, DirectoryUser
+from scim.models import MAX_ID_LENGTH, DirectoryConnection, DirectoryUser
 from scim.names import build_attributes
-
-_MAX_ID_LENGTH = 255  # of userName and externalId
 
 
 class DirectoryRecord(NamedTuple):
@@ -170,7 +168,7 @@ def _get_or_take_on(connection: DirectoryConnection, pk: UUID) -> DirectoryUser:
         connection=connection,
         user=found,
         user_name=found.username or found.email,
-        attributes=build_attributes(found),
+        attributes=build_attributes(found) | {"active": found.blocked_at is None},  # an end date is of the office
     )
 
 
@@ -180,7 +178,7 @@ def _find_former_user(connection: DirectoryConnection, record: DirectoryRecord) 
     rows = rows.select_related("user").order_by("-ended_at")
     if record.external_id and (found := rows.filter(external_id=record.external_id).first()):
         return found
-    same_name = rows.filter(user_name_key=compute_username_key(record.user_name)[:_MAX_ID_LENGTH])
+    same_name = rows.filter(user_name_key=compute_username_key(record.user_name)[:MAX_ID_LENGTH])
     return (same_name.filter(external_id=None) if record.external_id else same_name).first()
 
 
@@ -245,7 +243,7 @@ def _validate_record(record: DirectoryRecord) -> None:
     """Raise ValidationError for what cannot be stored."""
     for text in _iter_texts([record.user_name, record.external_id or "", record.attributes]):
         validate_no_control_characters(text)
-        if len(text) > _MAX_ID_LENGTH:
+        if len(text) > MAX_ID_LENGTH:
             raise ValidationError(_("Use at most 255 characters."), code="length")
     if not record.user_name.strip():
         raise ValidationError(_("The userName is empty."), code="length")
@@ -263,7 +261,7 @@ def _require_unique(row: DirectoryUser) -> None:
     """Raise ValidationError if another user of the office that the directory can see has this userName or id."""
     key = compute_username_key(row.user_name)
     own = list_directory_users(row.connection).exclude(pk=row.pk)
-    same = Q(user_name_key=key[:_MAX_ID_LENGTH])
+    same = Q(user_name_key=key[:MAX_ID_LENGTH])
     others = list_other_users(row.connection).exclude(pk=row.pk)
     held = Q(username_key=key) | Q(username=None, email_key=compute_email_key(row.user_name))
     if row.external_id:

@@ -20,7 +20,7 @@ from scim2_server.responses import ScimResponse
 
 from audit.actors import build_directory_actor
 from core import encryption, throttle
-from core.access import Access, page
+from core.access import SAFE, Access, page
 from core.db_errors import is_database_unavailable
 from core.errors import EditConflict
 from core.throttle import RateLimit, Throttled
@@ -36,7 +36,6 @@ CALL_LIMIT = RateLimit("directory", burst=3000, every=timedelta(milliseconds=20)
 _FAILED_LIMIT = RateLimit("directory tokens", burst=100, every=timedelta(seconds=6))
 _UNIQUENESS_CODES = {"taken", "account_taken", "used"}
 _NOTE_EVERY = timedelta(minutes=1)
-_SAFE_METHODS = ("GET", "HEAD")
 _RETRY_AFTER_SECONDS = 5
 
 
@@ -86,7 +85,7 @@ def _respond(request: HttpRequest, connection: DirectoryConnection, path: str) -
         raise CallRefused(403, "The owner of this connection cannot manage users. Become its owner in Loket.")
     method = "GET" if request.method == "HEAD" else str(request.method)
     by = build_directory_actor(owner, connection.name, request)
-    storage = DirectoryStorage(connection, by, writes=method not in _SAFE_METHODS)
+    storage = DirectoryStorage(connection, by, writes=method not in SAFE)
     service = DirectoryService()
     scim_request = ScimRequest(
         method,

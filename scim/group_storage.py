@@ -7,7 +7,8 @@ from django.db.models import QuerySet
 from scim2_models import NotFoundException, PreconditionFailedException, Resource
 from scim2_models import ResponseParameters as ScimParameters
 from scim2_models import SearchRequest as ScimSearch
-from scim2_models.path import CompareOperator, Comparison
+from scim2_models.path import CompareOperator, Comparison, LogicalExpr, LogicalOperator
+from scim2_server.storage import SearchPage
 
 from audit.actors import Actor
 from core.keys import compute_name_key
@@ -30,13 +31,26 @@ def read_group(
     return _build_resource(group)
 
 
+def paginate_groups(connection: DirectoryConnection, search_request: ScimSearch[Any]) -> SearchPage:
+    """Return a page of all groups. At most three queries."""
+    groups = directory_groups.list_directory_groups(connection).order_by("pk")
+    total, start = groups.count(), search_request.start_index_0 or 0
+    stop = total if search_request.count is None else min(start + search_request.count, total)
+    found = list(groups[start:stop]) if start < stop else []
+    return SearchPage(total, _build_resources(found, with_members=not _leaves_members_out(search_request)))
+
+
 def find_groups(connection: DirectoryConnection, search_request: ScimSearch[Any]) -> list[Resource[Any]]:
     """Return the groups that may match. At most two queries."""
     groups, expression = directory_groups.list_directory_groups(connection), ""
     if search_request.filter is not None:
         groups, expression = _narrow(groups, search_request.filter.ast), str(search_request.filter).lower()
-    found = list(groups)
-    if _leaves_members_out(search_request) and "members" not in expression:
+    with_members = not _leaves_members_out(search_request) or "members" in expression
+    return _build_resources(list(groups), with_members=with_members)
+
+
+def _build_resources(found: list[DirectoryGroup], *, with_members: bool) -> list[Resource[Any]]:
+    if not with_members:
         return [ScimGroup.model_validate(serialize_group(group, None)) for group in found]
     members: dict[UUID, list[DirectoryUser]] = {group.pk: [] for group in found}
     for member in _list_members(found):
@@ -102,6 +116,10 @@ def _build_record(resource: Any) -> GroupRecord:
 
 def _narrow(groups: QuerySet[DirectoryGroup], node: Any) -> QuerySet[DirectoryGroup]:
     """Directories look groups up by name or id. The library then applies the filter itself."""
+    if isinstance(node, LogicalExpr) and node.op is LogicalOperator.and_:
+        for term in node.terms:
+            groups = _narrow(groups, term)
+        return groups
     if isinstance(node, Comparison) and node.op is CompareOperator.eq and isinstance(node.value, str):
         value = clean_value(node.value)
         match node.attr_path.attr.lower():

@@ -72,7 +72,7 @@ def describe_refusal(call: DirectoryCall) -> str:
     """Return why a call was refused, without personal data."""
     texts = {
         400: _("The directory sent a value that cannot be used here."),
-        403: _("The owner of the connection may not do this: the user or team has more rights, or a right is missing."),
+        403: _("The connection is off or has no owner, or its owner may not do this to the user or team."),
         409: _("It was the last administrator, or the user changed in the meantime."),
         412: _("The user or group changed since the directory read it."),
         413: _("The call was too large."),

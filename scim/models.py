@@ -13,6 +13,7 @@ from core.key_fields import KeyedModel, KeyField
 from core.keys import compute_name_key, compute_username_key
 from permissions.models import OfficeModel, OfficeQuerySet, Team
 
+MAX_ID_LENGTH = 255  # of userName, displayName of a group, and externalId
 ALARM_DAYS = 7  # in which administrators are told that the last one was to be blocked
 MAX_TOKENS = 2  # valid at once, so that a directory can change to another without a gap
 NEW_USER_METHODS = [LoginMethod.AZURE_AD, LoginMethod.WEBSITE_SSO]
@@ -238,7 +239,10 @@ class JoinRefusal(models.TextChoices):
 
     OWNER = "owner", _("The owner of the connection cannot change their own teams.")
     DUTIES = "duties", _("A rule of the segregation of duties keeps them out.")
-    ADMINISTRATORS = "administrators", _("The team gives the right to manage the office, which this group may not give.")
+    ADMINISTRATORS = (
+        "administrators",
+        _("The team makes administrators, which this group may not do."),
+    )
     RIGHTS = "rights", _("The owner of the connection cannot give the rights of the team.")
     NO_OWNER = "no_owner", _("The connection has no owner.")
 

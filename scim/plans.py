@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from accounts.models import User
 from permissions.models import Grant
 from scim import memberships
-from scim.account_changes import build_names, has_other_email, has_other_name
+from scim.account_changes import build_names, has_other_email, has_other_name, has_other_username
 from scim.models import DirectoryConnection, DirectoryGroup, DirectoryUser, ShadowStep
 
 MAX_NAMES = 20
@@ -34,7 +34,10 @@ class ShadowPlan:
             for step, rows in self.steps.items()
             for row in rows
         ]
-        parts += [[str(group.pk), str(row.pk), group.version, 0] for group, rows in self.joining for row in rows]
+        for group, rows in self.joining:
+            team_version = group.team.version if group.team else 0
+            parts += [[str(group.pk), str(row.pk), group.version, team_version] for row in rows]
+        parts.append([str(self.connection.pk), "", self.connection.version, 0])  # its tenant and sources
         return hashlib.sha256(json.dumps(sorted(parts)).encode()).hexdigest()
 
     def list_consequences(self) -> list[str]:
@@ -127,7 +130,7 @@ def find_step(row: DirectoryUser) -> ShadowStep | None:
 def _differs(row: DirectoryUser, user: User) -> bool:
     if has_other_name(row, user) and any(getattr(user, field) != value for field, value in build_names(row).items()):
         return True
-    return has_other_email(row, user)
+    return has_other_email(row, user) or has_other_username(row, user)
 
 
 class StepReport(NamedTuple):
@@ -145,13 +148,14 @@ def report_steps(connection: DirectoryConnection) -> list[StepReport]:
     if connection.went_live_at is None:
         return []
     rows = DirectoryUser.objects.filter(provider=connection.provider_id, connection=connection)
+    is_pending = Q(pending=True) | Q(announced_step=ShadowStep.WAIT, user=None)
     counts = (
         rows.exclude(announced_step="")
         .values_list("announced_step")
         .annotate(
             announced=Count("pk"),
-            pending=Count("pk", filter=Q(pending=True) | Q(announced_step=ShadowStep.WAIT, user=None)),
-            refused=Count("pk", filter=~Q(refusal="")),
+            waiting=Count("pk", filter=is_pending),
+            refused=Count("pk", filter=~Q(refusal="") & ~is_pending),
         )
     )
     found = {step: (announced, pending, refused) for step, announced, pending, refused in counts}

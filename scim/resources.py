@@ -114,9 +114,7 @@ def get_provider() -> ScimProvider:
     )
 
 
-def serialize_directory_user(
-    row: DirectoryUser, *, as_wanted: bool = False, is_shadow: bool = False
-) -> dict[str, Any]:
+def serialize_directory_user(row: DirectoryUser, *, as_wanted: bool = False, is_shadow: bool = False) -> dict[str, Any]:
     """Return a user of the directory with the values that it sent.
 
     `active` is whether the account is open, or will be of a shadow and of what is held; or `as_wanted` what the

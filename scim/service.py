@@ -4,7 +4,16 @@ import json
 from http import HTTPStatus
 from typing import Any, TypeVar, cast
 
-from scim2_models import BaseModel, Context, Error, InvalidFilterException, PatchOp, Resource, ResourceType
+from scim2_models import (
+    BaseModel,
+    Context,
+    Error,
+    InvalidFilterException,
+    PatchOp,
+    Resource,
+    ResourceType,
+    ResponseParameters,
+)
 from scim2_models import SearchRequest as ScimSearch
 from scim2_server.conditions import Conditions
 from scim2_server.handler import ScimHandler
@@ -25,6 +34,7 @@ class DirectoryService(ScimService):
     def __init__(self) -> None:
         super().__init__(get_provider())
         self._active_is_sent = True
+        self._wanted_active: bool | None = None
 
     def read_body(self, model: type[ModelT], body: bytes, content_type: str | None, scim_ctx: Context) -> ModelT:
         """Validate a body. A new user without `active` is active; one that is replaced keeps what it was."""
@@ -43,6 +53,22 @@ class DirectoryService(ScimService):
         if not self._active_is_sent and isinstance(replacement, ScimUser):
             cast(Any, replacement).active = cast(Any, current).active
         return super().apply_replacement(current, replacement, conditions)
+
+    def apply_patch(
+        self, current: Resource[Any], patch_op: "PatchOp[Any]", conditions: Conditions
+    ) -> Resource[Any] | None:
+        patched = super().apply_patch(current, patch_op, conditions)
+        self._wanted_active = getattr(current if patched is None else patched, "active", None)
+        return patched
+
+    def patch_response(
+        self, base_url: str, resource: Resource[Any], response_parameters: ResponseParameters[Any]
+    ) -> ScimResponse:
+        """Return the user if the account is not as the directory wants it, such as blocked by an administrator."""
+        if getattr(resource, "active", None) == self._wanted_active:
+            return super().patch_response(base_url, resource, response_parameters)
+        published = self.publish(base_url, resource)
+        return self.resource_response(published, Context.RESOURCE_REPLACEMENT_RESPONSE, response_parameters)
 
     def read_search(self, resource_types: list[ResourceType], payload: Any) -> tuple[ScimSearch[Any], Any]:
         text = payload.get("filter") if isinstance(payload, dict) else ""

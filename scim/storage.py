@@ -62,14 +62,16 @@ class DirectoryStorage(ScimStorage):
         self, resource_types: list[ResourceType], search_request: ScimSearch[Any], *, position: Any = None
     ) -> SearchPage:
         """Return a page. Without filter, order or projection its users are dictionaries, for `DirectoryService`."""
-        memory = InMemoryStorage()
+        memory, is_plain = InMemoryStorage(), search_request.filter is None and search_request.sort_by is None
+        if is_plain and all(_is_group(found) for found in resource_types):
+            return group_storage.paginate_groups(self._connection, search_request)
         if any(_is_group(found) for found in resource_types):
             memory.resources = group_storage.find_groups(self._connection, search_request)
         if all(_is_group(found) for found in resource_types):
             return memory.search(resource_types, search_request)
         rows = directory_users.list_directory_users(self._connection)
         others = directory_users.list_other_users(self._connection)
-        if search_request.filter is None and search_request.sort_by is None and len(resource_types) == 1:
+        if is_plain and len(resource_types) == 1:
             return self._paginate(rows, others, search_request)
         if search_request.filter is not None:
             conditions = _narrow(search_request.filter.ast)

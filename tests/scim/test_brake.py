@@ -221,11 +221,18 @@ def test_two_connections_count_together(entra: Directory, alice: User, people: l
     assert count_blocked(people) == 5
 
 
-def test_shadow_holds_nothing_and_its_plan_is_a_decision(alice: User, people: list[User]) -> None:
+def test_shadow_holds_nothing_and_its_plan_is_a_decision(alice: User, alice_client: Client, people: list[User]) -> None:
     shadow: dict[str, Any] = {"state": DirectoryConnection.State.SHADOW, "went_live_at": None}
     directory = Directory(make_connection(alice, **shadow))
     let_leave(directory, people[:8])
-    assert not AccessLoss.objects.exists()
+    assert (AccessLoss.objects.exists(), count_blocked(people)) == (False, 0)
+    address = reverse("scim:go_live", args=[directory.connection.pk])
+    page = alice_client.get(address)
+    assert "8 gebruikers worden geblokkeerd" in page.content.decode()
+    alice_client.post(address, dict(page.context["hidden"]))
+    while apply_pending_users():
+        pass
+    assert (AccessLoss.objects.exists(), count_blocked(people)) == (False, 8)
 
 
 def test_who_may_decide(entra: Directory, people: list[User], bob_client: Client, charlie_client: Client) -> None:

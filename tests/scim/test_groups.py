@@ -5,7 +5,10 @@ from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
+from django.db import connection
+from django.db.models import F
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 import teams.actions
@@ -260,7 +263,8 @@ def test_removal_from_the_group_blocks_where_so_chosen(
         patch_group(entra, group, REMOVE["Entra without the flag"](str(people[0].pk)))
         people[0].refresh_from_db()
         assert (people[0].blocked_at is not None) is blocked
-    entra.patch(people[0].pk, {"op": "Replace", "path": "active", "value": "True"})  # still in no group
+    active = {"op": "Replace", "path": "active", "value": "True"}
+    assert entra.patch(people[0].pk, active, status=200)["active"] is False, "still in no group"
     people[0].refresh_from_db()
     assert people[0].blocked_at is not None
     patch_group(entra, pk, *ADD["Okta"]([str(people[0].pk)]))
@@ -289,6 +293,27 @@ def test_shadow_plans_the_teams_and_going_live_fills_them(
     assert members_of(team) == {"Anna": "directory"}
     apply_pending_users()
     assert members_of(team) == {"Anna": "directory", "Berg": "directory"}
+
+
+def test_plan_is_stale_once_the_team_or_the_connection_changes(
+    alice: User, alice_client: Client, team: Team, people: list[User]
+) -> None:
+    shadow: dict[str, Any] = {"state": DirectoryConnection.State.SHADOW, "went_live_at": None}
+    directory = Directory(make_connection(alice, **shadow))
+    map_group(alice_client, make_group(directory, members=[{"value": str(people[0].pk)}]), team)
+    address = reverse("scim:go_live", args=[directory.connection.pk])
+
+    def is_live_with(shown: dict[str, Any]) -> bool:
+        alice_client.post(address, shown)
+        return DirectoryConnection.objects.get().state == DirectoryConnection.State.ON
+
+    shown = dict(alice_client.get(address).context["hidden"])
+    teams.actions.set_team_rights(team, [Right.VIEW_USERS, Right.VIEW_AUDIT], by=actor(alice))
+    assert not is_live_with(shown), "the team gives more than was shown"
+    shown = dict(alice_client.get(address).context["hidden"])
+    DirectoryConnection.objects.update(name_source="display_name", version=F("version") + 1)
+    assert not is_live_with(shown)
+    assert is_live_with(dict(alice_client.get(address).context["hidden"]))
 
 
 def test_queries_do_not_grow_with_the_members(
@@ -361,3 +386,40 @@ def make_owner(directory: Directory, user: User) -> None:
     for right in rights:
         user.individual_rights.create(provider=user.office, right=right)
     DirectoryConnection.objects.filter(pk=directory.connection.pk).update(owner=user)
+
+
+def test_user_taken_on_through_a_group_keeps_what_is_known(entra: Directory, people: list[User]) -> None:
+    anna = people[0]
+    change_user(anna, first_name="Anna", prefix="van", last_name="Dam")
+    before = entra.call("GET", f"/Users/{anna.pk}")
+    make_group(entra, members=[{"value": str(anna.pk)}])
+    after = entra.call("GET", f"/Users/{anna.pk}")
+    assert {name: after[name] for name in ("name", "emails", "active", "userName")} == {
+        name: before[name] for name in ("name", "emails", "active", "userName")
+    }
+    entra.patch(anna.pk, {"op": "Replace", "path": "name.familyName", "value": "Smit"})
+    anna.refresh_from_db()
+    assert (anna.first_name, anna.prefix, anna.last_name) == ("Anna", "", "Smit")
+
+
+def test_list_of_groups_loads_the_members_of_its_page(entra: Directory, people: list[User]) -> None:
+    for name in ("Een", "Twee", "Drie"):
+        make_group(entra, name, members=[{"value": str(user.pk)} for user in people])
+    with CaptureQueriesContext(connection) as queries:
+        page = entra.call("GET", "/Groups?startIndex=2&count=1")
+    (found,) = page["Resources"]
+    assert (page["totalResults"], page["startIndex"], found["displayName"]) == (3, 2, "Twee")
+    assert len(found["members"]) == 3
+    assert [query["sql"] for query in queries if "LIMIT 1 OFFSET 1" in query["sql"]]
+    assert entra.call("GET", "/Groups?startIndex=99&count=10")["Resources"] == []
+    both = quote('displayName eq "een" and externalId pr')
+    assert [group["displayName"] for group in entra.call("GET", f"/Groups?filter={both}")["Resources"]] == ["Een"]
+
+
+def test_shadow_answers_as_a_live_group_that_blocks(alice: User, alice_client: Client, people: list[User]) -> None:
+    shadow: dict[str, Any] = {"state": DirectoryConnection.State.SHADOW, "went_live_at": None}
+    directory = Directory(make_connection(alice, **shadow))
+    pk = make_group(directory, members=[{"value": str(people[0].pk)}])
+    map_group(alice_client, pk, None, blocks_removed="on")
+    patch_group(directory, pk, REMOVE["path filter"](str(people[0].pk)))
+    assert directory.call("GET", f"/Users/{people[0].pk}")["active"] is False
