@@ -181,9 +181,12 @@ def test_nobody_prepares_a_connection_for_its_next_owner(entra: Directory, alice
 
 def test_names_are_for_those_who_may_see_users(entra: Directory, alice: User, people: list[User]) -> None:
     let_leave(entra, people[:7])
-    User.objects.filter(pk__in=[user.pk for user in people]).update(first_name="", last_name="Zeldzaam")
-    for row in DirectoryUser.objects.all():
-        DirectoryUser.objects.filter(pk=row.pk).update(user_name=f"{row.user_name}-zeldzaam")
+    for row in DirectoryUser.objects.select_related("user"):
+        row.user_name = f"{row.user_name}-zeldzaam"
+        row.save()
+        if row.user is not None:
+            row.user.last_name = "Zeldzaam"
+            row.user.save()
     DirectoryUser.objects.filter(pk=people[0].pk).update(refusal="Geweigerd", announced_step="block")
     client = signed_in(make_user(alice.office, Right.MANAGE_INTEGRATIONS, username="k"))
     connection = entra.connection
