@@ -20,6 +20,7 @@ class OnDemandResolver(URLResolver):
             super()._populate()
 
 
+handler400 = "loket.views.handle_bad_request"
 handler403 = "loket.views.handle_permission_denied"
 handler404 = "loket.views.handle_page_not_found"
 handler500 = "loket.views.handle_server_error"

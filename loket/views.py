@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.csrf import csrf_failure
-from django.views.defaults import server_error
+from django.views.defaults import bad_request, server_error
 
 import scim.errors
 from accounts.models import User
@@ -122,6 +122,12 @@ def handle_csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def handle_permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _render_error(request, "403.html", 403, exception)
+
+
+def handle_bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if request.path.startswith(scim.errors.PREFIX):
+        return scim.errors.render_error(400, "The request cannot be read.", "invalidSyntax")
+    return bad_request(request, exception)
 
 
 def handle_page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

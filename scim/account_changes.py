@@ -15,6 +15,8 @@ from accounts.models import EmailChange, User
 from accounts.user_details import UserDetails
 from audit.actors import Actor
 from core.keys import compute_email_key, compute_username_key
+from permissions import checks
+from permissions.checks import Right
 from scim.models import DirectoryUser, EmailSource, NameSource
 from scim.names import derive_initials, get_first_name, get_given_name, join_family_name, split_family_name
 from users import email_changes
@@ -155,7 +157,15 @@ def _apply_details(row: DirectoryUser, user: User, mobile_number: str, by: Actor
         details = build_names(row)
         users.actions.edit_user(stored, details=details, email=stored.email, version=stored.version, by=by)
     if has_other_email(row, user):
-        _apply_email(user, find_email(row), mobile_number, by)
+        if _is_beyond_directory(user, by):
+            row.refusal = _("The address of an administrator, or of the owner of the connection, is changed in Loket.")
+        else:
+            _apply_email(user, find_email(row), mobile_number, by)
+
+
+def _is_beyond_directory(user: User, by: Actor) -> bool:
+    """Return whether a thief of the token would take over the office with an address of this user."""
+    return user == by.user or checks.has_right(user, Right.MANAGE_PROVIDER)
 
 
 def _apply_email(user: User, address: str, mobile_number: str, by: Actor) -> None:

@@ -7,7 +7,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.models import ExternalTenant, LoginMethod, Provider
+from accounts.models import ExternalTenant, LoginMethod, Provider, User
 from accounts.user_details import to_plain
 from audit.actions import record
 from audit.actors import Actor, action
@@ -94,7 +94,7 @@ def go_live(connection: DirectoryConnection, *, shown: str, by: Actor) -> Direct
     Raises EditConflict if it is another plan by now or no shadow, PermissionDenied.
     """
     connection = lock_connection(connection, by)
-    require_authority_of_owner(connection, by)
+    require_able_owner(connection, by)
     plan = build_plan(connection)
     if not connection.is_shadow or plan.digest != shown:
         raise EditConflict
@@ -117,7 +117,8 @@ def _bring_into_teams(plan: ShadowPlan, by: Actor) -> None:
 def take_over_connection(connection: DirectoryConnection, *, by: Actor) -> DirectoryConnection:
     """Make the actor the owner, for example because the owner left. Raises PermissionDenied, EditConflict.
 
-    Without authority over the owner it is refused, so that nobody reads or blocks users through tokens of another.
+    What the former owner could not do is tried again. Without authority over the owner it is refused, so that nobody
+    reads or blocks users through tokens of another.
     """
     connection = lock_connection(connection, by)
     checks.require_right(by, Right.MANAGE_USERS)
@@ -129,6 +130,7 @@ def take_over_connection(connection: DirectoryConnection, *, by: Actor) -> Direc
         connection.owner = by.user
         connection.version += 1
         connection.save()
+        connection.directory_users.exclude(refusal="").update(pending=True, refusal="")
         record(Verb.DIRECTORY_TAKEN_OVER, connection, by=by, provider_id=connection.provider_id)
     return connection
 
@@ -183,9 +185,23 @@ def lock_connection(connection: DirectoryConnection, by: Actor) -> DirectoryConn
 
 
 def require_authority_of_owner(connection: DirectoryConnection, by: Actor) -> None:
-    """Raise PermissionDenied unless the actor could do whatever the directory can, with the rights of its owner."""
-    if connection.owner is not None and not by.is_user(connection.owner.pk):
+    """Raise PermissionDenied unless the actor could do whatever the directory can, with the rights of its owner.
+
+    Without an owner nobody can, or it would get what the next owner may.
+    """
+    if connection.owner is None:
+        raise PermissionDenied(_("The connection has no owner. First become its owner."))
+    if not by.is_user(connection.owner.pk):
         checks.require_authority_over(by, connection.owner)
+
+
+def require_able_owner(connection: DirectoryConnection, by: Actor) -> User:
+    """Return the owner, who can manage users. Raises PermissionDenied, also as `require_authority_of_owner`."""
+    require_authority_of_owner(connection, by)
+    owner = connection.owner
+    if owner is None or not checks.has_right(owner, Right.MANAGE_USERS):
+        raise PermissionDenied(_("The owner of the connection cannot manage users. First become its owner."))
+    return owner
 
 
 def _apply_details(connection: DirectoryConnection, details: ConnectionDetails) -> Changes:

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts import emails
 from accounts.models import LoginMethod, User
+from core.ids import build_min_uuid7
 from permissions import checks
 from permissions.models import ManagedBy, Team
 from scim.models import AccessLoss, DirectoryConnection, DirectoryGroup, DirectoryUser
@@ -57,16 +58,16 @@ def _is_unusual_block(connection: DirectoryConnection, lost: int) -> bool:
 def admit_removals(group: DirectoryGroup, rows: Sequence[DirectoryUser]) -> list[DirectoryUser]:
     """Return whom of `rows` the directory may remove from the team now: all of them, or none of an unusual wave.
 
-    Members of moments ago do not count, and neither do those who stay members because a user added them.
+    Who joined the team moments ago does not count, however often the group had them, and neither do those who stay
+    members because a user added them.
     """
     team = group.team
     if team is None:
         return list(rows)
-    recent = group.members.filter(row__in=rows, created_at__gt=timezone.now() - TRIAL_PERIOD)
-    uncounted = set(recent.values_list("row", flat=True))
     members = team.members.filter(managed_by=ManagedBy.DIRECTORY, user__in=[row.user_id for row in rows])
-    leaving = set(members.values_list("user_id", flat=True))
-    counted = [row for row in rows if row.user_id in leaving and row.pk not in uncounted]
+    settled = members.filter(pk__lt=build_min_uuid7(timezone.now() - TRIAL_PERIOD))
+    leaving = set(settled.values_list("user_id", flat=True))
+    counted = [row for row in rows if row.user_id in leaving]
     losses = AccessLoss.objects.filter(provider=group.provider_id, team=team)
     lost = _count_losses(losses) + len(counted)
     before = team.members.count() + _count_losses(losses.filter(state=AccessLoss.State.DONE))
@@ -81,6 +82,11 @@ def admit_removals(group: DirectoryGroup, rows: Sequence[DirectoryUser]) -> list
 def forget(rows: Collection[DirectoryUser], team: Team | None = None) -> None:
     """End what is held of these users, because the directory does not want it any longer."""
     AccessLoss.objects.filter(row__in=rows, team=team, state=AccessLoss.State.HELD).delete()
+
+
+def reconsider(row: DirectoryUser) -> None:
+    """Let a block that an administrator rejected count again, because the directory decides anew."""
+    row.is_held = row.losses.filter(team=None, state=AccessLoss.State.HELD).exists()
 
 
 def list_held(connection: DirectoryConnection) -> QuerySet[AccessLoss]:

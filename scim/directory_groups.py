@@ -24,7 +24,7 @@ from permissions.models import Team
 from scim import brake, memberships
 from scim.account_changes import apply_attributes
 from scim.actions import lock_connection, require_authority_of_owner
-from scim.directory_users import apply_if_admitted, list_directory_users, take_on
+from scim.directory_users import apply_if_admitted, forget_lost_groups, list_directory_users, take_on
 from scim.models import (
     MAX_ID_LENGTH,
     AccessLoss,
@@ -90,6 +90,8 @@ def end_directory_group(connection: DirectoryConnection, pk: UUID, *, by: Actor)
     group = _lock_group(connection, pk, by)
     _change_members(group, frozenset(), by)
     group.delete()
+    if not connection.is_shadow:  # whose plan still says that they are blocked
+        forget_lost_groups(connection)
 
 
 def _lock_group(connection: DirectoryConnection, pk: UUID, by: Actor) -> DirectoryGroup:
@@ -191,6 +193,8 @@ def map_group(directory_group: DirectoryGroup, *, mapping: GroupMapping, version
     stored.team, stored.allows_administrators, stored.blocks_removed = mapping
     stored.version += 1
     stored.save()
+    if before.blocks_removed and not stored.blocks_removed:
+        forget_lost_groups(connection)
     changes: Changes = {
         name: [to_plain(old), to_plain(new)]
         for name, old, new in zip(("directory_team", *GroupMapping._fields[1:]), before, mapping, strict=True)

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -25,7 +25,7 @@ from scim.account_changes import (
     parse_uuid,
     rehearse_attributes,
 )
-from scim.models import MAX_ID_LENGTH, DirectoryConnection, DirectoryUser
+from scim.models import MAX_ID_LENGTH, AccessLoss, DirectoryConnection, DirectoryUser
 from scim.names import build_attributes
 
 
@@ -74,7 +74,7 @@ def create_directory_user(connection: DirectoryConnection, record: DirectoryReco
     row = _find_former_user(connection, record)
     if row is None:
         row = DirectoryUser(provider_id=connection.provider_id)
-    row.connection, row.ended_at = connection, None
+    row.connection, row.ended_at, row.is_out = connection, None, False
     return _save_and_apply(row, record, by)
 
 
@@ -101,6 +101,7 @@ def end_directory_user(connection: DirectoryConnection, pk: UUID, *, by: Actor) 
     if row.user is None:
         row.delete()
         return
+    brake.reconsider(row)
     row.attributes = {**row.attributes, "active": False}
     row.ended_at, row.pending = timezone.now(), False
     row.version += 1
@@ -172,27 +173,55 @@ def _get_or_take_on(connection: DirectoryConnection, pk: UUID) -> DirectoryUser:
     )
 
 
+@action()
+def repeat_block(connection: DirectoryConnection, pk: UUID, *, by: Actor) -> None:
+    """Block a user of whom the directory says again that they are out, see `DirectoryUser.lacks_block`.
+
+    An administrator may have opened it since, or the owner of the connection could not block them. Raises as update.
+    """
+    lock_and_authorize(connection.provider_id, by, Right.MANAGE_USERS)
+    row = list_directory_users(connection).get(pk=pk)
+    row.connection, row.pending, row.refusal = connection, False, ""
+    row.version += 1
+    row.save()
+    apply_if_admitted(row, "", by)
+
+
+def forget_lost_groups(connection: DirectoryConnection) -> None:
+    """End what groups that block whom they lose decided, once the connection has none; held blocks stay.
+
+    Those blocked stay so, until the directory says that they are active or an administrator unblocks them.
+    """
+    if not connection.groups.filter(blocks_removed=True).exists():
+        rows = DirectoryUser.objects.filter(provider=connection.provider_id, connection=connection, is_out=True)
+        held = connection.losses.filter(team=None, state=AccessLoss.State.HELD)
+        rows.filter(pending=False).exclude(pk__in=held.values("row")).update(is_out=False, version=F("version") + 1)
+
+
 def _find_former_user(connection: DirectoryConnection, record: DirectoryRecord) -> DirectoryUser | None:
-    """Return the user whom the directory deleted and now creates again: by external id, else by name without one."""
+    """Return the user whom the directory deleted and now creates again: by external id; by name if neither has one."""
     rows = DirectoryUser.objects.filter(provider=connection.provider_id, connection=connection, ended_at__isnull=False)
     rows = rows.select_related("user").order_by("-ended_at")
-    if record.external_id and (found := rows.filter(external_id=record.external_id).first()):
-        return found
-    same_name = rows.filter(user_name_key=compute_username_key(record.user_name)[:MAX_ID_LENGTH])
-    return (same_name.filter(external_id=None) if record.external_id else same_name).first()
+    if record.external_id:
+        return rows.filter(external_id=record.external_id).first()
+    key = compute_username_key(record.user_name)[:MAX_ID_LENGTH]
+    return rows.filter(user_name_key=key, external_id=None).first()
 
 
 def _save_and_apply(row: DirectoryUser, record: DirectoryRecord, by: Actor) -> DirectoryUser:
     row.user_name, row.external_id = record.user_name, record.external_id
+    if row.attributes and row.attributes.get("active") and not record.attributes.get("active"):
+        brake.reconsider(row)
     row.attributes = dict(record.attributes)
     _require_unique(row)
     row.pending, row.refusal = False, ""
+    kept_number = "" if row.connection.is_shadow else _take_mobile_number(row)
     row.save()
     if row.connection.is_shadow:
         _keep_mobile_number(row, record.mobile_number)
         rehearse_attributes(row, record.mobile_number, by)
     else:
-        apply_if_admitted(row, record.mobile_number or _take_mobile_number(row), by)
+        apply_if_admitted(row, record.mobile_number or kept_number, by)
     if row.user is not None:
         row.user.refresh_from_db(fields=["blocked_at", "version", "access_until"])
     return row
@@ -237,6 +266,8 @@ def apply_pending_user(row: DirectoryUser, *, by: Actor) -> None:
     row.version += 1
     row.save()
     memberships.join_teams(row, by)
+    if row.is_out:
+        forget_lost_groups(row.connection)
 
 
 def _validate_record(record: DirectoryRecord) -> None:

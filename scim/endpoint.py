@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urljoin
@@ -11,6 +12,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, ValidationError
 from django.core.signals import got_request_exception
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.utils import timezone, translation
 from django.views.decorators.csrf import csrf_exempt
@@ -18,11 +20,12 @@ from scim2_models import SCIMException
 from scim2_server.requests import ScimRequest
 from scim2_server.responses import ScimResponse
 
-from audit.actors import build_directory_actor
+from audit.actors import Actor, build_directory_actor
 from core import encryption, throttle
 from core.access import SAFE, Access, page
 from core.db_errors import is_database_unavailable
 from core.errors import EditConflict
+from core.ids import build_min_uuid7
 from core.throttle import RateLimit, Throttled
 from permissions import checks
 from permissions.checks import LastAdministrator, Right
@@ -34,6 +37,7 @@ from scim.storage import DirectoryStorage
 
 CALL_LIMIT = RateLimit("directory", burst=3000, every=timedelta(milliseconds=20))
 _FAILED_LIMIT = RateLimit("directory tokens", burst=100, every=timedelta(seconds=6))
+MAX_CONFLICTS = 200  # of a connection in an hour
 _UNIQUENESS_CODES = {"taken", "account_taken", "used"}
 _NOTE_EVERY = timedelta(minutes=1)
 _RETRY_AFTER_SECONDS = 5
@@ -63,8 +67,9 @@ def endpoint(request: HttpRequest, connection_id: UUID, path: str = "") -> HttpR
     connection: DirectoryConnection | None = None
     with translation.override("en"):
         try:
-            connection = _authenticate(request, connection_id)
-            response = _respond(request, connection, path)
+            token = _authenticate(request, connection_id)
+            connection = token.connection
+            response = _respond(request, token, path)
         except LastAdministrator as error:
             DirectoryConnection.objects.filter(pk=connection_id).update(alarm_at=timezone.now())
             response = render_error(409, str(error))
@@ -76,16 +81,16 @@ def endpoint(request: HttpRequest, connection_id: UUID, path: str = "") -> HttpR
     return response
 
 
-def _respond(request: HttpRequest, connection: DirectoryConnection, path: str) -> HttpResponse:
+def _respond(request: HttpRequest, token: ConnectionToken, path: str) -> HttpResponse:
+    connection = token.connection
     throttle.consume_attempt(CALL_LIMIT, str(connection.pk))
-    owner = connection.owner
-    if not connection.answers_calls:
-        raise CallRefused(403, "This connection is turned off. An administrator can turn it on in Loket.")
-    if owner is None or not checks.has_right(owner, Right.MANAGE_USERS):
-        raise CallRefused(403, "The owner of this connection cannot manage users. Become its owner in Loket.")
+    by = _authorize(request, connection)
     method = "GET" if request.method == "HEAD" else str(request.method)
-    by = build_directory_actor(owner, connection.name, request)
-    storage = DirectoryStorage(connection, by, writes=method not in SAFE)
+    is_search = path.strip("/").lower().rpartition("/")[2] == ".search"
+    writes = method not in SAFE and not is_search
+    if method == "POST" and writes:
+        _limit_conflicts(connection)
+    storage = DirectoryStorage(connection, by, reload=partial(_reload, request, token.pk) if writes else None)
     service = DirectoryService()
     scim_request = ScimRequest(
         method,
@@ -102,12 +107,42 @@ def _respond(request: HttpRequest, connection: DirectoryConnection, path: str) -
     return _render(answer)
 
 
-def _authenticate(request: HttpRequest, connection_id: UUID) -> DirectoryConnection:
-    """Return the connection that the token belongs to. Raises CallRefused, Throttled."""
-    kind, _space, secret = request.headers.get("Authorization", "").partition(" ")
-    rows = ConnectionToken.objects.select_related(
+def _limit_conflicts(connection: DirectoryConnection) -> None:
+    """Raise Throttled after many names in use within an hour: they tell which exist, also in other offices."""
+    since = build_min_uuid7(timezone.now() - timedelta(hours=1))
+    conflicts = connection.calls.filter(pk__gt=since, method="POST", status=HTTPStatus.CONFLICT)
+    if conflicts.count() >= MAX_CONFLICTS:
+        raise Throttled(timedelta(minutes=10))
+
+
+def _authorize(request: HttpRequest, connection: DirectoryConnection) -> Actor:
+    """Return who acts. Raises CallRefused."""
+    owner = connection.owner
+    if not connection.answers_calls:
+        raise CallRefused(403, "This connection is turned off. An administrator can turn it on in Loket.")
+    if owner is None or not checks.has_right(owner, Right.MANAGE_USERS):
+        raise CallRefused(403, "The owner of this connection cannot manage users. Become its owner in Loket.")
+    return build_directory_actor(owner, connection.name, request)
+
+
+def _reload(request: HttpRequest, token_id: UUID) -> tuple[DirectoryConnection, Actor]:
+    """Return the connection and the actor once the office is locked: either may have changed since the call arrived."""
+    token = _list_tokens().filter(pk=token_id).first()
+    if token is None:
+        raise CallRefused(401, "This token has been removed.")
+    return token.connection, _authorize(request, token.connection)
+
+
+def _list_tokens() -> QuerySet[ConnectionToken]:
+    return ConnectionToken.objects.select_related(
         "connection__tenant", "connection__owner__provider", "connection__provider"
     )
+
+
+def _authenticate(request: HttpRequest, connection_id: UUID) -> ConnectionToken:
+    """Return the token of the connection. Raises CallRefused, Throttled."""
+    kind, _space, secret = request.headers.get("Authorization", "").partition(" ")
+    rows = _list_tokens()
     hashed = encryption.hash_token(secret.strip())
     token = rows.filter(token_hash=hashed, connection=connection_id).first() if kind.lower() == "bearer" else None
     if token is None:
@@ -116,7 +151,7 @@ def _authenticate(request: HttpRequest, connection_id: UUID) -> DirectoryConnect
     if token.connection.provider.suspended_at is not None:
         raise CallRefused(403, "The office is suspended.")
     _note_use(token)
-    return token.connection
+    return token
 
 
 def _note_use(token: ConnectionToken) -> None:

@@ -2,18 +2,18 @@
 
 from uuid import UUID
 
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.utils.translation import gettext as _
 
+from accounts.models import User
 from audit.actions import record
 from audit.actors import Actor, action, build_directory_actor
 from audit.models import Verb
 from core.access import ReauthenticationLevel
 from permissions.models import Team
 from scim import memberships
-from scim.actions import lock_connection, require_authority_of_owner
+from scim.actions import lock_connection, require_able_owner
 from scim.brake import list_held
+from scim.directory_users import forget_lost_groups
 from scim.models import AccessLoss, DirectoryConnection, DirectoryUser
 
 
@@ -23,10 +23,8 @@ def release_held(connection: DirectoryConnection, *, newest: UUID, by: Actor) ->
 
     Raises PermissionDenied, EditConflict, LastAdministrator.
     """
-    connection, losses = _lock_held(connection, newest, by)
-    if connection.owner is None:
-        raise PermissionDenied(_("The connection has no owner."))
-    actor = build_directory_actor(connection.owner, connection.name)
+    connection, owner, losses = _lock_held(connection, newest, by)
+    actor = build_directory_actor(owner, connection.name)
     for team, members in _group_by_team(losses):
         memberships.remove_members(team, [loss.row.user for loss in members if loss.row.user], actor)
     blocked = DirectoryUser.objects.filter(provider=connection.provider_id, losses__in=losses.filter(team=None))
@@ -41,19 +39,21 @@ def reject_held(connection: DirectoryConnection, *, newest: UUID, by: Actor) -> 
     The users keep their access until the directory opens them and blocks them again, and their teams by hand.
     Raises PermissionDenied, EditConflict.
     """
-    connection, losses = _lock_held(connection, newest, by)
+    connection, _owner, losses = _lock_held(connection, newest, by)
     for team, members in _group_by_team(losses):
         users = [loss.row.user_id for loss in members]
         memberships.leave_to_office(team.members.filter(user__in=users))
-    return _finish(connection, losses, Verb.DIRECTORY_WAVE_REJECTED, by)
+    count = _finish(connection, losses, Verb.DIRECTORY_WAVE_REJECTED, by)
+    forget_lost_groups(connection)
+    return count
 
 
 def _lock_held(
     connection: DirectoryConnection, newest: UUID, by: Actor
-) -> tuple[DirectoryConnection, QuerySet[AccessLoss]]:
+) -> tuple[DirectoryConnection, User, QuerySet[AccessLoss]]:
     connection = lock_connection(connection, by)
-    require_authority_of_owner(connection, by)
-    return connection, list_held(connection).filter(pk__lte=newest)
+    owner = require_able_owner(connection, by)
+    return connection, owner, list_held(connection).filter(pk__lte=newest)
 
 
 def _group_by_team(losses: QuerySet[AccessLoss]) -> list[tuple[Team, list[AccessLoss]]]:

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
+from django.utils import timezone
 
 from accounts.locks import lock_provider
 from audit.actors import build_directory_actor
@@ -43,7 +44,10 @@ def _apply_pending_user(pk: UUID) -> bool:
     except (PermissionDenied, ValidationError, LastAdministrator, EditConflict) as error:
         text = " ".join(error.messages) if isinstance(error, ValidationError) else str(error)
         refusal = (text or type(error).__name__)[:300]
-        DirectoryUser.objects.filter(pk=pk).update(pending=False, refusal=refusal, encrypted_phone=None)
+        rows = DirectoryUser.objects.filter(pk=pk)
+        rows.update(pending=False, refusal=refusal, encrypted_phone=None)
+        if isinstance(error, LastAdministrator):
+            DirectoryConnection.objects.filter(directory_users__in=rows).update(alarm_at=timezone.now())
     return True
 
 

@@ -197,6 +197,19 @@ class DirectoryUser(KeyedModel, OfficeModel):
         return f"directory user:{self.pk}"
 
     @property
+    def wants_active(self) -> bool:
+        """What a change builds on: what was sent, but a block that outlives its group lasts until a call ends it."""
+        user = self.user
+        is_left = not self.is_out and user and user.blocked_at is not None and user.blocked_at == self.blocked_at
+        return bool(self.attributes.get("active")) and not is_left
+
+    @property
+    def lacks_block(self) -> bool:
+        """Whether the account is open although the directory blocks it and nothing is held."""
+        is_open = self.user is not None and self.user.blocked_at is None
+        return is_open and not self.active and not self.is_held
+
+    @property
     def active(self) -> bool:
         """Whether the user may have access, as far as the directory is concerned."""
         return bool(self.attributes.get("active")) and not self.is_out
@@ -251,7 +264,6 @@ class DirectoryGroupMember(OfficeModel):
     group = models.ForeignKey(DirectoryGroup, on_delete=models.CASCADE, related_name="members")
     row = models.ForeignKey(DirectoryUser, on_delete=models.CASCADE, related_name="groups")
     refusal = models.CharField(max_length=20, choices=JoinRefusal, blank=True)  # why the user is not in the team
-    created_at = models.DateTimeField(auto_now_add=True)
 
     objects = OfficeQuerySet["DirectoryGroupMember"].as_manager()
 

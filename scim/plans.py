@@ -40,10 +40,12 @@ class ShadowPlan:
         parts.append([str(self.connection.pk), "", self.connection.version, 0])  # its tenant and sources
         return hashlib.sha256(json.dumps(sorted(parts)).encode()).hexdigest()
 
-    def list_consequences(self) -> list[str]:
-        """Return in words what happens to whom, with the effect on rights. At most one query."""
-        lines = [_describe_step(step, rows) for step in ShadowStep if (rows := self.steps.get(step))]
-        lines += [_describe_joining(group, rows) for group, rows in self.joining if rows]
+    def list_consequences(self, *, with_names: bool) -> list[str]:
+        """Return in words what happens, by choice to whom, with the effect on rights. At most one query."""
+        steps = [(step, rows) for step in ShadowStep if (rows := self.steps.get(step))]
+        joining = [(group, rows) for group, rows in self.joining if rows]
+        lines = [_describe_step(step, rows) + _list_names(rows, with_names) for step, rows in steps]
+        lines += [_describe_joining(group, rows) + _list_names(rows, with_names) for group, rows in joining]
         leavers = [row.user_id for row in self.steps.get(ShadowStep.BLOCK, ()) if row.user_id]
         if leavers:
             grants = Grant.objects.filter(provider_id=self.connection.provider_id, user_id__in=leavers)
@@ -59,43 +61,39 @@ class ShadowPlan:
 
 def _describe_joining(group: DirectoryGroup, rows: Sequence[DirectoryUser]) -> str:
     text = ngettext(
-        "%(count)s user joins team %(team)s and gets its rights: %(names)s.",
-        "%(count)s users join team %(team)s and get its rights: %(names)s.",
+        "%(count)s user joins team %(team)s and gets its rights",
+        "%(count)s users join team %(team)s and get its rights",
         len(rows),
     )
-    return text % {"count": len(rows), "team": group.team, "names": _join_names(rows)}
+    return text % {"count": len(rows), "team": group.team}
 
 
 def _describe_step(step: ShadowStep, rows: Sequence[DirectoryUser]) -> str:
     count = len(rows)
     texts = {
-        ShadowStep.CREATE: ngettext(
-            "%(count)s user is created: %(names)s.", "%(count)s users are created: %(names)s.", count
-        ),
-        ShadowStep.INVITE: ngettext(
-            "%(count)s user is invited: %(names)s.", "%(count)s users are invited: %(names)s.", count
-        ),
+        ShadowStep.CREATE: ngettext("%(count)s user is created", "%(count)s users are created", count),
+        ShadowStep.INVITE: ngettext("%(count)s user is invited", "%(count)s users are invited", count),
         ShadowStep.WAIT: ngettext(
-            "%(count)s user has no mobile number and is to be invited by you: %(names)s.",
-            "%(count)s users have no mobile number and are to be invited by you: %(names)s.",
+            "%(count)s user has no mobile number and is to be invited by you",
+            "%(count)s users have no mobile number and are to be invited by you",
             count,
         ),
-        ShadowStep.BLOCK: ngettext(
-            "%(count)s user is blocked: %(names)s.", "%(count)s users are blocked: %(names)s.", count
-        ),
+        ShadowStep.BLOCK: ngettext("%(count)s user is blocked", "%(count)s users are blocked", count),
         ShadowStep.CHANGE: ngettext(
-            "%(count)s user gets another name or address: %(names)s.",
-            "%(count)s users get another name or address: %(names)s.",
+            "%(count)s user gets another name or address",
+            "%(count)s users get another name or address",
             count,
         ),
     }
-    return texts[step] % {"count": count, "names": _join_names(rows)}
+    return texts[step] % {"count": count}
 
 
-def _join_names(rows: Sequence[DirectoryUser]) -> str:
+def _list_names(rows: Sequence[DirectoryUser], with_names: bool) -> str:
+    if not with_names:
+        return "."
     names = ", ".join(row.user.full_name if row.user else row.user_name for row in rows[:MAX_NAMES])
     more = len(rows) - MAX_NAMES
-    return f"{names} {_('and %(count)s more') % {'count': more}}" if more > 0 else names
+    return f": {names} {_('and %(count)s more') % {'count': more}}." if more > 0 else f": {names}."
 
 
 def build_plan(connection: DirectoryConnection) -> ShadowPlan:

@@ -120,7 +120,7 @@ def serialize_directory_user(row: DirectoryUser, *, as_wanted: bool = False, is_
     `active` is whether the account is open, or will be of a shadow and of what is held; or `as_wanted` what the
     directory said, on which a change builds.
     """
-    user, active = row.user, bool(row.attributes.get("active")) if as_wanted else row.active
+    user, active = row.user, row.wants_active if as_wanted else row.active
     if user is not None and not as_wanted and not is_shadow and not row.is_held:
         active = user.blocked_at is None and not user.has_ended()
     version = f"{row.version}-{user.version if user else 0}"

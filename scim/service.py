@@ -9,6 +9,7 @@ from scim2_models import (
     Context,
     Error,
     InvalidFilterException,
+    InvalidValueException,
     PatchOp,
     Resource,
     ResourceType,
@@ -22,10 +23,13 @@ from scim2_server.service import ScimService
 from scim2_server.storage import SearchPage
 
 from scim.resources import ScimUser, get_provider
+from scim.storage import DirectoryStorage
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 _LIST_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
-_MAX_FILTER_LENGTH = 2000  # characters
+_MAX_FILTER_LENGTH = 2000  # characters, also of a path
+_MAX_OPERATIONS = 200
+_MAX_ENTRIES = 100  # addresses and phone numbers in a body
 
 
 class DirectoryService(ScimService):
@@ -42,7 +46,8 @@ class DirectoryService(ScimService):
         if isinstance(value, dict):
             if scim_ctx is Context.RESOURCE_PATCH_REQUEST:
                 value = spread_operations(value)
-            elif scim_ctx in (Context.RESOURCE_CREATION_REQUEST, Context.RESOURCE_REPLACEMENT_REQUEST):
+            _require_small(value)
+            if scim_ctx in (Context.RESOURCE_CREATION_REQUEST, Context.RESOURCE_REPLACEMENT_REQUEST):
                 self._active_is_sent = any(name.lower() == "active" for name in value)
                 value = value if self._active_is_sent else {**value, "active": True}
         return super().read_body(model, json.dumps(value).encode(), content_type, scim_ctx)
@@ -96,26 +101,51 @@ class DirectoryService(ScimService):
 
     @staticmethod
     def error_of(exception: Exception) -> Error:
-        """Return the error, also of a filter that is nested too deeply."""
+        """Return the error, also of a filter or a body that is nested too deeply."""
         if isinstance(exception, RecursionError):
-            return InvalidFilterException(detail="The filter is nested too deeply").to_error()
+            return Error(status=400, detail="The request is nested too deeply")
         return ScimService.error_of(exception)
 
 
 class DirectoryHandler(ScimHandler):
+    storage: DirectoryStorage
+
     def replace_resource(
         self, resource_type: ResourceType, current: Resource[Any], replacement: Resource[Any], conditions: Conditions
     ) -> Resource[Any]:
         """Replace a resource; one that does not change is returned as it is, not as the directory wants it."""
-        replaced = super().replace_resource(resource_type, current, replacement, conditions)
-        return replaced if replaced is not current else self.storage.get(resource_type, str(current.id))
+        super().replace_resource(resource_type, current, replacement, conditions)
+        return self._finish(resource_type, str(current.id))
 
     def patch_resource(
         self, resource_type: ResourceType, resource_id: str, patch_op: "PatchOp[Any]", conditions: Conditions
     ) -> Resource[Any]:
         """Apply a PATCH to what the directory wants, and return the resource as it is."""
         super().patch_resource(resource_type, resource_id, patch_op, conditions)
+        return self._finish(resource_type, resource_id)
+
+    def _finish(self, resource_type: ResourceType, resource_id: str) -> Resource[Any]:
+        self.storage.repeat_block(resource_type, resource_id)
         return self.storage.get(resource_type, resource_id)
+
+
+def _require_small(body: dict[str, Any]) -> None:
+    """Raise a SCIM error for what would keep the office locked, because its cost grows with the square."""
+    sent = next((found for key, found in body.items() if key.lower() == "operations"), None)
+    operations = [one for one in sent if isinstance(one, dict)] if isinstance(sent, list) else []
+    pairs = [*body.items(), *((str(one.get("path") or ""), one.get("value")) for one in operations)]
+    for one in operations:
+        pairs += one["value"].items() if isinstance(one.get("value"), dict) else ()
+    if len(operations) > _MAX_OPERATIONS or any(len(name) > _MAX_FILTER_LENGTH for name, _value in pairs):
+        text = f"A PATCH has at most {_MAX_OPERATIONS} operations, with paths of {_MAX_FILTER_LENGTH} characters"
+        raise InvalidValueException(detail=text)
+    entries = [value for name, value in pairs if isinstance(value, list) and _is_listed(name)]
+    if sum(map(len, entries)) > _MAX_ENTRIES:
+        raise InvalidValueException(detail=f"Send at most {_MAX_ENTRIES} addresses and numbers in one call")
+
+
+def _is_listed(path: str) -> bool:
+    return path.lower().rpartition(":")[2] in ("emails", "phonenumbers")
 
 
 def spread_operations(body: dict[str, Any]) -> dict[str, Any]:

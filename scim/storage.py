@@ -1,6 +1,6 @@
 """Storage of the SCIM library: reads what a directory sees, and writes through the actions only."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 from scim2_models import NotFoundException, PreconditionFailedException, Resource, ResourceType
 from scim2_models import ResponseParameters as ScimParameters
 from scim2_models import SearchRequest as ScimSearch
-from scim2_models.path import CompareOperator, Comparison, FilterNode, LogicalExpr, LogicalOperator
+from scim2_models.path import CompareOperator, Comparison, FilterNode, LogicalExpr, LogicalOperator, ValuePath
 from scim2_server.memory import InMemoryStorage
 from scim2_server.storage import ScimStorage, SearchPage
 
@@ -31,18 +31,29 @@ _ATTRIBUTES = ("name", "displayName", "active", "emails")
 
 
 class DirectoryStorage(ScimStorage):
-    """What one connection sees; `writes`: the request may change something, so the office is locked throughout."""
+    """What one connection sees.
 
-    def __init__(self, connection: DirectoryConnection, by: Actor, *, writes: bool) -> None:
-        self._connection, self._by, self._writes, self._changes = connection, by, writes, writes
+    `reload` is given if the request may change something: the office is then locked throughout, and it returns the
+    connection and the actor as they are from then on.
+    """
+
+    def __init__(
+        self,
+        connection: DirectoryConnection,
+        by: Actor,
+        *,
+        reload: Callable[[], tuple[DirectoryConnection, Actor]] | None = None,
+    ) -> None:
+        self._connection, self._by, self._reload, self._changes = connection, by, reload, reload is not None
 
     @contextmanager
     def operation(self) -> Iterator[None]:
-        if not self._writes:
+        if self._reload is None:
             yield
             return
         with transaction.atomic():
             lock_provider(self._connection.provider_id)
+            self._connection, self._by = self._reload()
             yield
 
     def get(
@@ -86,7 +97,7 @@ class DirectoryStorage(ScimStorage):
         self, rows: QuerySet[DirectoryUser], others: QuerySet[User], search_request: ScimSearch[Any]
     ) -> SearchPage:
         total, start = rows.count() + others.count(), search_request.start_index_0 or 0
-        stop = total if search_request.count is None else start + search_request.count
+        stop = total if search_request.count is None else min(total, start + search_request.count)
         pks = rows.order_by().values_list("pk").union(others.order_by().values_list("pk"), all=True).order_by("id")
         ids = [pk for (pk,) in pks[start:stop]] if start < stop else []
         found = {row.pk: self._serialize(row) for kind in (rows, others) for row in kind.filter(pk__in=ids)}
@@ -120,6 +131,12 @@ class DirectoryStorage(ScimStorage):
             return
         pk = self._require_version(resource_id, expected_version)
         directory_users.end_directory_user(self._connection, pk, by=self._by)
+
+    def repeat_block(self, resource_type: ResourceType, resource_id: str) -> None:
+        """Block a user who is out for the directory and whose account is open, also if the call changed nothing."""
+        found = None if _is_group(resource_type) or self._connection.is_shadow else self._find(resource_id)
+        if isinstance(found, DirectoryUser) and found.lacks_block:
+            directory_users.repeat_block(self._connection, found.pk, by=self._by)
 
     def _require_version(self, resource_id: str, expected: str | None) -> UUID:
         found = self._find(resource_id)
@@ -167,13 +184,16 @@ def _find_mobile_number(resource: Any, source: str) -> str:
     return ""
 
 
-def _narrow(node: FilterNode) -> tuple[Q, Q]:
+def _narrow(node: FilterNode, parent: str = "") -> tuple[Q, Q]:
     """Return conditions that every match of a filter meets: one on users of the directory, one on other users.
 
-    Directories look users up by name, id or address. The library then applies the filter itself.
+    Directories look users up by name, id or address. The library then applies the filter itself. `parent` is the
+    attribute whose entries the filter selects.
     """
+    if isinstance(node, ValuePath):
+        return _narrow(node.val_filter, node.attr_path.attr.lower())
     if isinstance(node, LogicalExpr) and node.op is LogicalOperator.and_:
-        parts = [_narrow(term) for term in node.terms]
+        parts = [_narrow(term, parent) for term in node.terms]
         return (
             Q(*(rows for rows, _others in parts)),
             Q(*(others for _rows, others in parts)),
@@ -181,7 +201,7 @@ def _narrow(node: FilterNode) -> tuple[Q, Q]:
     if not isinstance(node, Comparison) or node.op is not CompareOperator.eq or not isinstance(node.value, str):
         return Q(), Q()
     value, path = group_storage.clean_value(node.value), node.attr_path
-    match (path.attr.lower(), path.sub_attr):
+    match (parent, path.attr.lower()) if parent else (path.attr.lower(), path.sub_attr):
         case "username", None:
             key = compute_username_key(value)
             return Q(user_name_key=key[:255]), Q(username_key=key) | Q(
@@ -190,6 +210,8 @@ def _narrow(node: FilterNode) -> tuple[Q, Q]:
         case "externalid", None:
             object_id = parse_uuid(value)
             return Q(external_id=value), Q(external_user_id=object_id) if object_id else Q(pk__in=[])
+        case "emails", "value" | None if value.isascii() and value.isprintable() and not set('"\\') & set(value):
+            return Q(attributes__emails__icontains=value), Q(email_key=compute_email_key(value))
         case "id", None:
             pk = parse_uuid(value)
             return Q(pk=pk), Q(pk=pk)

@@ -137,7 +137,6 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('refusal', models.CharField(blank=True, choices=[('owner', 'The owner of the connection cannot change their own teams.'), ('duties', 'A rule of the segregation of duties keeps them out.'), ('administrators', 'The team makes administrators, which this group may not do.'), ('rights', 'The owner of the connection cannot give the rights of the team.'), ('no_owner', 'The connection has no owner.')], max_length=20)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('group', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='members', to='scim.directorygroup')),
                 ('provider', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.provider')),
                 ('row', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='groups', to='scim.directoryuser')),

@@ -18,9 +18,10 @@ from core import paging
 from core.access import POST, SAFE, DuringImpersonation, ReauthenticationLevel, page
 from core.confirmation import Confirmation, is_confirmed, render_confirmation
 from permissions.access import OfficeRequest
-from permissions.checks import Right
+from permissions.checks import Right, require_right
 from permissions.shortcuts import render_form, report_refusal, show_errors
 from scim import actions, directory_users
+from scim.alerts import list_able_owners
 from scim.brake import list_held
 from scim.forms import ConnectionForm, TokenForm, WaitingUserForm
 from scim.journal import find_last_cycle
@@ -34,7 +35,8 @@ MAX_HELD_SHOWN = 100
 def connection_list(request: OfficeRequest) -> HttpResponse:
     rows = DirectoryConnection.objects.visible_to(request.user).select_related("owner")
     page = paging.paginate_queryset(rows, cursor=request.GET.get("page", ""), sorts={"name": F("name_key")})
-    return render(request, "scim/connections.html", {"rows": page.rows} | paging.build_pager_context(page))
+    context = {"rows": page.rows, "able_owners": list_able_owners(request.user.office)}
+    return render(request, "scim/connections.html", context | paging.build_pager_context(page))
 
 
 @page(Right.MANAGE_INTEGRATIONS, reauthentication=ReauthenticationLevel.FIVE_MINUTES)
@@ -64,11 +66,14 @@ def connection_detail(request: OfficeRequest, pk: UUID) -> HttpResponse:
     context = {
         "form": form,
         "connection": connection,
+        "able_owners": list_able_owners(request.user.office),
         "tokens": tokens,
         "may_add_token": len(tokens) < MAX_TOKENS,
         "waiting": waiting.rows,
+        "waiting_count": found.count() if waiting.rows else 0,
+        "may_view_users": Right.VIEW_USERS in request.rights,
         "report": report_steps(connection),
-        "refused": list_refused(connection),
+        "refused": list_refused(connection) if Right.VIEW_USERS in request.rights else (),
         "address": urljoin(settings.LOKET_URL, f"/scim/v2/{connection.pk}"),
         "cycle": find_last_cycle(connection),
     }
@@ -135,7 +140,7 @@ def go_live(request: OfficeRequest, pk: UUID) -> HttpResponse:
         _("Go live"),
         _("Go live"),
         reverse("scim:connection_detail", args=[pk]),
-        plan.list_consequences(),
+        plan.list_consequences(with_names=Right.VIEW_USERS in request.rights),
         heading=_("Go live with %(name)s?") % {"name": connection},
         breadcrumb="scim/_connection_breadcrumb.html",
         note=_("From then on every call of the directory changes users immediately."),
@@ -199,6 +204,7 @@ def delete_connection(request: OfficeRequest, pk: UUID) -> HttpResponse:
 @page(Right.MANAGE_INTEGRATIONS, reauthentication=ReauthenticationLevel.HALF_HOUR)
 def invite_waiting_user(request: OfficeRequest, pk: UUID, row_id: UUID) -> HttpResponse:
     connection = get_connection(request, pk)
+    require_right(request.actor, Right.VIEW_USERS)  # it names the user
     row = get_object_or_404(directory_users.list_waiting_users(connection), pk=row_id)
     form = WaitingUserForm(request.POST or None)
     if form.is_valid():

@@ -59,7 +59,8 @@ def call_list(request: OfficeRequest, pk: UUID) -> HttpResponse:
         calls, cursor=request.GET.get("page", ""), sort="-at", sorts={"at": F("at")}, datetime_sorts=["at"]
     )
     ids = [call.resource_id for call in found.rows if call.resource_id]
-    users = DirectoryUser.objects.visible_to(request.user).filter(pk__in=ids).select_related("user").in_bulk()
+    named = DirectoryUser.objects.visible_to(request.user).filter(pk__in=ids).select_related("user")
+    users = named.in_bulk() if Right.VIEW_USERS in request.rights else {}
     rows = [
         (call, users.get(call.resource_id), journal.describe_refusal(call) if call.is_refused else "")
         for call in found.rows

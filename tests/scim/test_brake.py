@@ -3,6 +3,7 @@
 import threading
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection as database
@@ -12,9 +13,10 @@ from django.utils import timezone
 
 from accounts.models import Provider, User
 from audit.models import Event, Verb
+from core.ids import build_min_uuid7
 from outbox.models import Message
 from permissions.checks import Right
-from permissions.models import Team
+from permissions.models import Team, TeamMember
 from scim.alerts import find_directory_alert
 from scim.jobs import apply_pending_users
 from scim.journal import remove_old_calls
@@ -152,10 +154,14 @@ def fill(directory: Directory, client: Client, office: Provider, people: list[Us
     pk = make_group(directory)
     map_group(client, pk, team)
     patch_group(directory, pk, *ADD["Okta"]([str(user.pk) for user in people]))
-    from scim.models import DirectoryGroupMember
-
-    DirectoryGroupMember.objects.update(created_at=timezone.now() - timedelta(days=1))
+    make_memberships_old()
     return team, pk
+
+
+def make_memberships_old() -> None:
+    day = build_min_uuid7(timezone.now() - timedelta(days=1)).int
+    for number, member in enumerate(TeamMember.objects.all()):
+        TeamMember.objects.filter(pk=member.pk).update(pk=UUID(int=day + number))
 
 
 def test_a_fifth_of_a_team_is_held(entra: Directory, alice: User, alice_client: Client, people: list[User]) -> None:
@@ -192,6 +198,18 @@ def test_a_held_owner_stays_by_hand(entra: Directory, alice: User, alice_client:
     DirectoryConnection.objects.update(owner=people[0])
     decide(alice_client, entra, "release")
     assert members_of(team) == {"U00": "manual"}
+
+
+def test_adding_again_does_not_pass_the_brake_of_a_team(
+    entra: Directory, alice: User, alice_client: Client, people: list[User]
+) -> None:
+    team, pk = fill(entra, alice_client, alice.office, people[:10])
+    for user in people[:10]:
+        for operation in (REMOVE["path filter"](str(user.pk)), *ADD["Okta"]([str(user.pk)])):
+            patch_group(entra, pk, operation)
+        patch_group(entra, pk, REMOVE["path filter"](str(user.pk)))
+    assert len(members_of(team)) == 8
+    assert AccessLoss.objects.filter(state=AccessLoss.State.HELD).count() == 8
 
 
 def test_a_partial_replace_empties_no_team(

@@ -31,8 +31,11 @@ def test_discovery_says_what_is_supported(entra: Directory) -> None:
     assert supported == {
         "patch": True, "bulk": False, "filter": True, "sort": True, "etag": True, "changePassword": False,
     }  # fmt: skip
-    assert [kind["endpoint"] for kind in entra.call("GET", "/ResourceTypes")["Resources"]] == ["/Users"]
-    (schema,) = entra.call("GET", "/Schemas")["Resources"]
+    assert [kind["endpoint"] for kind in entra.call("GET", "/ResourceTypes")["Resources"]] == [
+        "/Users", "/Groups",
+    ]  # fmt: skip
+    schema, group_schema = entra.call("GET", "/Schemas")["Resources"]
+    assert [one["name"] for one in group_schema["attributes"]] == ["displayName", "members"]
     attributes = {one["name"]: one for one in schema["attributes"]}
     assert (attributes["phoneNumbers"]["mutability"], attributes["phoneNumbers"]["returned"]) == ("writeOnly", "never")
     entra.call("GET", f"/Schemas/{CORE}")

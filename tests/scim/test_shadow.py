@@ -152,4 +152,4 @@ def test_plan_takes_three_queries_for_all_users(shadow: Directory, bob: User, dj
         shadow.call("POST", "/Users", entra_user(name), 201)
     shadow.patch(bob.pk, replace("active", False))
     with django_assert_num_queries(3):
-        assert len(build_plan(shadow.connection).list_consequences()) == 3
+        assert len(build_plan(shadow.connection).list_consequences(with_names=True)) == 3
