@@ -1,7 +1,7 @@
 """Actions on campaigns: prepare, start, which freezes the population, change reviewers, and close."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -26,6 +26,7 @@ from permissions.models import Team
 from reviews import emails
 from reviews.campaign_models import Campaign, CampaignReviewer, Decision, Outcome, ReviewItem
 from reviews.decisions import lock_campaign
+from reviews.plans import filter_to_revoke
 from reviews.population import compute_population_root, freeze_population
 
 _FETCH_SIZE = 5000
@@ -57,15 +58,19 @@ class Reviewers:
 def create_campaign(provider: Provider, chosen: CampaignDetails, reviewers: Reviewers, *, by: Actor) -> Campaign:
     """Prepare a campaign; nothing is frozen or mailed before it starts. Raises ValidationError."""
     provider = lock_and_authorize(provider.pk, by, Right.MANAGE_PROVIDER)
-    campaign = Campaign.objects.create(
-        provider=provider,
-        starter=by.user,
-        **{name: list(value) if isinstance(value, tuple) else value for name, value in vars(chosen).items()},
-    )
+    values = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(chosen).items()}
+    values["scope_rights"] = _add_granting_rights(chosen.scope_rights)
+    campaign = Campaign.objects.create(provider=provider, starter=by.user, **values)
     _store_reviewers(campaign, reviewers)
     what = {"scope": [None, chosen.scope], "until": [None, chosen.deadline.isoformat()]}
+    what["reviewers"] = [None, list_reviewer_ids(campaign)]
     record(Verb.REVIEW_CREATED, campaign, by=by, provider_id=provider.pk, changes=what)
     return campaign
+
+
+def _add_granting_rights(codes: Iterable[str]) -> list[str]:
+    """Add the right that implies chosen ones: administrators hold them too."""
+    return sorted({right.value for code in codes for right in Right(code).granted_by})
 
 
 def _store_reviewers(campaign: Campaign, reviewers: Reviewers) -> None:
@@ -98,18 +103,22 @@ def change_reviewers(campaign: Campaign, reviewers: Reviewers, *, version: int, 
         raise EditConflict
     if campaign.is_decided:
         raise ValidationError(_("This review is over. Nothing was changed."), code="over")
-    before = _name_reviewers(campaign)
+    before = list_reviewer_ids(campaign)
     _store_reviewers(campaign, reviewers)
     campaign.version += 1
     campaign.save(update_fields=["version"])
-    changes = {"reviewers": [before, _name_reviewers(campaign)]}
+    changes = {"reviewers": [before, list_reviewer_ids(campaign)]}
     record(Verb.REVIEW_CHANGED, campaign, by=by, provider_id=campaign.provider_id, changes=changes)
 
 
-def _name_reviewers(campaign: Campaign) -> list[str]:
-    """Return the ids of the reviewers: names are personal, and this event is about no user."""
+def list_reviewer_ids(campaign: Campaign) -> list[str]:
+    """Return the ids of the reviewers of everything, and of the others as "team: user".
+
+    Names are personal, and the events that have this are about no user.
+    """
     rows = CampaignReviewer.objects.filter(provider=campaign.provider_id, campaign=campaign)
-    return sorted({str(user_id) for user_id in rows.values_list("user_id", flat=True)})
+    pairs = rows.values_list("team_id", "user_id")
+    return sorted(f"{team_id}: {user_id}" if team_id else str(user_id) for team_id, user_id in pairs)
 
 
 @action()
@@ -119,9 +128,7 @@ def delete_draft(campaign: Campaign, *, by: Actor) -> bool:
     campaign = lock_campaign(campaign.pk, campaign.provider_id)
     if not campaign.is_draft:
         return False
-    record(
-        Verb.REVIEW_CHANGED, campaign, by=by, provider_id=campaign.provider_id, changes={"name": [str(campaign), None]}
-    )
+    record(Verb.REVIEW_DELETED, campaign, by=by, provider_id=campaign.provider_id)
     campaign.delete()
     return True
 
@@ -161,8 +168,10 @@ def _require_can_start(campaign: Campaign) -> None:
         raise ValidationError(_("This review has been started already."), code="started")
     if campaign.deadline < timezone.localdate():
         raise ValidationError(_("The last day has passed. Choose a later day."), code="past")
-    if not CampaignReviewer.objects.filter(provider=campaign.provider_id, campaign=campaign, team=None).exists():
-        raise ValidationError(_("Choose at least one reviewer."), code="reviewers")
+    able = [user.pk for user in list_possible_reviewers(campaign.provider)]
+    general = CampaignReviewer.objects.filter(provider=campaign.provider_id, campaign=campaign, team=None)
+    if not general.filter(user__in=able).exists():
+        raise ValidationError(_("Choose at least one reviewer who may review access now."), code="reviewers")
 
 
 @action()
@@ -195,15 +204,23 @@ def close_campaign(campaign: Campaign, *, by: Actor) -> Campaign:
     campaign = lock_campaign(campaign.pk, provider.pk)
     if campaign.state != Campaign.State.RUNNING:
         raise ValidationError(_("This review is over. Nothing was changed."), code="over")
-    campaign.state, campaign.closed_at = Campaign.State.CLOSED, timezone.now()
+    campaign.closed_at = timezone.now()
     _store_outcomes(campaign)
+    campaign.state = Campaign.State.CLOSED if filter_to_revoke(campaign).exists() else Campaign.State.DONE
     leaves = list(iter_decisions(campaign))
     campaign.decisions_root = verify_review.compute_merkle_root(leaves)
     campaign.save()
     counts = Counter(leaf["decision"] for leaf in leaves)
     published = {"decisions": dict(sorted(counts.items())), "root": campaign.decisions_root}
     record(Verb.REVIEW_CLOSED, campaign, by=by, provider_id=provider.pk, changes={"review": [None, published]})
+    emails.send_ended(campaign, undecided=_count_undecided(campaign), revoked=filter_to_revoke(campaign).count())
     return campaign
+
+
+def _count_undecided(campaign: Campaign) -> int:
+    """Return how many paths had no decision at the end, also if they are revoked therefore."""
+    items = ReviewItem.objects.filter(provider=campaign.provider_id, campaign=campaign)
+    return items.open().count()
 
 
 def _store_outcomes(campaign: Campaign) -> None:

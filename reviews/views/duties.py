@@ -80,8 +80,9 @@ def _get_rule(request: OfficeRequest, pk: UUID) -> DutyRule:
 def delete_rule(request: OfficeRequest, pk: UUID) -> HttpResponse:
     rule, url = _get_rule(request, pk), reverse("reviews:duty_list")
     if request.method == "POST":
+        seen = request.POST.get("version", "")
         with report_refusal(request, _("Another user changed this rule in the meantime.")):
-            duties.delete_rule(rule, version=rule.version, by=request.actor)
+            duties.delete_rule(rule, version=int(seen) if seen.isdecimal() else 0, by=request.actor)
             messages.success(request, _("The rule %(name)s has been deleted.") % {"name": rule.name})
         return redirect("reviews:duty_list")
     confirmation = Confirmation(
@@ -92,7 +93,7 @@ def delete_rule(request: OfficeRequest, pk: UUID) -> HttpResponse:
         heading=_("Delete %(name)s?") % {"name": rule.name},
         parents=[(_("Segregation of duties"), url)],
     )
-    return render_confirmation(request, confirmation)
+    return render_confirmation(request, confirmation, chosen={"version": [rule.version]})
 
 
 @page(Right.REVIEW_ACCESS)

@@ -1,5 +1,6 @@
 """Decisions: who may take them, the first one wins, each leaves an event, and the page on which they are taken."""
 
+import re
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -156,7 +157,12 @@ def test_bulk_keeps_plain_ones_only(office: Provider, first: User, team: Team) -
     assert page.status_code == 200
     assert "2 wegen worden behouden" in page.text
     assert not ReviewItem.objects.exclude(decision="").exists(), "not before it is confirmed"
-    client.post(url, {"sure": "1", "campaign": campaign.pk})
+    stored = path_of(campaign, member(team, 0))
+    confirmed = {"sure": "1", "paths": re.findall(r'name="paths" value="(\w+)"', page.text)[0]}
+    ReviewItem.objects.filter(pk=stored.pk).update(notes=["new"])
+    assert "1 weg wordt behouden" in client.post(url, confirmed).text, "not what was shown: it asks again"
+    ReviewItem.objects.filter(pk=stored.pk).update(notes=[])
+    client.post(url, confirmed)
     kept = ReviewItem.objects.filter(decision="keep").select_related("subject")
     assert {item.subject.person_id for item in kept} == {member(team, 0).pk, member(team, 1).pk}
     assert Event.objects.filter(verb=Verb.REVIEW_DECIDED).count() == 2

@@ -57,7 +57,10 @@ def test_a_rule_is_made_changed_and_deleted(office: Provider, alice_client: Clie
     assert (rule.severity, rule.version) == ("warn", 2)
     assert alice_client.get(url("delete_rule", rule.pk)).status_code == 200
     assert DutyRule.objects.exists()
-    alice_client.post(url("delete_rule", rule.pk))
+    rule.refresh_from_db()
+    alice_client.post(url("delete_rule", rule.pk), {"version": rule.version - 1})
+    assert DutyRule.objects.filter(pk=rule.pk).exists(), "another user changed it since the page was opened"
+    alice_client.post(url("delete_rule", rule.pk), {"version": rule.version})
     verbs = Event.objects.filter(target_kind="dutyrule").order_by("pk").values_list("verb", flat=True)
     assert list(verbs) == ["duty_rule_created", "duty_rule_changed", "duty_rule_deleted"]
 
