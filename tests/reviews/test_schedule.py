@@ -115,7 +115,7 @@ def test_the_office_is_locked_before_the_campaign(office: Provider, reviewer: Us
         CaptureQueriesContext(connection) as all_,
     ):
         schedule.repeat_campaigns()
-    locks = [query["sql"] for query in all_ if "FOR " in query["sql"] and "UPDATE" in query["sql"]]
+    locks = [query["sql"] for query in ran if "FOR " in query["sql"] and "UPDATE" in query["sql"]]
     assert 'FROM "accounts_provider"' in locks[0]
 
 
