@@ -112,7 +112,7 @@ def test_the_office_is_locked_before_the_campaign(office: Provider, reviewer: Us
     campaigns.close_campaign(start(office, reviewer, repeat_months=3), by=actor())
     with (
         time_machine.travel(timezone.now() + timedelta(days=93), tick=False),
-        CaptureQueriesContext(connection) as all_,
+        CaptureQueriesContext(connection) as ran,
     ):
         schedule.repeat_campaigns()
     locks = [query["sql"] for query in ran if "FOR " in query["sql"] and "UPDATE" in query["sql"]]
