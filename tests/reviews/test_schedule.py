@@ -125,7 +125,7 @@ def test_ending_early_tells_the_administrators_what_is_revoked(office: Provider,
     campaigns.close_campaign(campaign, by=actor(alice))
     text = mails()[-1]
     assert "Over 2 wegen is niet beslist." in text
-    assert "2 wegen worden ingetrokken." in text
+    assert "2 wegen zijn in te trekken." in text
     campaign.refresh_from_db()
     rows = dict(map(tuple, reports.export_sheets(campaign, by=actor(alice))[gettext("Review")]))
     assert (rows[gettext("To be revoked")], rows[gettext("Undecided")]) == ("2", "2")
