@@ -12,7 +12,7 @@ from django.utils import timezone
 
 import audit.export
 from accounts.models import Provider
-from audit import checkpoints, verify, verify_review
+from audit import checkpoints, verify, verify_access, verify_review
 from audit.actors import Actor, requires_reauthentication
 from audit.export import ChainExport
 from audit.models import Verb
@@ -72,7 +72,7 @@ def _iter_entries(
     yield "controle/historie.jsonl", export.lines()
     yield "controle/checkpoint.json", [verify.encode_canonical_json(head) + b"\n"]
     yield "controle/public.pem", [public]
-    for module in (verify, verify_review):
+    for module in (verify, verify_access, verify_review):
         source = Path(str(module.__file__))
         yield f"controle/{source.name}", [source.read_bytes()]
     for list_entries in EXTRA_ENTRIES:
