@@ -243,7 +243,8 @@ class ReviewVerifier:
                 outcome = "erased" if was_erased else "revoke" if undecided == "revoke" else "undecided"
                 expected = outcome, None, None
             if said != expected:
-                raise verify.HistoryBroken(f"the path {key}: the history says {expected}, the review {said}")
+                was, is_now = next(pair for pair in zip(expected, said, strict=True) if pair[0] != pair[1])
+                raise verify.HistoryBroken(f"the path {key}: the history says {was!r}, the review {is_now!r}")
             found[key] = leaf["decision"]
         return found
 
