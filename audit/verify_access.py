@@ -83,7 +83,7 @@ def list_removed(number: int, event: dict[str, Any], changes: dict[str, Any]) ->
     """Return what an event took away. Raises HistoryBroken if it did anything else."""
     target, pairs = event["target_id"], {field: ([*pair, None, None])[:2] for field, pair in changes.items()}
     if event["verb"] == "consent_ended":
-        return [(target, "integration")]
+        return [(target, "integration", pairs["integration_id"][0])]
     if not any(new for _old, new in pairs.values()):
         if event["verb"] == "team_changed" and pairs.keys() == {"members"}:
             return [(user, "team", target) for user in pairs["members"][0] or ()]

@@ -257,18 +257,17 @@ class ReviewVerifier:
                 )
         office = verify_access.Office(self._list_rows_from_base(executed.number))
         present = {fact[1:4] for fact in office.iter_facts(self.unreadable) if fact[0] == "path"}
-        said = Counter[tuple[str, ...]]()
+        said = set[tuple[str, ...]]()
         for leaf in self.review["results"]:
             path, result = paths[leaf["path"]], leaf["result"]
             fact = (path["user"], *path["path"])
             if result not in _RESULTS:
                 raise verify.HistoryBroken(f"the path {leaf['path']} has the result {result!r}")
-            if fact[1] not in ("team", "right"):
-                fact = (path["user"], "integration")
-            elif self._is_known(fact) and result != "revoked" and (fact in present) is (result == "gone"):
-                raise verify.HistoryBroken(f"{' '.join(fact)} is {result} says the review, against the history")
-            said += Counter({fact: 1} if result == "revoked" and self._is_known(fact) else {})
-        done = self._count_removed(executed.content["acts"])
+            if self._is_known(fact):
+                said |= {fact} if result == "revoked" else set()
+                if result != "revoked" and fact[1] != "integration" and (fact in present) is (result == "gone"):
+                    raise verify.HistoryBroken(f"{' '.join(fact)} is {result} says the review, against the history")
+        done = self._collect_removed(executed.content["acts"])
         for word, facts in (("was not revoked", said - done), ("was revoked, which nobody decided", done - said)):
             if facts:
                 raise verify.HistoryBroken(f"{' '.join(min(facts))} {word}")
@@ -279,14 +278,12 @@ class ReviewVerifier:
         """Return whether the history still says this: individual rights and consents of erased users it does not."""
         return fact[1] == "team" or fact[0] not in self.unreadable
 
-    def _count_removed(self, acts: list[str]) -> Counter[tuple[str, ...]]:
+    def _collect_removed(self, acts: list[str]) -> set[tuple[str, ...]]:
         """Return what the events of the execution took away; they do nothing else."""
-        removed = Counter[tuple[str, ...]]()
+        removed = set[tuple[str, ...]]()
         for number, event, what in self.rows:
             if event["correlation_id"] in acts and what is not None:
-                removed.update(
-                    fact for fact in verify_access.list_removed(number, event, what["changes"]) if self._is_known(fact)
-                )
+                removed |= set(filter(self._is_known, verify_access.list_removed(number, event, what["changes"])))
         return removed
 
 

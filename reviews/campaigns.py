@@ -27,7 +27,7 @@ from permissions.models import Team
 from reviews import emails
 from reviews.campaign_models import Campaign, CampaignReviewer, Decision, Outcome, ReviewItem
 from reviews.decisions import lock_campaign
-from reviews.population import build_parameters, compute_population_root, freeze_population
+from reviews.population import compute_population_root, freeze_population
 
 _FETCH_SIZE = 5000
 
@@ -65,7 +65,7 @@ def create_campaign(provider: Provider, chosen: CampaignDetails, reviewers: Revi
     )
     _store_reviewers(campaign, reviewers)
     what: Changes = {"scope": [None, chosen.scope], "until": [None, chosen.deadline.isoformat()]}
-    what["reviewers"] = [None, _map_reviewers(campaign)]
+    what["reviewers"] = [None, list_reviewer_ids(campaign)]
     record(Verb.REVIEW_CREATED, campaign, by=by, provider_id=provider.pk, changes=what)
     return campaign
 
@@ -100,15 +100,15 @@ def change_reviewers(campaign: Campaign, reviewers: Reviewers, *, version: int, 
         raise EditConflict
     if campaign.is_decided:
         raise ValidationError(_("This review is over. Nothing was changed."), code="over")
-    before = _map_reviewers(campaign)
+    before = list_reviewer_ids(campaign)
     _store_reviewers(campaign, reviewers)
     campaign.version += 1
     campaign.save(update_fields=["version"])
-    changes = {"reviewers": [before, _map_reviewers(campaign)]}
+    changes = {"reviewers": [before, list_reviewer_ids(campaign)]}
     record(Verb.REVIEW_CHANGED, campaign, by=by, provider_id=campaign.provider_id, changes=changes)
 
 
-def _map_reviewers(campaign: Campaign) -> dict[str, list[str]]:
+def list_reviewer_ids(campaign: Campaign) -> dict[str, list[str]]:
     """Return the ids of the reviewers by the name of their team, "" for everything.
 
     Names of users are personal, and the event that records this is about no user.
@@ -158,7 +158,7 @@ def start_campaign(campaign: Campaign, *, by: Actor) -> Campaign:
     campaign.save()
     published = {**size._asdict(), **_describe_scope(campaign), "root": campaign.population_root}
     published |= {"head": head.hash, "sequence": head.sequence}
-    what: Changes = {"review": [None, published], "reviewers": [None, _map_reviewers(campaign)]}
+    what: Changes = {"review": [None, published], "reviewers": [None, list_reviewer_ids(campaign)]}
     record(Verb.REVIEW_STARTED, campaign, by=by, provider_id=provider.pk, changes=what)
     chain.append_pending(provider.pk)
     emails.send_to_reviewers(campaign)
@@ -169,7 +169,7 @@ def _describe_scope(campaign: Campaign) -> dict[str, Any]:
     """Return what is asked about, and what happens with what is undecided, as `audit.verify_review` checks it."""
     return {
         "scope": campaign.scope, "scope_teams": sorted(map(str, campaign.scope_teams)),
-        "scope_rights": sorted(build_parameters(campaign)["rights"]), "scope_days": campaign.scope_days,
+        "scope_rights": sorted(campaign.scope_rights), "scope_days": campaign.scope_days,
         "undecided": campaign.undecided,
     }  # fmt: skip
 

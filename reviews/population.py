@@ -111,7 +111,7 @@ class PopulationSize(NamedTuple):
 
 def freeze_population(campaign: Campaign) -> PopulationSize:
     """Store the population of `campaign`, whose office is locked, in a fixed number of statements."""
-    now, parameters = timezone.now(), build_parameters(campaign)
+    now, parameters = timezone.now(), _build_parameters(campaign)
     parameters["dormant_since"] = now - timedelta(days=DORMANT_DAYS)
     with connection.cursor() as cursor:
         # Nothing is known yet of rows that were inserted just now, nor of grants that were put together: the database
@@ -123,8 +123,7 @@ def freeze_population(campaign: Campaign) -> PopulationSize:
     return count_population(campaign)
 
 
-def build_parameters(campaign: Campaign) -> dict[str, Any]:
-    """Return the parameters of the statements; the start publishes `rights`, which decide what is in scope."""
+def _build_parameters(campaign: Campaign) -> dict[str, Any]:
     return {
         "today": timezone.localdate(),
         "campaign": campaign.pk,

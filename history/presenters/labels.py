@@ -76,6 +76,7 @@ _FIELD_LABELS: Mapping[str, "StrOrPromise"] = {
     "email_kind": _("E-mail"),
     "language": _("Language"),
     "integration": _("Integration"),
+    "integration_id": _("Identifier of the integration"),
     "integrations": _("Integrations"),
     "scopes": _("Scopes"),
     "redirect_uris": _("Redirect URIs"),

@@ -77,7 +77,7 @@ _SENTENCES: Mapping[str, "StrOrPromise"] = {
     Verb.NOTIFICATIONS_READ: gettext_lazy("%(who)s marked notifications as read."),
     Verb.REVIEW_CREATED: gettext_lazy("%(who)s prepared the access review %(target)s."),
     Verb.REVIEW_CHANGED: gettext_lazy("%(who)s changed the access review %(target)s: %(fields)s."),
-    Verb.REVIEW_DELETED: gettext_lazy("%(who)s deleted the access review %(target)s before it started."),
+    Verb.REVIEW_DELETED: gettext_lazy("%(who)s deleted the access review %(target)s, which had not started."),
     Verb.REVIEW_STARTED: gettext_lazy("%(who)s started the access review %(target)s."),
     Verb.REVIEW_DECIDED: gettext_lazy("%(who)s decided about access of %(target)s in an access review."),
     Verb.REVIEW_CLOSED: gettext_lazy("%(who)s ended the access review %(target)s."),
