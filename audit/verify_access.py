@@ -90,3 +90,18 @@ def list_removed(number: int, event: dict[str, Any], changes: dict[str, Any]) ->
         if event["verb"] == "rights_changed" and pairs.keys() <= RIGHT_CODES:
             return [(target, "right", code) for code in pairs]
     raise verify.HistoryBroken(f"event {number} is of the execution, but is not a revocation that somebody decided")
+
+
+def is_in_scope(leaf: dict[str, Any], login_method: str, started: dict[str, Any]) -> bool | None:
+    """Return whether the published scope asks about a path; None if the history cannot say."""
+    kind, key = leaf["path"]
+    match started["scope"]:
+        case "everyone":
+            return True
+        case "teams":
+            return kind == "team" and key in started["scope_teams"]
+        case "rights":
+            return not set(leaf["rights"]).isdisjoint(started["scope_rights"])
+        case "machines":
+            return login_method == "sso_webservice" or kind not in ("team", "right")
+    return None

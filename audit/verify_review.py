@@ -187,7 +187,7 @@ class ReviewVerifier:
         if len(paths) < len(rows) or not counts.items() <= started.items():
             raise verify.HistoryBroken("the review does not have as many users, paths and rights as it published")
         for leaf in rows:
-            asked = _is_in_scope(leaf, users[leaf["user"]]["login_method"], started)
+            asked = verify_access.is_in_scope(leaf, users[leaf["user"]]["login_method"], started)
             if asked is not None and leaf["in_scope"] is not asked:
                 said = "in scope" if leaf["in_scope"] else "out of scope"
                 raise verify.HistoryBroken(f"the path {leaf['id']} is {said}, against what the review published")
@@ -285,21 +285,6 @@ class ReviewVerifier:
             if event["correlation_id"] in acts and what is not None:
                 removed |= set(filter(self._is_known, verify_access.list_removed(number, event, what["changes"])))
         return removed
-
-
-def _is_in_scope(leaf: dict[str, Any], login_method: str, started: dict[str, Any]) -> bool | None:
-    """Return whether the published scope asks about a path; None if the history cannot say."""
-    kind, key = leaf["path"]
-    match started["scope"]:
-        case "everyone":
-            return True
-        case "teams":
-            return kind == "team" and key in started["scope_teams"]
-        case "rights":
-            return not set(leaf["rights"]).isdisjoint(started["scope_rights"])
-        case "machines":
-            return login_method == "sso_webservice" or kind not in ("team", "right")
-    return None
 
 
 def main(arguments: list[str]) -> int:

@@ -50,12 +50,13 @@ def create_package(provider: Provider, first_day: date, last_day: date, *, by: A
     point_in_time.require_kept(provider.pk, begin)
     throttle.consume_attempt(PACKAGES_PER_USER, str(by.user.pk if by.user else ""))
     period = {"since": first_day.isoformat(), "until": last_day.isoformat()}
-    end = min(get_day_start(last_day + timedelta(days=1)), timezone.now())
+    end = get_day_start(last_day + timedelta(days=1))
     extra = [entry for list_entries in EXTRA_ENTRIES for entry in list_entries(provider, begin, end)]
     # What other apps add is compared with the history from the begin of the office.
     starts = [None, begin] if extra else [begin]
     export = _begin_export(provider, starts, {"audit_package": [None, period]}, by)
-    return iter_zip(chain(_iter_entries(provider, export, begin, end, last_day), extra))
+    entries = _iter_entries(provider, export, begin, min(end, timezone.now()), last_day)
+    return iter_zip(chain(entries, extra))
 
 
 def _begin_export(provider: Provider, starts: Sequence[datetime | None], changes: Changes, by: Actor) -> ChainExport:
