@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from accounts.models import Provider, User
 from audit import chain, verify_review
 from audit.actions import record
 from audit.actors import Actor, action
+from audit.changes import Changes
 from audit.models import Verb
 from core.errors import EditConflict
 from permissions import checks
@@ -62,7 +63,7 @@ def create_campaign(provider: Provider, chosen: CampaignDetails, reviewers: Revi
     values["scope_rights"] = _add_granting_rights(chosen.scope_rights)
     campaign = Campaign.objects.create(provider=provider, starter=by.user, **values)
     _store_reviewers(campaign, reviewers)
-    what = {"scope": [None, chosen.scope], "until": [None, chosen.deadline.isoformat()]}
+    what: Changes = {"scope": [None, chosen.scope], "until": [None, chosen.deadline.isoformat()]}
     what["reviewers"] = [None, list_reviewer_ids(campaign)]
     record(Verb.REVIEW_CREATED, campaign, by=by, provider_id=provider.pk, changes=what)
     return campaign
@@ -111,14 +112,16 @@ def change_reviewers(campaign: Campaign, reviewers: Reviewers, *, version: int, 
     record(Verb.REVIEW_CHANGED, campaign, by=by, provider_id=campaign.provider_id, changes=changes)
 
 
-def list_reviewer_ids(campaign: Campaign) -> list[str]:
-    """Return the ids of the reviewers of everything, and of the others as "team: user".
+def list_reviewer_ids(campaign: Campaign) -> dict[str, list[str]]:
+    """Return the ids of the reviewers by the name of their team, "" for everything.
 
-    Names are personal, and the events that have this are about no user.
+    Names of users are personal, and the event that records this is about no user.
     """
     rows = CampaignReviewer.objects.filter(provider=campaign.provider_id, campaign=campaign)
-    pairs = rows.values_list("team_id", "user_id")
-    return sorted(f"{team_id}: {user_id}" if team_id else str(user_id) for team_id, user_id in pairs)
+    found: dict[str, list[str]] = {}
+    for team, user_id in rows.order_by("team__name", "user_id").values_list("team__name", "user_id"):
+        found.setdefault(team or "", []).append(str(user_id))
+    return found
 
 
 @action()
@@ -138,7 +141,8 @@ def start_campaign(campaign: Campaign, *, by: Actor) -> Campaign:
     """Freeze the population and publish its root in the chain of events.
 
     The lock on the office keeps out every change of access, so that the rows and the events up to `sequence` say the
-    same. Raises ValidationError ("started", "past", "empty", "reviewers").
+    same; the start is in the chain before that lock is released, so that no change of access comes between. Raises
+    ValidationError ("started", "past", "empty", "reviewers").
     """
     provider = lock_and_authorize(campaign.provider_id, by, Right.MANAGE_PROVIDER)
     campaign = lock_campaign(campaign.pk, provider.pk)
@@ -156,11 +160,22 @@ def start_campaign(campaign: Campaign, *, by: Actor) -> Campaign:
     campaign.state, campaign.started_at, campaign.starter = Campaign.State.RUNNING, timezone.now(), by.user
     campaign.reminded_on = timezone.localdate()
     campaign.save()
-    published: dict[str, Any] = {**size._asdict(), "head": head.hash, "root": campaign.population_root}
-    published |= {"scope": campaign.scope, "sequence": head.sequence}
-    record(Verb.REVIEW_STARTED, campaign, by=by, provider_id=provider.pk, changes={"review": [None, published]})
+    published = {**size._asdict(), **_describe_scope(campaign), "root": campaign.population_root}
+    published |= {"head": head.hash, "sequence": head.sequence}
+    what: Changes = {"review": [None, published], "reviewers": [None, list_reviewer_ids(campaign)]}
+    record(Verb.REVIEW_STARTED, campaign, by=by, provider_id=provider.pk, changes=what)
+    chain.append_pending(provider.pk)
     emails.send_to_reviewers(campaign)
     return campaign
+
+
+def _describe_scope(campaign: Campaign) -> dict[str, Any]:
+    """Return what is asked about, and what happens with what is undecided, as `audit.verify_review` checks it."""
+    return {
+        "scope": campaign.scope, "scope_teams": sorted(map(str, campaign.scope_teams)),
+        "scope_rights": sorted(campaign.scope_rights), "scope_days": campaign.scope_days,
+        "undecided": campaign.undecided,
+    }  # fmt: skip
 
 
 def _require_can_start(campaign: Campaign) -> None:
@@ -204,6 +219,8 @@ def close_campaign(campaign: Campaign, *, by: Actor) -> Campaign:
     campaign = lock_campaign(campaign.pk, provider.pk)
     if campaign.state != Campaign.State.RUNNING:
         raise ValidationError(_("This review is over. Nothing was changed."), code="over")
+    chain.lock_chain(provider.pk)
+    chain.append_pending(provider.pk)  # the decisions come before the end
     campaign.closed_at = timezone.now()
     _store_outcomes(campaign)
     campaign.state = Campaign.State.CLOSED if filter_to_revoke(campaign).exists() else Campaign.State.DONE
@@ -245,7 +262,7 @@ def iter_decisions(campaign: Campaign) -> Iterator[dict[str, Any]]:
     for pk, outcome, decision, by, at in items.exclude(outcome="").values_list(*fields).iterator(_FETCH_SIZE):
         was_decided = decision in (Decision.KEEP, Decision.REVOKE)
         yield {
-            "at": at.isoformat() if was_decided else None,
+            "at": at.astimezone(UTC).isoformat(timespec="microseconds") if was_decided else None,
             "by": str(by) if was_decided else None,
             "decision": outcome,
             "path": str(pk),

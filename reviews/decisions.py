@@ -7,7 +7,6 @@ from uuid import UUID
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.validators import MaxLengthValidator
 from django.db.models import QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -97,7 +96,6 @@ def _find_name(user_id: UUID | None) -> str:
 
 
 def _store(items: Sequence[ReviewItem], decision: Decision, reason: str, by: Actor) -> None:
-    now = timezone.now()
     changed: list[tuple[User, Changes]] = []
     for item in items:
         user = item.subject.user
@@ -108,7 +106,7 @@ def _store(items: Sequence[ReviewItem], decision: Decision, reason: str, by: Act
         Verb.REVIEW_DECIDED, changed, by=by, provider_id=items[0].provider_id if items else None, reason=reason
     )
     for item, event in zip(items, events, strict=True):
-        item.decision, item.decided_by, item.decided_at = decision, by.user.pk if by.user else None, now
+        item.decision, item.decided_by, item.decided_at = decision, by.user.pk if by.user else None, event.at
         item.event_id, item.version = event.pk, item.version + 1
     ReviewItem.objects.bulk_update(
         items, ["decision", "decided_by", "decided_at", "event_id", "version"], batch_size=1000

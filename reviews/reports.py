@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Provider, User
 from audit.actions import record
 from audit.actors import Actor, action
-from audit.models import Checkpoint, Verb, build_erased_name
+from audit.models import ChainLink, Checkpoint, Event, Verb, build_erased_name
 from core import sheets
 from core.access import ReauthenticationLevel
 from core.zip_stream import ZipEntry
@@ -43,7 +43,7 @@ class Report:
     conflicts: list[tuple[str, str, str]]  # open now: name of the user, rules, why the access was kept
     conflict_count: int
     to_revoke: int
-    checkpoint: Checkpoint | None  # the last signature over events of the review
+    checkpoint: Checkpoint | None  # the last signature, once it covers all events of the review
 
     @property
     def more_conflicts(self) -> int:
@@ -93,8 +93,12 @@ def _list_conflicts(
 
 
 def _find_checkpoint(campaign: Campaign) -> Checkpoint | None:
+    """Return the last signature if it covers all that the history says about the review so far."""
+    verbs = [Verb.REVIEW_STARTED, Verb.REVIEW_CLOSED, Verb.REVIEW_EXECUTED, Verb.REVIEW_UNDONE]
+    published = Event.objects.filter(provider_id=campaign.provider_id, target_id=campaign.pk, verb__in=verbs)
+    last = ChainLink.objects.filter(event_id__in=published.order_by("-at", "-id").values("pk")[:1]).first()
     signed = Checkpoint.objects.filter(provider_id=campaign.provider_id, kind=Checkpoint.CheckpointType.HEAD)
-    return signed.filter(sequence__gt=campaign.sequence or 0).order_by("-sequence").first()
+    return signed.filter(sequence__gte=last.sequence).order_by("-sequence").first() if last is not None else None
 
 
 def get_subject_name(item: ReviewItem) -> str:
@@ -127,13 +131,20 @@ def _build_sheets(campaign: Campaign) -> dict[str, Sequence[Sequence[str]]]:
 
 
 def iter_package_entries(office: Provider, begin: datetime, end: datetime) -> Iterator[ZipEntry]:
-    """Yield the workbook and the proof of each campaign that started in the period, for the audit package."""
+    """Yield the workbook and the proof of each campaign that started in the period, for the audit package.
+
+    The proof is that of now, the workbook that of when it is read.
+    """
     started = Campaign.objects.filter(provider=office, started_at__gte=begin, started_at__lt=end)
     for campaign in started.select_related("provider").order_by("started_at"):
-        file = BytesIO()
-        sheets.write_sheets(file, _build_sheets(campaign))
-        yield f"beoordelingen/{campaign.pk}.xlsx", [file.getvalue()]
+        yield f"beoordelingen/{campaign.pk}.xlsx", _iter_workbook(campaign)
         yield f"controle/review-{campaign.pk}.json", [proof.build_review_file(campaign)]
+
+
+def _iter_workbook(campaign: Campaign) -> Iterator[bytes]:
+    file = BytesIO()
+    sheets.write_sheets(file, _build_sheets(campaign))
+    yield file.getvalue()
 
 
 @action(ReauthenticationLevel.HALF_HOUR)
