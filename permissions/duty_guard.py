@@ -166,8 +166,10 @@ def _describe(rule: DutyRule, named: list[User], count: int, employers: int) -> 
 
 def _record_accepted(provider_id: UUID, added: list[Conflict], rules: dict[UUID, DutyRule], by: Actor) -> None:
     users = User.objects.filter(provider=provider_id).in_bulk({conflict.user_id for conflict in added})
-    changes: dict[UUID, Changes] = defaultdict(dict)
+    names: dict[UUID, set[str]] = defaultdict(set)
     for conflict in added:
-        changes[conflict.user_id][rules[conflict.rule_id].name] = [None, "conflict"]
-    pairs = ((users[user_id], what) for user_id, what in changes.items())
+        names[conflict.user_id].add(rules[conflict.rule_id].name)
+    pairs: list[tuple[User, Changes]] = [
+        (users[user_id], {"rules": [None, sorted(found)]}) for user_id, found in names.items()
+    ]
     record_many(Verb.DUTY_CONFLICT_ACCEPTED, pairs, by=by, provider_id=provider_id)

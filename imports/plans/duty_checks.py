@@ -60,5 +60,5 @@ def add_accepted_conflicts(provider: Provider, since: datetime, plan: Plan) -> N
     """Add the conflicts that the changes of this transaction lead to."""
     text = _("A user would conflict with the rule “%(rule)s” about duties.")
     for event in Event.objects.filter(provider_id=provider.pk, verb=Verb.DUTY_CONFLICT_ACCEPTED, at__gte=since):
-        for name in event.changes:
+        for name in event.changes["rules"][1]:
             plan.add_conflict(name, text % {"rule": name})

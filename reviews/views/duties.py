@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from core.access import POST, SAFE, page
 from core.confirmation import Confirmation, render_confirmation
+from core.forms import VersionedForm
 from core.paging import build_pager_context, paginate_queryset
 from permissions import checks
 from permissions.access import OfficeRequest
@@ -79,9 +80,10 @@ def _get_rule(request: OfficeRequest, pk: UUID) -> DutyRule:
 @page(Right.MANAGE_PROVIDER)
 def delete_rule(request: OfficeRequest, pk: UUID) -> HttpResponse:
     rule, url = _get_rule(request, pk), reverse("reviews:duty_list")
-    if request.method == "POST":
+    form = VersionedForm(request.POST or None, initial={"version": rule.version})
+    if request.method == "POST" and form.is_valid():
         with report_refusal(request, _("Another user changed this rule in the meantime.")):
-            duties.delete_rule(rule, version=rule.version, by=request.actor)
+            duties.delete_rule(rule, version=form.cleaned_data["version"], by=request.actor)
             messages.success(request, _("The rule %(name)s has been deleted.") % {"name": rule.name})
         return redirect("reviews:duty_list")
     confirmation = Confirmation(
@@ -92,7 +94,7 @@ def delete_rule(request: OfficeRequest, pk: UUID) -> HttpResponse:
         heading=_("Delete %(name)s?") % {"name": rule.name},
         parents=[(_("Segregation of duties"), url)],
     )
-    return render_confirmation(request, confirmation)
+    return render_confirmation(request, confirmation, form=form)
 
 
 @page(Right.REVIEW_ACCESS)

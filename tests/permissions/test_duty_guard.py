@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 import teams.actions
 import teams.deviations
@@ -15,11 +16,13 @@ import teams.sets
 import teams.undo
 from accounts.models import LoginMethod, Provider, User
 from audit.models import Event, Verb
+from history.presenters import event_rows
 from imports.plans.plan import PlanRefused, apply_plan
 from permissions import checks
 from permissions.checks import Right
 from permissions.duty_guard import DutyConflict, DutyWarning, guard_duties, settle_duties_at_end
 from permissions.models import AuthorizationSet, DutyRule, Employer, IndividualRight, Team, TeamEmployer
+from reviews import duties
 from tests.helpers.api_client import program
 from tests.helpers.import_files import INVITED, applied, faults, planned, team_of
 from tests.helpers.login_methods import GOOD, PERSON
@@ -107,7 +110,21 @@ def test_a_warning_asks_by_every_door_and_is_recorded(scene: Scene, rule: DutyRu
     DOORS[door](scene, actor(scene.alice))
     assert snapshot(scene) != before
     events = Event.objects.filter(verb=Verb.DUTY_CONFLICT_ACCEPTED, target_id=scene.bob.pk)
-    assert [event.changes for event in events] == [{"Loon en HR": [None, "conflict"]}]
+    assert [event.changes for event in events] == [{"rules": [None, ["Loon en HR"]]}]
+
+
+@pytest.mark.parametrize("name", ["until", "code", "secret", "member", "given"])
+def test_the_history_names_a_rule_that_is_called_as_a_field(scene: Scene, rule: DutyRule, name: str) -> None:
+    rule.severity, rule.name = WARN, name
+    rule.save()
+    teams.actions.change_members(scene.hr, add=[scene.bob], by=actor(scene.alice))
+    last_day = timezone.localdate()
+    duties.request_exemption(rule, scene.bob, reason="Ziekte", last_day=last_day, by=actor(scene.alice))
+    for verb in (Verb.DUTY_CONFLICT_ACCEPTED, Verb.DUTY_EXEMPTION_REQUESTED):
+        event = Event.objects.get(verb=verb)
+        assert event.changes["rules"] == [None, [name]]
+        (row,) = event_rows.present_events([event])
+        assert f" {name} " in f"{row.sentence.rstrip('.')} "
 
 
 @pytest.mark.parametrize("door", DOORS)

@@ -132,6 +132,22 @@ def test_an_exception_lets_through_until_its_last_day(scene: Scene, rule: DutyRu
         teams.actions.change_members(scene.hr, add=[scene.bob], by=actor(scene.alice))
 
 
+@pytest.mark.parametrize(("before", "after", "ends"), [(WARN, REFUSE, True), (REFUSE, WARN, False)])
+def test_an_exception_to_a_rule_that_warned_is_none_to_one_that_refuses(
+    scene: Scene, rule: DutyRule, before: str, after: str, ends: bool
+) -> None:
+    DutyRule.objects.update(severity=before)
+    rule.refresh_from_db()
+    exemption = DutyExemption.objects.create(
+        provider=scene.office, rule=rule, user=scene.bob, reason="Ziekte", until=timezone.localdate(),
+        requested_by=scene.alice, approved_by=scene.model, approved_at=timezone.now(),
+    )  # fmt: skip
+    values: Any = {name: getattr(rule, name) for name in RuleValues.__annotations__}
+    duties.update_rule(rule, values | {"severity": after}, version=rule.version, by=actor(scene.alice))
+    exemption.refresh_from_db()
+    assert (exemption.ended_at is not None) == ends
+
+
 def test_an_exception_is_for_the_rule_as_it_was(scene: Scene, rule: DutyRule) -> None:
     """Else an administrator has one approved for a harmless rule, and then changes the rule."""
     exemption = DutyExemption.objects.create(

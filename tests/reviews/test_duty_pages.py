@@ -55,9 +55,12 @@ def test_a_rule_is_made_changed_and_deleted(office: Provider, alice_client: Clie
     assert stale.context["form"].errors
     rule.refresh_from_db()
     assert (rule.severity, rule.version) == ("warn", 2)
-    assert alice_client.get(url("delete_rule", rule.pk)).status_code == 200
-    assert DutyRule.objects.exists()
+    asked = alice_client.get(url("delete_rule", rule.pk)).context["form"].initial
+    DutyRule.objects.update(version=3)
+    alice_client.post(url("delete_rule", rule.pk), asked)
     alice_client.post(url("delete_rule", rule.pk))
+    assert DutyRule.objects.exists(), "it changed since the question"
+    alice_client.post(url("delete_rule", rule.pk), {"version": 3})
     verbs = Event.objects.filter(target_kind="dutyrule").order_by("pk").values_list("verb", flat=True)
     assert list(verbs) == ["duty_rule_created", "duty_rule_changed", "duty_rule_deleted"]
 
