@@ -144,14 +144,14 @@ def approve_exemption(exemption: DutyExemption, *, by: Actor) -> None:
     stored = _lock_exemption(exemption, by)
     if stored.approved_at is not None:
         return
-    require_second_person(stored, by)
+    require_another_user(stored, by)
     stored.approved_by, stored.approved_at = by.user, timezone.now()
     stored.save(update_fields=["approved_by", "approved_at"])
     changes: Changes = {"until": [None, stored.until.isoformat()]}
     _record_exemption(Verb.DUTY_EXEMPTION_APPROVED, stored, changes, stored.reason, by)
 
 
-def require_second_person(exemption: DutyExemption, by: Actor) -> None:
+def require_another_user(exemption: DutyExemption, by: Actor) -> None:
     """Raise PermissionDenied for the user who asked, the user concerned, and an actor who is no user."""
     if by.user is None or by.user.pk in (exemption.requested_by_id, exemption.user_id):
         raise PermissionDenied(_("Another user must approve this: not the one who asked, nor the one concerned."))

@@ -20,7 +20,7 @@ from permissions.models import DutyExemption, DutyRule, Employer
 from permissions.shortcuts import get_colleague_or_404, report_refusal, show_errors
 from reviews import duties
 from reviews.duty_forms import DutyRuleForm, ExemptionForm
-from reviews.duty_list import count_by_rule, filter_conflicting_users, list_open_exemptions, list_user_conflicts
+from reviews.duty_list import count_by_rule, filter_conflicting_users, list_conflicting_users, list_open_exemptions
 from reviews.duty_suggestions import SUGGESTIONS, get_suggestion
 
 _MAX_EMPLOYERS = 50
@@ -36,7 +36,7 @@ def duty_list(request: OfficeRequest) -> HttpResponse:
     counts = count_by_rule(found)
     context = {
         "rules": [(rule, counts.get(rule.pk, 0)) for rule in rules.values()],
-        "rows": list_user_conflicts(provider, rules, found, paged.rows),
+        "rows": list_conflicting_users(provider, rules, found, paged.rows),
         "exemptions": list_open_exemptions(request.user),
         "suggestions": [each for each in SUGGESTIONS if not each.is_covered(rules.values())],
         "may_manage": Right.MANAGE_PROVIDER in request.rights,
@@ -102,9 +102,9 @@ def show_conflict(request: OfficeRequest, pk: UUID, user_id: UUID) -> HttpRespon
     """Show where a user conflicts with a rule, and ask for an exception, also before a change that a rule refuses."""
     rule, user = _get_rule(request, pk), get_colleague_or_404(request, user_id)
     conflicts = find_conflicts(rule.provider_id, [rule], [user.pk])
-    places = {each.employer_id: each for each in conflicts if each.employer_id is not None}
-    employers = Employer.objects.visible_to(request.user).filter(pk__in=places).order_by("sort_name", "pk")
-    choices = employers if places else checks.list_reachable_employers(user)
+    by_employer = {each.employer_id: each for each in conflicts if each.employer_id is not None}
+    employers = Employer.objects.visible_to(request.user).filter(pk__in=by_employer).order_by("sort_name", "pk")
+    choices = employers if by_employer else checks.list_reachable_employers(user)
     form = ExemptionForm(request.POST or None, rule=rule, employers=choices, user=request.user)
     if request.method == "POST" and form.is_valid():
         with show_errors(form):
@@ -114,8 +114,8 @@ def show_conflict(request: OfficeRequest, pk: UUID, user_id: UUID) -> HttpRespon
     context = {
         "rule": rule,
         "colleague": user,
-        "employers": [(employer, places[employer.pk]) for employer in employers[:_MAX_EMPLOYERS]],
-        "more_count": max(0, len(places) - _MAX_EMPLOYERS),
+        "employers": [(employer, by_employer[employer.pk]) for employer in employers[:_MAX_EMPLOYERS]],
+        "more_count": max(0, len(by_employer) - _MAX_EMPLOYERS),
         "form": form,
         "is_self": user.pk == request.user.pk,
         "has_conflict": bool(conflicts),

@@ -271,7 +271,7 @@ def test_a_user_blocked_or_moved_meanwhile_can_be_decided_about(office: Provider
     User.objects.filter(pk=user.pk).update(blocked_at=timezone.now())
     TeamMember.objects.filter(user=user).delete()
     page = signed_in(first).get(reverse("reviews:decide", args=[campaign.pk]))
-    assert "Deze toegang is sinds het vastleggen ontnomen." in page.text
+    assert "Deze toegang is sinds het vastleggen ingetrokken." in page.text
     decisions.decide(path_of(campaign, user), Decision.KEEP, seen=0, by=actor(first))
 
 

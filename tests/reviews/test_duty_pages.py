@@ -1,4 +1,4 @@
-"""The pages of segregation of duties: rules, conflicts, since when, and exceptions that two people give."""
+"""The pages of segregation of duties: rules, conflicts, since when, and exceptions that two users give."""
 
 from datetime import timedelta
 from typing import Any
@@ -140,7 +140,7 @@ def ask_for(rule: DutyRule, user: User, by: User, **values: Any) -> DutyExemptio
     return duties.request_exemption(rule, user, **fields, by=actor(by))
 
 
-def test_two_people_give_an_exception(alice: User, carol: User, bob: User, rule: DutyRule) -> None:
+def test_two_users_give_an_exception(alice: User, carol: User, bob: User, rule: DutyRule) -> None:
     for right in (Right.MANAGE_USERS, Right.VIEW_AUDIT, Right.REVIEW_ACCESS):
         bob.individual_rights.create(provider=bob.provider, right=right)
     page = signed_in(alice)
