@@ -16,7 +16,7 @@ from history.point_in_time import get_last_trim, get_snapshot_events, read_event
 from permissions.catalog import EMPLOYER_LEVEL_RIGHTS, OFFICE_ADMIN_RIGHTS, Right, rights_from_codes
 from permissions.models import DutyRule
 
-MAX_EVENTS = 20_000  # read within two seconds
+MAX_EVENTS = 20_000  # each view of the page reads them all
 # What a conflict consists of. Products of employers, blocking and factors change nothing about it.
 _VERBS = (
     Verb.USER_CREATED, Verb.USER_ERASED, Verb.RIGHTS_CHANGED, Verb.TEAM_CREATED, Verb.TEAM_CHANGED, Verb.TEAM_DELETED,
