@@ -154,7 +154,7 @@ def test_bulk_keeps_plain_ones_only(office: Provider, first: User, team: Team) -
     client, url = signed_in(first), reverse("reviews:keep_plain", args=[campaign.pk])
     page = client.post(url)
     assert page.status_code == 200
-    assert "2 wegen worden behouden" in page.text
+    assert "2 toegangen worden behouden" in page.text
     assert not ReviewItem.objects.exclude(decision="").exists(), "not before it is confirmed"
     client.post(url, {"sure": "1", "campaign": campaign.pk})
     kept = ReviewItem.objects.filter(decision="keep").select_related("subject")
