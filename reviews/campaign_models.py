@@ -43,7 +43,7 @@ class Campaign(OfficeModel):
         """What happens to what is undecided at the end."""
 
         KEEP = "keep", _("Nothing: it stays, and the administrators are told")
-        REVOKE = "revoke", _("It is revoked with the rest, once an administrator confirms that")
+        REVOKE = "revoke", _("It is revoked with the rest")
 
     name = models.CharField(_("Name"), max_length=60)
     state = models.CharField(max_length=7, choices=State, default=State.DRAFT)

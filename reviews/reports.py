@@ -172,7 +172,7 @@ def _build_summary(campaign: Campaign, report: Report) -> list[list[str]]:
         (_("Undone"), _format_moment(campaign.undone_at)),
         (_("Users"), report.size.users),
         (_("Paths to decide about"), report.size.in_scope),
-        (_("Paths in all"), report.size.paths),
+        (_("All paths"), report.size.paths),
         (_("Rights along all paths"), report.size.grants),
         (_("Kept"), report.progress.kept),
         (_("To be revoked"), report.to_revoke),

@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from imports.files.user_rows import UserRow, UserWithAccess
 from imports.plans.plan import PlanItem
-from imports.plans.user_commands import UserCommand
+from imports.plans.user_command_types import UserCommand
 from permissions.catalog import rights_from_codes
 from permissions.impact import HypotheticalUser
 

@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
                 ('scope_teams', django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), default=list, size=None)),
                 ('scope_rights', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), default=list, size=None)),
                 ('scope_days', models.PositiveSmallIntegerField(null=True, verbose_name='Days without a login')),
-                ('undecided', models.CharField(choices=[('keep', 'Nothing: it stays, and the administrators are told'), ('revoke', 'It is revoked with the rest, once an administrator confirms that')], default='keep', max_length=6, verbose_name='What is undecided at the end')),
+                ('undecided', models.CharField(choices=[('keep', 'Nothing: it stays, and the administrators are told'), ('revoke', 'It is revoked with the rest')], default='keep', max_length=6, verbose_name='What is undecided at the end')),
                 ('deadline', models.DateField(verbose_name='Last day')),
                 ('repeat_months', models.PositiveSmallIntegerField(default=0, verbose_name='Repeat')),
                 ('started_at', models.DateTimeField(null=True)),

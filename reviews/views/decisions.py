@@ -129,7 +129,7 @@ def _render_page(request: OfficeRequest, campaign: Campaign) -> HttpResponse:
     plain = decisions.filter_plain(items, conflicts).count() if campaign.is_running else 0
     links = [
         (label, build_query_string(**(filters | {"view": view})), view == filters["view"])
-        for view, label in (("open", _("Still to do")), ("striking", _("Striking")), ("all", _("All")))
+        for view, label in (("open", _("Still to do")), ("striking", _("Needs a look")), ("all", _("All")))
     ]
     context: dict[str, Any] = {
         "campaign": campaign,
@@ -174,7 +174,7 @@ def keep_plain(request: OfficeRequest, pk: UUID) -> HttpResponse:
     items = decisions.filter_plain(_filter_items(campaign, request, filters), find_conflicts(campaign.provider))
     ids = list(items.order_by("pk").values_list("pk", flat=True)[: decisions.MAX_BULK])
     if not ids:
-        messages.info(request, _("There is nothing left that can be kept without a look."))
+        messages.info(request, _("Everything that is left needs a look."))
         return redirect(back)
     digest = encryption.hash_token(" ".join(map(str, ids)))
     if not is_confirmed(request) or request.POST.get("paths") != digest:  # others than were shown: ask again
@@ -192,12 +192,12 @@ def keep_plain(request: OfficeRequest, pk: UUID) -> HttpResponse:
 def _confirm_keeping(request: OfficeRequest, campaign: Campaign, count: int, back: str, digest: str) -> HttpResponse:
     text = ngettext("%(count)s path is kept.", "%(count)s paths are kept.", count)
     confirmation = Confirmation(
-        _("Keep the rest without remarks?"),
+        _("Keep everything that needs no look?"),
         _("Keep"),
         back,
         [
             text % {"count": number_format(count, force_grouping=True)},
-            _("Paths with a remark or a conflict of duties stay open: look at those one by one."),
+            _("Paths that need a look, or with a conflict of duties, stay open: decide about those one by one."),
             _("You can change each decision until the review ends. The pace is in the report."),
         ],
         parents=[(_("Access reviews"), reverse("reviews:campaign_list")), (campaign.name, back)],

@@ -480,12 +480,36 @@ GUARDS = [
         ("permissions/test_duty_guard.py",),
     ),
     Guard(
-        5, "second person for an exception", "reviews/duties.py", "    require_second_person(stored, by)\n", "",
+        5, "a reviewer's own access", "reviews/campaign_models.py", ".exclude(subject__person_id=user.pk)", "",
+        ("reviews/test_decisions.py",),
+    ),
+    Guard(
+        5, "access of the reviewer of one's own team", "reviews/campaign_models.py",
+        "items.exclude(subject__person_id__in=own_reviewers)", "items",
+        ("reviews/test_decisions.py",),
+    ),
+    Guard(
+        5, "access of who decided about the reviewer", "reviews/campaign_models.py",
+        "        items = items.exclude(subject__person_id__in=decided_about_them)\n", "",
+        ("reviews/test_decisions.py",),
+    ),
+    Guard(
+        5, "paths that nobody appointed the reviewer for", "reviews/campaign_models.py",
+        "items.filter(Exists(appointed.filter(team=None)) | Q(kind=ReviewItem.Kind.TEAM, object_id__in=teams))",
+        "items",
+        ("reviews/test_decisions.py",),
+    ),
+    Guard(
+        5, "a second user for an exception", "reviews/duties.py", "    require_another_user(stored, by)\n", "",
         ("reviews/test_duty_pages.py",),
     ),
     Guard(
         5, "exceptions to a rule that was changed", "reviews/duties.py",
         "            _end(exemption, by)  # they were approved for something else\n", "            pass\n",
+        ("permissions/test_duty_intruders.py",),
+    ),
+    Guard(
+        5, "exceptions to a rule that refuses now", "reviews/duties.py", "if refuses_now or ", "if ",
         ("permissions/test_duty_intruders.py",),
     ),
     Guard(

@@ -155,7 +155,7 @@ def test_bulk_keeps_plain_ones_only(office: Provider, first: User, team: Team) -
     client, url = signed_in(first), reverse("reviews:keep_plain", args=[campaign.pk])
     page = client.post(url)
     assert page.status_code == 200
-    assert "2 wegen worden behouden" in page.text
+    assert "2 toegangen worden behouden" in page.text
     assert not ReviewItem.objects.exclude(decision="").exists(), "not before it is confirmed"
     stored = path_of(campaign, member(team, 0))
     confirmed = {"sure": "1", "paths": re.findall(r'name="paths" value="(\w+)"', page.text)[0]}
@@ -277,7 +277,7 @@ def test_a_user_blocked_or_moved_meanwhile_can_be_decided_about(office: Provider
     User.objects.filter(pk=user.pk).update(blocked_at=timezone.now())
     TeamMember.objects.filter(user=user).delete()
     page = signed_in(first).get(reverse("reviews:decide", args=[campaign.pk]))
-    assert "Deze toegang is sinds het vastleggen ontnomen." in page.text
+    assert "Deze toegang is sinds het vastleggen ingetrokken." in page.text
     decisions.decide(path_of(campaign, user), Decision.KEEP, seen=0, by=actor(first))
 
 

@@ -239,7 +239,7 @@ def test_an_administrator_reminds_once_a_day(office: Provider, alice: User, bob:
     assert mails.count() == 1, "of the start"
     with time_machine.travel(timezone.now() + timedelta(days=1)):
         client = signed_in(alice)
-        assert "Herinner wie nog open heeft (1)" in client.get(address).text
+        assert "Herinner beoordelaars met open beslissingen (1)" in client.get(address).text
         assert (
             "1 beoordelaar krijgt een mail"
             in client.post(reverse("reviews:remind", args=[campaign.pk]), follow=True).text
