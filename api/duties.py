@@ -18,7 +18,7 @@ from api.schemas import ResourceReference, render_item
 from core.keys import compute_name_key
 from oauth.scopes import Scope
 from permissions.checks import Right
-from permissions.duties import UserConflict, find_conflicts
+from permissions.duties import ConflictCount, find_conflicts
 from permissions.models import DutyExemption, DutyRule, Employer
 from reviews.duty_history import find_conflict_starts
 from reviews.duty_list import count_by_rule, filter_conflicting_users
@@ -163,15 +163,16 @@ def list_conflicts(request: ApiRequest, provider_id: UUID) -> HttpResponse:
     """List the users who conflict with rules about duties, by name, and since when."""
     rules = DutyRule.objects.visible_to(request.caller.user).in_bulk()
     users, found = filter_conflicting_users(request.caller.user.office, list(rules.values()))
-    places = {user.pk: (number, user) for number, user in enumerate(users.only("initials", "prefix", "last_name"))}
-    rows = sorted(found, key=lambda each: (places[each.user_id][0], rules[each.rule_id].name_key))
+    names = {user.pk: user.full_name for user in users.only("initials", "prefix", "last_name")}
+    positions = {user_id: number for number, user_id in enumerate(names)}
+    rows = sorted(found, key=lambda each: (positions[each.user_id], rules[each.rule_id].name_key))
 
-    def serialize_page(page: Sequence[UserConflict]) -> list[DutyConflictResource]:
+    def serialize_page(page: Sequence[ConflictCount]) -> list[DutyConflictResource]:
         ids = {each.user_id for each in page}
         starts = find_conflict_starts(provider_id, rules.values(), ids) if ids else {}
         return [
             DutyConflictResource(
-                user=ResourceReference(id=each.user_id, description=places[each.user_id][1].full_name),
+                user=ResourceReference(id=each.user_id, description=names[each.user_id]),
                 rule=ResourceReference(id=each.rule_id, description=rules[each.rule_id].name),
                 numberOfEmployers=each.employer_count,
                 hasEffect=each.has_effect,
@@ -213,8 +214,8 @@ def _refer_to(employer: Employer) -> ResourceReference:
 
 
 def _get_sort_key(row: UserDutyConflictResource) -> tuple[str, str, str]:
-    place = row["employer"]
-    return (row["rule"]["description"], place["description"] if place else "", str(place and place["id"]))
+    employer = row["employer"]
+    return (row["rule"]["description"], employer["description"] if employer else "", str(employer and employer["id"]))
 
 
 def _serialize_exemption(row: DutyExemption) -> DutyExemptionResource:

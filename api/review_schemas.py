@@ -137,7 +137,7 @@ def serialize_review(campaign: Campaign) -> AccessReviewResource:
 
 def serialize_reviewer(row: ReviewerProgress) -> ReviewerResource:
     return ReviewerResource(
-        user=ResourceReference(id=row.user.pk, description=row.user.full_name),
+        user=ResourceReference(id=row.person_id, description=row.user.full_name if row.user else row.name),
         isReviewerOfEverything=row.is_general,
         teams=row.teams,
         open=row.open,

@@ -26,6 +26,7 @@ from api.review_schemas import (
     serialize_reviewer,
 )
 from api.schemas import ResourceReference, render_item
+from core.access import ReauthenticationLevel
 from oauth.scopes import Scope
 from permissions.checks import Right
 from reviews import decisions, progress, reports
@@ -142,12 +143,14 @@ def _respond(request: ApiRequest, item: ReviewItem) -> HttpResponse:
     Right.REVIEW_ACCESS,
 )
 def put_decision(request: ApiRequest, path_id: UUID, body: DecisionUpdate) -> HttpResponse:
-    """Decide about a path, on behalf of a reviewer who logged in. Nothing is revoked before the plan is confirmed.
+    """Decide about a path, on behalf of a reviewer who logged in within half an hour.
 
-    Without `If-Match` a decision of another reviewer is not replaced.
+    Nothing is revoked before the plan is confirmed. Without `If-Match` a decision of another reviewer is not replaced.
     """
     if request.caller.authenticated_at is None:
         raise errors.build_step_up_error(request.caller)
+    if not request.caller.has_authenticated_within(ReauthenticationLevel.HALF_HOUR):
+        raise errors.build_login_again_error()
     item = errors.get_or_404(_get_visible_paths(request), path_id)
     is_conditional = request.headers.get("If-Match", "*").strip() != "*"
     etags.require_etag_match(request, str(item.version))

@@ -66,6 +66,7 @@ class Verb(models.TextChoices):
     NOTIFICATIONS_READ = "signals_read", _("marked notifications as read")
     REVIEW_CREATED = "review_created", _("prepared the access review")
     REVIEW_CHANGED = "review_changed", _("changed the access review")
+    REVIEW_DELETED = "review_deleted", _("deleted the access review")
     REVIEW_STARTED = "review_started", _("started the access review")
     REVIEW_DECIDED = "review_decided", _("decided in an access review")
     REVIEW_CLOSED = "review_closed", _("ended the access review")

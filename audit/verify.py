@@ -48,8 +48,8 @@ _EVENT_FIELDS = {
 }  # fmt: skip
 _CHECKPOINT_FIELDS = {"at", "format", "hash", "kind", "provider_id", "sequence", "signature"}
 
-# Called with the number of each event, the event, and its part `what`: decrypted, None for an erased user.
-EventReader = Callable[[int, dict[str, Any], dict[str, Any] | None], object]
+# Called with the line of each event, and the part `what` of that event: decrypted, None for an erased user.
+EventReader = Callable[[dict[str, Any], dict[str, Any] | None], object]
 
 
 class HistoryBroken(Exception):
@@ -212,7 +212,7 @@ class _Verifier:
         for name, part in parts.items():
             if part is not None and "sealed" in part:
                 parts[name] = self._open(part, event["id"], name)
-        self.read_event(number, event, parts["what"])
+        self.read_event(line, parts["what"])
         if event["verb"] == ERASED_VERB:
             self.erased.add(event["target_id"])
 

@@ -33,7 +33,7 @@ MAX_RATIO_TO_BARE = 2.0
 MAX_HOME_RATIO_TO_LIST = 1.5
 MAX_MAY_RATIO_TO_BARE = 1.5
 MAX_RATIO_TO_BULK_CREATE = 2.5
-MAX_CONFLICTS_MS, MAX_CONFLICTS_RATIO_TO_BARE = 500.0, 3.0
+MAX_CONFLICTS_MS, MAX_CONFLICTS_RATIO_TO_BARE, MAX_STARTS_MS = 500.0, 3.0, 2_000.0
 MAX_REVIEW_START_MS, MAX_RATIO_OF_REVIEW_START, MAX_DECISION_MS, MAX_RATIO_OF_DECISION = 10_000.0, 20.0, 30.0, 6.0
 MAX_CORES_PER_SPEEDUP = 1.5  # each core reaches more than two thirds of its speed alone
 MAX_RATIO_OF_BULK_ACTION, MAX_BULK_ACTION_MS = 5.0, 5000.0  # times; milliseconds
@@ -236,6 +236,7 @@ def build_verdicts(lists: dict[str, Any], found: dict[str, dict[str, Any]]) -> l
             found["duties"]["conflicts"] / found["duties"]["bare"],
             MAX_CONFLICTS_RATIO_TO_BARE,
         ),
+        Verdict("since when a page of users conflicts, 20,000 events (ms)", found["duties"]["starts"], MAX_STARTS_MS),
         *build_review_verdicts(found["reviews"]),
         *build_api_verdicts(found["rest_api"]),
         *build_directory_verdicts(found["directories"]),

@@ -4,7 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any, TypedDict
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from accounts.models import Provider, User
 from accounts.validators import validate_has_access
 from audit.actors import Actor
+from core.ids import build_min_uuid7
 from imports.files.user_rows import BATCH_ROWS, ExistingUserRow, UserWithAccess, select_with_access
 from imports.plans.plan import Plan, PlanItem, ProgressCallback, ignore_progress
 from imports.plans.user_changes import describe_kept_team
@@ -46,11 +47,15 @@ LIST_ACTIONS = tuple(act for act in BulkAction if act != BulkAction.REVOKE)  # o
 
 
 class RevokedPaths(TypedDict):
-    """What one user loses: IDs of teams and of integrations, and codes of individual rights."""
+    """What one user loses: IDs of teams and of integrations, and codes of individual rights.
+
+    What was given since the moment that `since` has for it stays: that was decided later.
+    """
 
     teams: list[str]
     rights: list[str]
     integrations: list[str]
+    since: dict[str, str]  # moments in ISO 8601, by ID or code
 
 
 @dataclass
@@ -159,9 +164,13 @@ class _RowPlanner:
         stays = {str(row.team_id) for row in user.membership_rows if row.managed_by == ManagedBy.DIRECTORY}
         for key in stays & {*paths["teams"]}:
             self._plan.notices[describe_kept_team(held[key].name)] += 1
+        regranted = _find_regranted(paths, user)
+        if regranted:
+            self._plan.notices[_("Some of this access was given again after that decision, and stays.")] += 1
+        ends = {*paths["teams"], *paths["rights"]} - regranted - stays
         return {
-            "teams": sorted(team.name for key, team in held.items() if key in stays or key not in paths["teams"]),
-            "individual_rights": sorted(codes - {*paths["rights"]}),
+            "teams": sorted(team.name for key, team in held.items() if key not in ends),
+            "individual_rights": sorted(codes - ends),
         }
 
     def _build_values(self, user: UserWithAccess) -> dict[str, Any]:
@@ -190,6 +199,14 @@ class _RowPlanner:
         changes = {"invitation": [user.invitation.sent_at.isoformat(), "again"]}
         name, id_ = user.list_name, str(user.pk)
         return PlanItem(row=row.row, id=id_, name=name, is_new=False, changes=changes, mails=["invitation"])
+
+
+def _find_regranted(paths: RevokedPaths, user: UserWithAccess) -> set[str]:
+    """Return which of `paths` the user was given since they were decided about."""
+    held = {str(row.team_id): row.pk for row in user.membership_rows}
+    held |= {row.right: row.pk for row in user.right_rows}
+    moments = {key: datetime.fromisoformat(moment) for key, moment in paths["since"].items()}
+    return {key for key, at in moments.items() if key in held and held[key] >= build_min_uuid7(at)}
 
 
 def get_resend_refusal(user: User) -> str:

@@ -18,7 +18,7 @@ from audit.actors import Actor, build_page_actor
 from core.access import SAFE, Access, ReauthenticationLevel, get_policy
 from permissions import checks, duty_warnings
 from permissions.checks import Right
-from permissions.duty_guard import DutyConflict, DutyWarning
+from permissions.duty_guard import DutyRefusal, DutyWarning
 
 
 class OfficeRequest(HttpRequest):
@@ -61,7 +61,7 @@ class AccessMiddleware(MiddlewareMixin):
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Ask about a conflict of duties to which a change leads, or say why it is refused."""
-        if isinstance(exception, DutyWarning | DutyConflict):
+        if isinstance(exception, DutyWarning | DutyRefusal):
             return duty_warnings.render_conflicts(request, exception)
         return None
 

@@ -27,7 +27,8 @@ def _combine(rights: Iterable[Right]) -> int:
 def _build_both_sql(mask: str) -> str:
     """Return the condition that `mask` has any, or where the rule says so all, of the rights on both sides."""
     sides = (
-        f"CASE WHEN {side}_all THEN {mask} & {side} = {side} ELSE {mask} & {side} <> 0 END" for side in ("one", "other")
+        f"CASE WHEN {side}_all THEN {mask} & {side} = {side} ELSE {mask} & {side} <> 0 END"
+        for side in ("first", "second")
     )
     return f"({' AND '.join(sides)})"
 
@@ -40,8 +41,9 @@ _CONFLICTS_SQL = """
 codes AS MATERIALIZED (
     SELECT * FROM unnest(%(duty_codes)s::text[], %(masks)s::bigint[], %(needed)s::text[]) AS code (code, mask, needed)
 ), rules AS MATERIALIZED (
-    SELECT * FROM unnest(%(rules)s::uuid[], %(places)s::bool[], %(one)s::bigint[], %(one_all)s::bool[],
-        %(other)s::bigint[], %(other_all)s::bool[]) AS rule (rule_id, at_employer, one, one_all, other, other_all)
+    SELECT * FROM unnest(%(rules)s::uuid[], %(at_employer)s::bool[], %(first)s::bigint[], %(first_all)s::bool[],
+        %(second)s::bigint[], %(second_all)s::bool[])
+        AS rule (rule_id, at_employer, first, first_all, second, second_all)
 ), held AS (
     SELECT g.user_id, bit_or(mask) AS mask FROM permissions_grant g JOIN codes ON code = g."right"
     WHERE g.provider_id = %(provider)s AND NOT g.at_employer {users} GROUP BY g.user_id
@@ -58,7 +60,7 @@ codes AS MATERIALIZED (
     SELECT w.id, bit_or(mask) AS mask
     FROM permissions_employer w JOIN codes ON needed = '{{}}' OR needed::smallint[] && w.products
     WHERE w.provider_id = %(provider)s GROUP BY w.id
-), places AS (
+), held_there AS (
     SELECT m.user_id, e.employer_id, bit_or(COALESCE(teams.mask, 0) | COALESCE(individual.mask, 0)) AS mask
     FROM permissions_teammember m
     JOIN permissions_teamemployer e ON e.provider_id = m.provider_id AND e.team_id = m.team_id
@@ -70,7 +72,7 @@ codes AS MATERIALIZED (
     SELECT rule_id, user_id, NULL::uuid AS employer_id, true AS has_effect FROM suspects WHERE NOT at_employer
     UNION ALL
     SELECT rule_id, user_id, employer_id, {works}
-    FROM suspects JOIN places USING (user_id) LEFT JOIN working ON working.id = employer_id
+    FROM suspects JOIN held_there USING (user_id) LEFT JOIN working ON working.id = employer_id
     WHERE at_employer AND {there}
 ), exemptions AS MATERIALIZED (
     SELECT DISTINCT rule_id, user_id, employer_id FROM permissions_dutyexemption
@@ -80,8 +82,8 @@ codes AS MATERIALIZED (
 _OFFICE_PART = "(held_mask & ~ %(employer_bits)s::bigint)"  # PostgreSQL gives & and | the same precedence
 _PARTS = {
     "held": _build_both_sql("held.mask"),
-    "there": _build_both_sql(f"(places.mask | {_OFFICE_PART})"),
-    "works": _build_both_sql(f"((places.mask & COALESCE(working.mask, 0)) | {_OFFICE_PART})"),
+    "there": _build_both_sql(f"(held_there.mask | {_OFFICE_PART})"),
+    "works": _build_both_sql(f"((held_there.mask & COALESCE(working.mask, 0)) | {_OFFICE_PART})"),
 }
 _ANSWER_SQL = """
 FROM conflicts c
@@ -111,7 +113,7 @@ class Conflict(NamedTuple):
         return self.rule_id, self.user_id, self.employer_id
 
 
-class UserConflict(NamedTuple):
+class ConflictCount(NamedTuple):
     """The conflicts of a user with one rule: at how many employers, 0 for a rule of the office."""
 
     rule_id: UUID
@@ -130,12 +132,12 @@ def find_conflicts(
 
 def count_conflicts(
     provider_id: UUID | None, rules: Collection[DutyRule], users: Collection[UUID] | None = None
-) -> list[UserConflict]:
+) -> list[ConflictCount]:
     """Return the same as `find_conflicts` per user and rule. One query."""
-    return [UserConflict(*row) for row in _fetch(_COUNT_SQL, provider_id, rules, users)]
+    return [ConflictCount(*row) for row in _fetch(_COUNT_SQL, provider_id, rules, users)]
 
 
-def list_user_conflicts(user: User) -> list[tuple[DutyRule, UserConflict]]:
+def list_user_conflicts(user: User) -> list[tuple[DutyRule, ConflictCount]]:
     """Return the rules with which `user` conflicts, by name. Two queries, one in an office without rules."""
     rules = DutyRule.objects.visible_to(user).in_bulk()
     found = count_conflicts(user.provider_id, rules.values(), [user.pk])
@@ -145,7 +147,7 @@ def list_user_conflicts(user: User) -> list[tuple[DutyRule, UserConflict]]:
 def explain_conflicts(user: User, right: Right, employer: Employer | None) -> list[tuple[DutyRule, Conflict | None]]:
     """Return the rules about `right` with which `user` conflicts at `employer`, or, with None, would with the right.
 
-    Four queries, one in an office without rules about the right.
+    Five queries, one in an office without rules about the right.
     """
     rows = DutyRule.objects.visible_to(user).order_by("name_key")
     rules = {rule.pk: rule for rule in rows if any(right in side for side in rule.sides)}
@@ -154,31 +156,39 @@ def explain_conflicts(user: User, right: Right, employer: Employer | None) -> li
     individual = rights_from_codes(user.individual_rights.values_list("right", flat=True)) | {right}
     teams = frozenset(user.memberships.values_list("team_id", flat=True))
     hypothetical = HypotheticalUser(user.login_method, None, False, None, False, False, teams, individual)
-    places = (None, employer and employer.pk)
+    here = (None, employer and employer.pk)
     would = find_hypothetical_conflicts(user.provider_id, rules.values(), {user.pk: hypothetical})
     have = find_conflicts(user.provider_id, rules.values(), [user.pk])
-    current = {each.rule_id: each for each in have if each.employer_id in places}
-    possible = current.keys() | {each.rule_id for each in would if each.employer_id in places}
+    current = {each.rule_id: each for each in have if each.employer_id in here}
+    possible = current.keys() | {each.rule_id for each in would if each.employer_id in here}
     return [(rule, current.get(rule.pk)) for rule in rules.values() if rule.pk in possible]
 
 
-def find_broken_rules(provider_id: UUID, users: Collection[UUID], employer: Employer | None) -> dict[UUID, list[str]]:
-    """Return the names of the rules with which each of `users` conflicts in the office or, if one is given, there.
+def find_broken_rules(provider_id: UUID | None, users: Collection[UUID] | None = None) -> dict[UUID, list[str]]:
+    """Return the names of the rules with which users conflict in the office or at any employer.
 
     Without the exempt ones. Two queries, one in an office without rules.
     """
-    rules = {rule.pk: rule for rule in DutyRule.objects.filter(provider=provider_id).order_by("name_key")}
-    rows = _fetch(
-        f"{_LIST_SQL} {_HERE_SQL}", provider_id, rules.values(), users, employer=employer.pk if employer else None
-    )
-    found = [Conflict(*row) for row in rows]
-    broken = {(each.rule_id, each.user_id) for each in found if not each.is_exempt}
+    rules = DutyRule.objects.filter(provider=provider_id).in_bulk()
+    return _name_rules(rules, count_conflicts(provider_id, rules.values(), users))
+
+
+def find_broken_rules_at(
+    provider_id: UUID, users: Collection[UUID], employer: Employer | None
+) -> dict[UUID, list[str]]:
+    """Return the same for `users` in the office and, if one is given, at this employer."""
+    rules = DutyRule.objects.filter(provider=provider_id).in_bulk()
+    employer_id = employer.pk if employer else None
+    rows = _fetch(f"{_LIST_SQL} {_HERE_SQL}", provider_id, rules.values(), users, employer=employer_id)
+    return _name_rules(rules, [Conflict(*row) for row in rows])
+
+
+def _name_rules(rules: Mapping[UUID, DutyRule], conflicts: Iterable[Conflict | ConflictCount]) -> dict[UUID, list[str]]:
     names: dict[UUID, list[str]] = defaultdict(list)
-    for rule_id, rule in rules.items():
-        for user_id in users:
-            if (rule_id, user_id) in broken:
-                names[user_id].append(rule.name)
-    return names
+    for each in sorted(conflicts, key=lambda each: rules[each.rule_id].name_key):
+        if not each.is_exempt:
+            names[each.user_id].append(rules[each.rule_id].name)
+    return dict(names)
 
 
 def _fetch(
@@ -223,10 +233,10 @@ def _build_parameters(rules: Sequence[DutyRule]) -> dict[str, Any]:
         "masks": [masks[right] for right in used],
         "needed": [f"{{{','.join(str(product.value) for product in right.products)}}}" for right in used],
         "rules": [rule.pk for rule in rules],
-        "places": [rule.level == DutyRule.Level.EMPLOYER for rule in rules],
-        "one": [first for first, _second in sides],
-        "one_all": [rule.first_all for rule in rules],
-        "other": [second for _first, second in sides],
-        "other_all": [rule.second_all for rule in rules],
+        "at_employer": [rule.level == DutyRule.Level.EMPLOYER for rule in rules],
+        "first": [first for first, _second in sides],
+        "first_all": [rule.first_all for rule in rules],
+        "second": [second for _first, second in sides],
+        "second_all": [rule.second_all for rule in rules],
         "employer_bits": _combine(EMPLOYER_LEVEL_RIGHTS),
     }

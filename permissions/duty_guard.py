@@ -24,7 +24,7 @@ from permissions.models import DutyRule
 _MAX_NAMES = 5
 
 
-class RuleConflict(NamedTuple):
+class DutyFinding(NamedTuple):
     """What a change would add about one rule: a sentence, and some of the users if the actor may view them."""
 
     rule: DutyRule
@@ -32,19 +32,19 @@ class RuleConflict(NamedTuple):
     users: list[User]
 
 
-class DutyConflict(PermissionDenied):
+class DutyRefusal(PermissionDenied):
     """A change would give users rights that a rule keeps apart."""
 
-    def __init__(self, findings: list[RuleConflict]) -> None:
+    def __init__(self, findings: list[DutyFinding]) -> None:
         advice = _("Choose less, or ask for an exception under Segregation of duties.")
         super().__init__(" ".join([*(finding.text for finding in findings), advice]))
         self.findings = findings
 
 
 class DutyWarning(Exception):
-    """As DutyConflict, for rules that only warn: the page asks before the change is made."""
+    """As DutyRefusal, for rules that only warn: the page asks before the change is made."""
 
-    def __init__(self, findings: list[RuleConflict]) -> None:
+    def __init__(self, findings: list[DutyFinding]) -> None:
         super().__init__(" ".join(finding.text for finding in findings))
         self.findings = findings
 
@@ -64,12 +64,12 @@ class _OfficeWatch:
         self.users |= more
 
     def settle(self) -> None:
-        """Raise DutyConflict or DutyWarning for conflicts that are there since; record those that were accepted."""
+        """Raise DutyRefusal or DutyWarning for conflicts that are there since; record those that were accepted."""
         found = find_conflicts(self.provider_id, self.rules.values(), self.users)
         added = [conflict for conflict in found if conflict.key not in self.known and not conflict.is_exempt]
         refused = [each for each in added if self.rules[each.rule_id].severity == DutyRule.Severity.REFUSE]
         if refused:
-            raise DutyConflict(_describe_conflicts(refused, self.rules, self.by))
+            raise DutyRefusal(_describe_conflicts(refused, self.rules, self.by))
         if added and not self.by.accepts_conflicts:
             raise DutyWarning(_describe_conflicts(added, self.rules, self.by))
         if added:
@@ -78,13 +78,13 @@ class _OfficeWatch:
                 collected += _describe_conflicts(added, self.rules, self.by)
 
 
-_accepted: ContextVar[list[RuleConflict] | None] = ContextVar("accepted", default=None)
+_accepted: ContextVar[list[DutyFinding] | None] = ContextVar("accepted", default=None)
 
 
 @contextmanager
-def collect_accepted_conflicts() -> Iterator[list[RuleConflict]]:
+def collect_accepted_conflicts() -> Iterator[list[DutyFinding]]:
     """Collect what rules that only warn let through within, to tell a program that was not asked first."""
-    collected: list[RuleConflict] = []
+    collected: list[DutyFinding] = []
     token = _accepted.set(collected)
     try:
         yield collected
@@ -99,7 +99,7 @@ _watches: ContextVar[dict[UUID, _OfficeWatch] | None] = ContextVar("watches", de
 def settle_duties_at_end() -> Iterator[None]:
     """Judge the changes within together, in their transaction: what conflicts in between does not count.
 
-    Also a decorator. Raises DutyConflict, DutyWarning.
+    Also a decorator. Raises DutyRefusal, DutyWarning.
     """
     if _watches.get() is not None:
         yield
@@ -132,21 +132,21 @@ def guard_duties(provider_id: UUID, users: Iterable[UUID], *, granted: Collectio
         yield
 
 
-def _describe_conflicts(conflicts: Iterable[Conflict], rules: dict[UUID, DutyRule], by: Actor) -> list[RuleConflict]:
+def _describe_conflicts(conflicts: Iterable[Conflict], rules: dict[UUID, DutyRule], by: Actor) -> list[DutyFinding]:
     """Return a finding per rule, with the names of users if they are few and the actor may view them."""
     users: dict[UUID, set[UUID]] = defaultdict(set)
-    places: dict[UUID, set[UUID]] = defaultdict(set)
+    employers: dict[UUID, set[UUID]] = defaultdict(set)
     for conflict in conflicts:
         users[conflict.rule_id].add(conflict.user_id)
-        places[conflict.rule_id] |= {conflict.employer_id} if conflict.employer_id else set()
+        employers[conflict.rule_id] |= {conflict.employer_id} if conflict.employer_id else set()
     may_see = by.is_operator or bool(by.user and has_right(by.user, Right.VIEW_USERS))
     shown = set[UUID]().union(*(found for found in users.values() if may_see and len(found) <= _MAX_NAMES))
     rows = list(User.objects.filter(pk__in=shown).order_by("sort_name", "pk"))
     findings = []
     for rule_id, found in users.items():
         named = [user for user in rows if user.pk in found] if len(found) <= _MAX_NAMES else []
-        text = _describe(rules[rule_id], named, len(found), len(places[rule_id]))
-        findings.append(RuleConflict(rules[rule_id], text, named))
+        text = _describe(rules[rule_id], named, len(found), len(employers[rule_id]))
+        findings.append(DutyFinding(rules[rule_id], text, named))
     return findings
 
 
@@ -155,10 +155,10 @@ def _describe(rule: DutyRule, named: list[User], count: int, employers: int) -> 
     who = who or ngettext("%(count)s user", "%(count)s users", count) % {"count": count}
     values = {"who": who, "rule": rule.name, "reason": rule.reason, "count": employers}
     if not employers:
-        return _("The rule “%(rule)s” keeps duties apart that this change gives to %(who)s: %(reason)s") % values
+        return _("This change would give %(who)s rights that “%(rule)s” separates: %(reason)s") % values
     text = ngettext(
-        "The rule “%(rule)s” keeps duties apart that this change gives to %(who)s at %(count)s employer: %(reason)s",
-        "The rule “%(rule)s” keeps duties apart that this change gives to %(who)s at %(count)s employers: %(reason)s",
+        "This change would give %(who)s rights at %(count)s employer that “%(rule)s” separates: %(reason)s",
+        "This change would give %(who)s rights at %(count)s employers that “%(rule)s” separates: %(reason)s",
         employers,
     )
     return text % values
@@ -166,8 +166,10 @@ def _describe(rule: DutyRule, named: list[User], count: int, employers: int) -> 
 
 def _record_accepted(provider_id: UUID, added: list[Conflict], rules: dict[UUID, DutyRule], by: Actor) -> None:
     users = User.objects.filter(provider=provider_id).in_bulk({conflict.user_id for conflict in added})
-    changes: dict[UUID, Changes] = defaultdict(dict)
+    names: dict[UUID, set[str]] = defaultdict(set)
     for conflict in added:
-        changes[conflict.user_id][rules[conflict.rule_id].name] = [None, "conflict"]
-    pairs = ((users[user_id], what) for user_id, what in changes.items())
+        names[conflict.user_id].add(rules[conflict.rule_id].name)
+    pairs: list[tuple[User, Changes]] = [
+        (users[user_id], {"rules": [None, sorted(found)]}) for user_id, found in names.items()
+    ]
     record_many(Verb.DUTY_CONFLICT_ACCEPTED, pairs, by=by, provider_id=provider_id)

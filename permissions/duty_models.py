@@ -83,7 +83,7 @@ class DutyExemption(OfficeModel):
             models.CheckConstraint(
                 condition=Q(approved_by=None)
                 | ~Q(approved_by=models.F("user")) & ~Q(approved_by=models.F("requested_by")),
-                name="duty_exemption_two_people",
+                name="duty_exemption_two_users",
             ),
         ]
         indexes = [models.Index(fields=["provider", "user", "rule"], name="duty_exemption_by_user")]

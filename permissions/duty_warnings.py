@@ -7,14 +7,14 @@ from django.utils.translation import gettext as _
 from audit.actors import ACCEPT_CONFLICTS
 from core.access import get_policy
 from core.confirmation import Confirmation, render_confirmation
-from permissions.duty_guard import DutyConflict, DutyWarning
+from permissions.duty_guard import DutyRefusal, DutyWarning
 
 _SECRETS = ("password",)  # part of the names of fields that no page shows again
 
 
-def render_conflicts(request: HttpRequest, error: DutyWarning | DutyConflict) -> HttpResponse:
+def render_conflicts(request: HttpRequest, error: DutyWarning | DutyRefusal) -> HttpResponse:
     """Return the page. It posts the form again, as confirmed, unless that has a password, a file or no chance."""
-    is_refused = isinstance(error, DutyConflict)
+    is_refused = isinstance(error, DutyRefusal)
     holds_secret = bool(request.FILES) or any(secret in name for name in request.POST for secret in _SECRETS)
     advice = "" if is_refused else _("Save it without these rights, and grant them afterwards.") if holds_secret else ""
     confirmation = Confirmation(

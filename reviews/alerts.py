@@ -4,17 +4,19 @@ from collections.abc import Container
 from dataclasses import dataclass
 
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from accounts.models import User
 from permissions.checks import Right
-from reviews.campaign_models import Campaign
+from reviews.campaign_models import Campaign, CampaignReviewer
 from reviews.plans import count_to_revoke
-from reviews.progress import count_open_for
+from reviews.progress import count_open_for, count_without_reviewer
 
 _URGENT_DAYS = 3
+_MOST = 5  # reviews that are looked at
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class ReviewAlert:
 
     campaign: Campaign
     count: int
+    is_stuck: bool = False  # counts decisions for which a reviewer is needed
     icon = "review"
 
     @property
@@ -31,16 +34,21 @@ class ReviewAlert:
 
     @property
     def action(self) -> str:
-        return pgettext("alert", "Decide") if self.campaign.is_running else pgettext("alert", "View")
+        is_to_decide = self.campaign.is_running and not self.is_stuck
+        return pgettext("alert", "Decide") if is_to_decide else pgettext("alert", "View")
 
     @property
     def url(self) -> str:
+        if self.is_stuck:
+            return reverse("reviews:reviewers", args=[self.campaign.pk])
         return reverse("reviews:decide" if self.campaign.is_running else "reviews:campaign", args=[self.campaign.pk])
 
     @property
     def sentence(self) -> str:
         count = number_format(self.count, force_grouping=True)
-        if self.campaign.is_running:
+        if self.is_stuck:
+            text = ngettext("%(count)s path without a reviewer", "%(count)s paths without a reviewer", self.count)
+        elif self.campaign.is_running:
             text = ngettext("%(count)s decision about access", "%(count)s decisions about access", self.count)
         else:
             text = ngettext("%(count)s path to revoke", "%(count)s paths to revoke", self.count)
@@ -49,21 +57,28 @@ class ReviewAlert:
     @property
     def advice(self) -> str:
         values = {"name": self.campaign.name, "day": date_format(self.campaign.deadline, "j F")}
+        if self.is_stuck:
+            return _("%(name)s, until %(day)s. Add a reviewer.") % values
         if self.campaign.is_running:
             return _("%(name)s, until %(day)s.") % values
         return _("%(name)s has ended. Make the plan and confirm it.") % values
 
 
 def find_review_alert(user: User, rights: Container[Right]) -> ReviewAlert | None:
-    """Return the alert of the review that ends first. One query, and one more for each review that is not done."""
+    """Return the alert of the review that ends first, before those that have ended."""
     if Right.REVIEW_ACCESS not in rights:
         return None
-    current = Campaign.objects.visible_to(user).filter(state__in=[Campaign.State.RUNNING, Campaign.State.CLOSED])
-    for campaign in current.order_by("deadline", "pk")[:5]:
-        if campaign.is_running:
-            count = count_open_for(campaign, user)
-        else:
-            count = count_to_revoke(campaign) if Right.MANAGE_PROVIDER in rights else 0
-        if count:
+    mine = Campaign.objects.visible_to(user).select_related("provider").order_by("deadline", "pk")
+    running = mine.running().filter(deadline__gte=timezone.localdate())
+    appointed = CampaignReviewer.objects.filter(provider=user.provider_id, user=user).values("campaign")
+    for campaign in running.filter(pk__in=appointed)[:_MOST]:
+        if count := count_open_for(campaign, user):
             return ReviewAlert(campaign, count)
+    if Right.MANAGE_PROVIDER in rights:
+        for campaign in running[:_MOST]:
+            if count := count_without_reviewer(campaign):
+                return ReviewAlert(campaign, count, is_stuck=True)
+        for campaign in mine.filter(state=Campaign.State.CLOSED).order_by("-closed_at", "pk")[:_MOST]:
+            if count := count_to_revoke(campaign):
+                return ReviewAlert(campaign, count)
     return None

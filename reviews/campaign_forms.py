@@ -117,13 +117,18 @@ class ReviewersForm(forms.Form):
     reviewers = CampaignForm.base_fields["reviewers"]
 
     def __init__(self, data: Any, *, campaign: Campaign) -> None:
-        rows = list(CampaignReviewer.objects.filter(provider=campaign.provider_id, campaign=campaign))
+        mine = CampaignReviewer.objects.filter(provider=campaign.provider_id, campaign=campaign)
+        rows = list(mine.select_related("user"))
         self._teams = {f"team-{team.pk}": team for team in _list_teams(campaign.provider)}
         self._able = {str(user.pk): user for user in list_possible_reviewers(campaign.provider)}
         initial: dict[str, Any] = {f"team-{row.team_id}": str(row.user_id) for row in rows if row.team_id}
         initial |= {"version": campaign.version, "reviewers": [str(row.user_id) for row in rows if not row.team_id]}
         super().__init__(data, initial=initial)
         able = [(key, user.list_name) for key, user in self._able.items()]
+        # Those who lost the right stay chosen until somebody chooses others: saving says that they cannot review.
+        lost = {str(row.user_id): row.user for row in rows if str(row.user_id) not in self._able}
+        able += [(key, _("%(name)s (can no longer review)") % {"name": user.list_name}) for key, user in lost.items()]
+        self._able |= lost
         cast(forms.MultipleChoiceField, self.fields["reviewers"]).choices = able
         for name, team in self._teams.items():
             choices = [("", _("The reviewers of everything")), *able]

@@ -1,6 +1,6 @@
 """Access reviews: campaigns, their reviewers, the frozen population, and the decision about each path to access."""
 
-from typing import Self
+from typing import Any, Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -35,7 +35,7 @@ class Campaign(OfficeModel):
     class Scope(models.TextChoices):
         EVERYONE = "everyone", _("Everyone, with every team, right and integration")
         TEAMS = "teams", _("Members of certain teams")
-        RIGHTS = "rights", _("Users who have certain rights")
+        RIGHTS = "rights", _("Certain rights, by any path")
         MACHINES = "machines", _("SSO/Webservice users and integrations")
         DORMANT = "dormant", _("Users who have not logged in for a while")
 
@@ -43,7 +43,7 @@ class Campaign(OfficeModel):
         """What happens to what is undecided at the end."""
 
         KEEP = "keep", _("Nothing: it stays, and the administrators are told")
-        REVOKE = "revoke", _("It is revoked with the rest, once an administrator confirms that")
+        REVOKE = "revoke", _("It is revoked with the rest")
 
     name = models.CharField(_("Name"), max_length=60)
     state = models.CharField(max_length=7, choices=State, default=State.DRAFT)
@@ -65,7 +65,9 @@ class Campaign(OfficeModel):
     reminded_on = models.DateField(null=True)  # or invited, when it started
     undone_at = models.DateTimeField(null=True)
     job_id = models.UUIDField(null=True)  # of the import job that executes the decisions
-    acts = ArrayField(models.CharField(max_length=36), default=list)  # correlation ids of the jobs that were executed
+    jobs = ArrayField(models.UUIDField(), default=list)  # import jobs that were executed
+    acts = ArrayField(models.CharField(max_length=36), default=list)  # their correlation ids
+    undone_acts = ArrayField(models.CharField(max_length=36), default=list)  # those of `acts` that were undone
     sequence = models.BigIntegerField(null=True)
     head = models.CharField(max_length=64, default="")
     population_root = models.CharField(max_length=64, default="")
@@ -163,8 +165,6 @@ class ReviewedUser(OfficeModel):
     person_id = models.UUIDField()
     user = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     login_method = models.CharField(max_length=20, choices=LoginMethod)
-    inactive_reason = models.CharField(max_length=10, default="")
-    last_login = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
@@ -194,6 +194,10 @@ class Outcome(models.TextChoices):
 
 
 class ReviewItemQuerySet(OfficeQuerySet["ReviewItem"]):
+    def decided(self) -> Self:
+        """Return what was decided: who only postponed did not decide."""
+        return self.filter(decision__in=[Decision.KEEP, Decision.REVOKE])
+
     def open(self) -> Self:
         """Return what must still be decided: erased users have no access left."""
         return self.filter(in_scope=True, decision__in=["", Decision.LATER], subject__user__isnull=False)
@@ -204,13 +208,14 @@ class ReviewItemQuerySet(OfficeQuerySet["ReviewItem"]):
         Nobody decides about their own access, nor about that of those who decided about them in the same campaign or
         review a team of theirs: each path to a decision asks this.
         """
-        appointed = CampaignReviewer.objects.filter(campaign=campaign, user=user)
+        mine: dict[str, Any] = {"provider": user.provider_id, "campaign": campaign}
+        appointed = CampaignReviewer.objects.filter(**mine, user=user)
         teams = appointed.filter(team__isnull=False).values("team_id")
-        own = ReviewItem.objects.filter(campaign=campaign, subject__person_id=user.pk)
+        own = ReviewItem.objects.filter(**mine, subject__person_id=user.pk)
         own_teams = own.filter(in_scope=True, kind=ReviewItem.Kind.TEAM).values("object_id")
-        decided_about_them = own.filter(decided_by__isnull=False).values("decided_by")
-        own_reviewers = CampaignReviewer.objects.filter(campaign=campaign, team__in=own_teams).values("user_id")
-        items = self.filter(campaign=campaign, in_scope=True, provider_id=user.provider_id)
+        decided_about_them = own.decided().filter(decided_by__isnull=False).values("decided_by")
+        own_reviewers = CampaignReviewer.objects.filter(**mine, team__in=own_teams).values("user_id")
+        items = self.filter(**mine, in_scope=True)
         items = items.filter(Exists(appointed.filter(team=None)) | Q(kind=ReviewItem.Kind.TEAM, object_id__in=teams))
         items = items.exclude(subject__person_id__in=decided_about_them)
         return items.exclude(subject__person_id__in=own_reviewers).exclude(subject__person_id=user.pk)
@@ -230,9 +235,10 @@ class ReviewItem(OfficeModel):
     class Note(models.TextChoices):
         """What a reviewer should look at; a path without notes is plain."""
 
-        NEW = "new", _("New since the last review")
+        NEW = "new", _("New, or not kept in an earlier review")
         INDIVIDUAL = "individual", _("Individual right")
         INTEGRATION = "integration", _("Acts for the user outside Loket")
+        OFFICE = "office", _("Allowed for all users of the office")
         ADMINISTRATOR = "administrator", _("Administers the office")
         NEVER = "never", _("Never logged in")
         DORMANT = "dormant", _("Not logged in for 90 days")

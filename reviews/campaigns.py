@@ -1,9 +1,9 @@
 """Actions on campaigns: prepare, start, which freezes the population, change reviewers, and close."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from accounts.models import Provider, User
 from audit import chain, verify_review
 from audit.actions import record
 from audit.actors import Actor, action
+from audit.changes import Changes
 from audit.models import Verb
 from core.errors import EditConflict
 from permissions import checks
@@ -26,6 +27,7 @@ from permissions.models import Team
 from reviews import emails
 from reviews.campaign_models import Campaign, CampaignReviewer, Decision, Outcome, ReviewItem
 from reviews.decisions import lock_campaign
+from reviews.plans import filter_to_revoke
 from reviews.population import compute_population_root, freeze_population
 
 _FETCH_SIZE = 5000
@@ -57,15 +59,19 @@ class Reviewers:
 def create_campaign(provider: Provider, chosen: CampaignDetails, reviewers: Reviewers, *, by: Actor) -> Campaign:
     """Prepare a campaign; nothing is frozen or mailed before it starts. Raises ValidationError."""
     provider = lock_and_authorize(provider.pk, by, Right.MANAGE_PROVIDER)
-    campaign = Campaign.objects.create(
-        provider=provider,
-        starter=by.user,
-        **{name: list(value) if isinstance(value, tuple) else value for name, value in vars(chosen).items()},
-    )
+    values = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(chosen).items()}
+    values["scope_rights"] = _add_granting_rights(chosen.scope_rights)
+    campaign = Campaign.objects.create(provider=provider, starter=by.user, **values)
     _store_reviewers(campaign, reviewers)
-    what = {"scope": [None, chosen.scope], "until": [None, chosen.deadline.isoformat()]}
+    what: Changes = {"scope": [None, chosen.scope], "until": [None, chosen.deadline.isoformat()]}
+    what["reviewers"] = [None, list_reviewer_ids(campaign)]
     record(Verb.REVIEW_CREATED, campaign, by=by, provider_id=provider.pk, changes=what)
     return campaign
+
+
+def _add_granting_rights(codes: Iterable[str]) -> list[str]:
+    """Add the right that implies chosen ones: administrators hold them too."""
+    return sorted({right.value for code in codes for right in Right(code).granted_by})
 
 
 def _store_reviewers(campaign: Campaign, reviewers: Reviewers) -> None:
@@ -98,18 +104,24 @@ def change_reviewers(campaign: Campaign, reviewers: Reviewers, *, version: int, 
         raise EditConflict
     if campaign.is_decided:
         raise ValidationError(_("This review is over. Nothing was changed."), code="over")
-    before = _name_reviewers(campaign)
+    before = list_reviewer_ids(campaign)
     _store_reviewers(campaign, reviewers)
     campaign.version += 1
     campaign.save(update_fields=["version"])
-    changes = {"reviewers": [before, _name_reviewers(campaign)]}
+    changes = {"reviewers": [before, list_reviewer_ids(campaign)]}
     record(Verb.REVIEW_CHANGED, campaign, by=by, provider_id=campaign.provider_id, changes=changes)
 
 
-def _name_reviewers(campaign: Campaign) -> list[str]:
-    """Return the ids of the reviewers: names are personal, and this event is about no user."""
+def list_reviewer_ids(campaign: Campaign) -> dict[str, list[str]]:
+    """Return the ids of the reviewers by the name of their team, "" for everything.
+
+    Names of users are personal, and the event that records this is about no user.
+    """
     rows = CampaignReviewer.objects.filter(provider=campaign.provider_id, campaign=campaign)
-    return sorted({str(user_id) for user_id in rows.values_list("user_id", flat=True)})
+    found: dict[str, list[str]] = {}
+    for team, user_id in rows.order_by("team__name", "user_id").values_list("team__name", "user_id"):
+        found.setdefault(team or "", []).append(str(user_id))
+    return found
 
 
 @action()
@@ -119,9 +131,7 @@ def delete_draft(campaign: Campaign, *, by: Actor) -> bool:
     campaign = lock_campaign(campaign.pk, campaign.provider_id)
     if not campaign.is_draft:
         return False
-    record(
-        Verb.REVIEW_CHANGED, campaign, by=by, provider_id=campaign.provider_id, changes={"name": [str(campaign), None]}
-    )
+    record(Verb.REVIEW_DELETED, campaign, by=by, provider_id=campaign.provider_id)
     campaign.delete()
     return True
 
@@ -131,7 +141,8 @@ def start_campaign(campaign: Campaign, *, by: Actor) -> Campaign:
     """Freeze the population and publish its root in the chain of events.
 
     The lock on the office keeps out every change of access, so that the rows and the events up to `sequence` say the
-    same. Raises ValidationError ("started", "past", "empty", "reviewers").
+    same; the start is in the chain before that lock is released, so that no change of access comes between. Raises
+    ValidationError ("started", "past", "empty", "reviewers").
     """
     provider = lock_and_authorize(campaign.provider_id, by, Right.MANAGE_PROVIDER)
     campaign = lock_campaign(campaign.pk, provider.pk)
@@ -149,11 +160,22 @@ def start_campaign(campaign: Campaign, *, by: Actor) -> Campaign:
     campaign.state, campaign.started_at, campaign.starter = Campaign.State.RUNNING, timezone.now(), by.user
     campaign.reminded_on = timezone.localdate()
     campaign.save()
-    published: dict[str, Any] = {**size._asdict(), "head": head.hash, "root": campaign.population_root}
-    published |= {"scope": campaign.scope, "sequence": head.sequence}
-    record(Verb.REVIEW_STARTED, campaign, by=by, provider_id=provider.pk, changes={"review": [None, published]})
+    published = {**size._asdict(), **_describe_scope(campaign), "root": campaign.population_root}
+    published |= {"head": head.hash, "sequence": head.sequence}
+    what: Changes = {"review": [None, published], "reviewers": [None, list_reviewer_ids(campaign)]}
+    record(Verb.REVIEW_STARTED, campaign, by=by, provider_id=provider.pk, changes=what)
+    chain.append_pending(provider.pk)
     emails.send_to_reviewers(campaign)
     return campaign
+
+
+def _describe_scope(campaign: Campaign) -> dict[str, Any]:
+    """Return what is asked about, and what happens with what is undecided, as `audit.verify_review` checks it."""
+    return {
+        "scope": campaign.scope, "scope_teams": sorted(map(str, campaign.scope_teams)),
+        "scope_rights": sorted(campaign.scope_rights), "scope_days": campaign.scope_days,
+        "undecided": campaign.undecided,
+    }  # fmt: skip
 
 
 def _require_can_start(campaign: Campaign) -> None:
@@ -161,8 +183,10 @@ def _require_can_start(campaign: Campaign) -> None:
         raise ValidationError(_("This review has been started already."), code="started")
     if campaign.deadline < timezone.localdate():
         raise ValidationError(_("The last day has passed. Choose a later day."), code="past")
-    if not CampaignReviewer.objects.filter(provider=campaign.provider_id, campaign=campaign, team=None).exists():
-        raise ValidationError(_("Choose at least one reviewer."), code="reviewers")
+    able = [user.pk for user in list_possible_reviewers(campaign.provider)]
+    general = CampaignReviewer.objects.filter(provider=campaign.provider_id, campaign=campaign, team=None)
+    if not general.filter(user__in=able).exists():
+        raise ValidationError(_("Choose at least one reviewer who may review access now."), code="reviewers")
 
 
 @action()
@@ -195,15 +219,25 @@ def close_campaign(campaign: Campaign, *, by: Actor) -> Campaign:
     campaign = lock_campaign(campaign.pk, provider.pk)
     if campaign.state != Campaign.State.RUNNING:
         raise ValidationError(_("This review is over. Nothing was changed."), code="over")
-    campaign.state, campaign.closed_at = Campaign.State.CLOSED, timezone.now()
+    chain.lock_chain(provider.pk)
+    chain.append_pending(provider.pk)  # the decisions come before the end
+    campaign.closed_at = timezone.now()
     _store_outcomes(campaign)
+    campaign.state = Campaign.State.CLOSED if filter_to_revoke(campaign).exists() else Campaign.State.DONE
     leaves = list(iter_decisions(campaign))
     campaign.decisions_root = verify_review.compute_merkle_root(leaves)
     campaign.save()
     counts = Counter(leaf["decision"] for leaf in leaves)
     published = {"decisions": dict(sorted(counts.items())), "root": campaign.decisions_root}
     record(Verb.REVIEW_CLOSED, campaign, by=by, provider_id=provider.pk, changes={"review": [None, published]})
+    emails.send_ended(campaign, undecided=_count_undecided(campaign), revoked=filter_to_revoke(campaign).count())
     return campaign
+
+
+def _count_undecided(campaign: Campaign) -> int:
+    """Return how many paths had no decision at the end, also if they are revoked therefore."""
+    items = ReviewItem.objects.filter(provider=campaign.provider_id, campaign=campaign)
+    return items.open().count()
 
 
 def _store_outcomes(campaign: Campaign) -> None:
@@ -228,7 +262,7 @@ def iter_decisions(campaign: Campaign) -> Iterator[dict[str, Any]]:
     for pk, outcome, decision, by, at in items.exclude(outcome="").values_list(*fields).iterator(_FETCH_SIZE):
         was_decided = decision in (Decision.KEEP, Decision.REVOKE)
         yield {
-            "at": at.isoformat() if was_decided else None,
+            "at": at.astimezone(UTC).isoformat(timespec="microseconds") if was_decided else None,
             "by": str(by) if was_decided else None,
             "decision": outcome,
             "path": str(pk),

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from audit.models import Verb, build_erased_name
 from core.paging import KeysetPage, paginate_queryset
-from oauth.models import Consent
+from oauth.models import Consent, OfficeAccess
 from oauth.scopes import sort_scopes
 from permissions.catalog import rights_from_codes, sort_rights
 from permissions.models import IndividualRight, TeamMember
@@ -39,6 +39,13 @@ CROSS JOIN LATERAL (
     AND e.at BETWEEN wanted.moment AND wanted.moment + interval '10 minutes'
     ORDER BY e.at, e.id LIMIT 1
 ) found"""
+# How many colleagues were in the team at the freeze.
+_MEMBERS_SQL = """
+SELECT i.id, count(m.id) - 1
+FROM reviews_reviewitem i
+JOIN reviews_reviewitem m ON m.provider_id = i.provider_id AND m.campaign_id = i.campaign_id
+    AND m.object_id = i.object_id AND m.kind = 'team'
+WHERE i.id = ANY(%(items)s::uuid[]) AND i.kind = 'team' GROUP BY i.id"""
 # How many colleagues share a frozen team with the user, and how many of those have the right as well, in any way.
 _MATES_SQL = """
 SELECT i.id, count(DISTINCT m.subject_id),
@@ -64,6 +71,7 @@ class DecisionRow:
     reason: str = ""
     decided_by: str = ""
     last_used_at: datetime | None = None
+    colleagues: int | None = None  # in the same team
     may_decide: bool = True
     is_gone: bool = False
     error: str = ""
@@ -100,8 +108,9 @@ def build_rows(
     conflicts: Mapping[UUID, Sequence[str]],
     errors: Mapping[UUID, str] | None = None,
 ) -> list[DecisionRow]:
-    """Return the rows of these items, for `reviewer`. Nine queries."""
+    """Return the rows of these items, for `reviewer`. Eleven queries."""
     granters, mates, reasons = _find_granters(campaign, items), _count_mates(items), load_reasons(items)
+    members = _count_members(items)
     decidable = set(
         ReviewItem.objects.decidable_by(reviewer, campaign)
         .filter(pk__in=[item.pk for item in items])
@@ -122,6 +131,7 @@ def build_rows(
                 granted_by=_name_actor(granters[item.pk], names) if item.pk in granters else "",
                 reason=reasons.get(item.pk, ""),
                 decided_by=_name_actor(item.decided_by, names) if item.decided_by else "",
+                colleagues=members.get(item.pk),
                 last_used_at=used.get((person_id, item.object_id)),
                 may_decide=item.pk in decidable and user is not None,
                 is_gone=user is not None and item.pk not in existing,
@@ -174,8 +184,14 @@ def _count_mates(items: Sequence[ReviewItem]) -> dict[UUID, tuple[int, int]]:
         return {pk: (mates, holders) for pk, mates, holders in cursor.fetchall()}
 
 
+def _count_members(items: Sequence[ReviewItem]) -> dict[UUID, int]:
+    with connection.cursor() as cursor:
+        cursor.execute(_MEMBERS_SQL, {"items": [item.pk for item in items]})
+        return dict(cursor.fetchall())
+
+
 def _find_existing(items: Sequence[ReviewItem]) -> set[UUID]:
-    """Return the ids of the paths that still exist. Three queries."""
+    """Return the ids of the paths that still exist. Four queries."""
     users = {item.subject.person_id for item in items}
     now: set[tuple[str, UUID, object]] = {
         ("team", user, team)
@@ -185,6 +201,13 @@ def _find_existing(items: Sequence[ReviewItem]) -> set[UUID]:
     now |= {("right", user, code) for user, code in rights}
     consents = Consent.objects.filter(user__in=users).values_list("user_id", "application_id")
     now |= {("integration", user, key) for user, key in consents}
+    office = OfficeAccess.objects.filter(provider=items[0].provider_id) if items else OfficeAccess.objects.none()
+    allowed = set(office.exclude(scopes=[]).values_list("application_id", flat=True))
+    now |= {
+        (item.kind, item.subject.person_id, item.object_id)
+        for item in items
+        if item.object_id in allowed and ReviewItem.Note.OFFICE in item.notes
+    }
     return {item.pk for item in items if (item.kind, item.subject.person_id, item.object_id or item.code) in now}
 
 

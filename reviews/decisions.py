@@ -5,8 +5,8 @@ from datetime import datetime
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.validators import MaxLengthValidator
 from django.db.models import QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -15,6 +15,7 @@ from audit.actors import Actor, action
 from audit.changes import Changes
 from audit.models import Event, UserEncryptionKey, Verb
 from core.access import ReauthenticationLevel
+from core.forms import PLAIN_TEXT_VALIDATORS
 from permissions import checks
 from permissions.checks import Right
 from reviews.campaign_models import Campaign, Decision, ReviewItem
@@ -56,7 +57,7 @@ def decide(item: ReviewItem, decision: Decision, *, reason: str = "", seen: int,
 
     `seen` is the version of the item that the reviewer saw. Raises AlreadyDecided if another reviewer was first,
     PermissionDenied for the reviewer's own access and that of their own reviewer, ValidationError ("over", "erased",
-    "reason").
+    "reason", and for a reason that is too long or has control characters).
     """
     campaign = lock_campaign(item.campaign_id, item.provider_id)
     reviewer = _require_reviewer(campaign, by)
@@ -68,11 +69,19 @@ def decide(item: ReviewItem, decision: Decision, *, reason: str = "", seen: int,
         raise ValidationError(_("This user was erased, and has no access any more."), code="erased")
     if stored.version != seen and stored.decided_by != reviewer.pk:
         raise AlreadyDecided(stored, _find_name(stored.decided_by))
-    reason = reason.strip()[:MAX_REASON]
+    reason = _clean_reason(reason)
     if decision == Decision.KEEP and stored.kind != ReviewItem.Kind.INTEGRATION and not reason:
         _require_no_conflict(campaign, stored.subject.user)
     _store([stored], decision, reason, by)
     return stored
+
+
+def _clean_reason(reason: str) -> str:
+    """Raises ValidationError, for a reason that is too long too: what was cut off might have changed it."""
+    reason = reason.strip()
+    for validate in (MaxLengthValidator(MAX_REASON), *PLAIN_TEXT_VALIDATORS):
+        validate(reason)
+    return reason
 
 
 def _require_no_conflict(campaign: Campaign, user: User) -> None:
@@ -87,7 +96,6 @@ def _find_name(user_id: UUID | None) -> str:
 
 
 def _store(items: Sequence[ReviewItem], decision: Decision, reason: str, by: Actor) -> None:
-    now = timezone.now()
     changed: list[tuple[User, Changes]] = []
     for item in items:
         user = item.subject.user
@@ -98,7 +106,7 @@ def _store(items: Sequence[ReviewItem], decision: Decision, reason: str, by: Act
         Verb.REVIEW_DECIDED, changed, by=by, provider_id=items[0].provider_id if items else None, reason=reason
     )
     for item, event in zip(items, events, strict=True):
-        item.decision, item.decided_by, item.decided_at = decision, by.user.pk if by.user else None, now
+        item.decision, item.decided_by, item.decided_at = decision, by.user.pk if by.user else None, event.at
         item.event_id, item.version = event.pk, item.version + 1
     ReviewItem.objects.bulk_update(
         items, ["decision", "decided_by", "decided_at", "event_id", "version"], batch_size=1000
@@ -106,8 +114,11 @@ def _store(items: Sequence[ReviewItem], decision: Decision, reason: str, by: Act
 
 
 def filter_plain(items: QuerySet[ReviewItem], conflicting: Iterable[UUID]) -> QuerySet[ReviewItem]:
-    """Return those of `items` that can be kept at once: open, nothing to look at, of users without conflicts."""
-    plain = items.filter(decision="", notes=[], subject__user__isnull=False)
+    """Return those of `items` that can be kept at once: open, nothing to look at, of users without conflicts.
+
+    What the office allows for all its users is nothing to look at for each of them.
+    """
+    plain = items.filter(decision="", notes__contained_by=[ReviewItem.Note.OFFICE], subject__user__isnull=False)
     return plain.exclude(subject__person_id__in=list(conflicting))
 
 
@@ -138,5 +149,5 @@ def load_reasons(items: Iterable[ReviewItem]) -> dict[UUID, str]:
 
 def measure_pace(campaign: Campaign, reviewer: UUID, since: datetime) -> int:
     """Return how many decisions the reviewer took since then."""
-    mine = ReviewItem.objects.filter(provider=campaign.provider_id, campaign=campaign, decided_by=reviewer)
+    mine = ReviewItem.objects.filter(provider=campaign.provider_id, campaign=campaign, decided_by=reviewer).decided()
     return mine.filter(decided_at__gte=since).count()

@@ -72,7 +72,10 @@ def _lock_rule(rule: DutyRule, version: int, by: Actor) -> DutyRule:
 
 @action()
 def update_rule(rule: DutyRule, rule_values: RuleValues, *, version: int, by: Actor) -> None:
-    """Change a rule. With what it keeps apart, the exceptions to it end. Raises as `create_rule`, and EditConflict."""
+    """Change a rule. The exceptions to it end when it keeps other rights apart, and when it warned and now refuses.
+
+    Raises as `create_rule`, and EditConflict.
+    """
     stored = _lock_rule(rule, version, by)
     validate_rule(rule_values)
     changes: Changes = {
@@ -86,7 +89,8 @@ def update_rule(rule: DutyRule, rule_values: RuleValues, *, version: int, by: Ac
     require_free_name(stored, _("A rule with this name already exists. Choose another name."))
     stored.save()
     record(Verb.DUTY_RULE_CHANGED, stored, by=by, provider_id=stored.provider_id, changes=changes)
-    if changes.keys() & {"first", "first_all", "second", "second_all", "level"}:
+    refuses_now = changes.get("severity") == [DutyRule.Severity.WARN, DutyRule.Severity.REFUSE]
+    if refuses_now or changes.keys() & {"first", "first_all", "second", "second_all", "level"}:
         for exemption in stored.exemptions.filter(ended_at=None).select_related("rule", "user", "employer"):
             _end(exemption, by)  # they were approved for something else
 
@@ -140,14 +144,14 @@ def approve_exemption(exemption: DutyExemption, *, by: Actor) -> None:
     stored = _lock_exemption(exemption, by)
     if stored.approved_at is not None:
         return
-    require_second_person(stored, by)
+    require_another_user(stored, by)
     stored.approved_by, stored.approved_at = by.user, timezone.now()
     stored.save(update_fields=["approved_by", "approved_at"])
     changes: Changes = {"until": [None, stored.until.isoformat()]}
     _record_exemption(Verb.DUTY_EXEMPTION_APPROVED, stored, changes, stored.reason, by)
 
 
-def require_second_person(exemption: DutyExemption, by: Actor) -> None:
+def require_another_user(exemption: DutyExemption, by: Actor) -> None:
     """Raise PermissionDenied for the user who asked, the user concerned, and an actor who is no user."""
     if by.user is None or by.user.pk in (exemption.requested_by_id, exemption.user_id):
         raise PermissionDenied(_("Another user must approve this: not the one who asked, nor the one concerned."))
@@ -166,7 +170,7 @@ def _end(exemption: DutyExemption, by: Actor) -> None:
 
 
 def _record_exemption(verb: Verb, row: DutyExemption, changes: Changes, reason: str, by: Actor) -> None:
-    what: Changes = {row.rule.name: [None, "exception"], **changes}
+    what: Changes = {"rules": [None, [row.rule.name]], **changes}
     if row.employer is not None:
         what["employers"] = [None, snapshot_employers([row.employer])]
     record(verb, row.user, by=by, provider_id=row.provider_id, changes=what, reason=reason)

@@ -1,19 +1,26 @@
 """Since when users conflict with rules about duties, from the history."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from datetime import datetime
+from itertools import chain
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from audit.models import Event
+from audit.models import Event, Verb
 from history import replay
 from history.past_access import PastOffice
-from history.point_in_time import filter_permission_events, get_last_trim, get_snapshot_events, read_events
+from history.point_in_time import get_last_trim, get_snapshot_events, read_events
 from permissions.catalog import EMPLOYER_LEVEL_RIGHTS, OFFICE_ADMIN_RIGHTS, Right, rights_from_codes
 from permissions.models import DutyRule
+
+MAX_EVENTS = 20_000  # each view of the page reads them all
+# What a conflict consists of. Products of employers, blocking and factors change nothing about it.
+_VERBS = (
+    Verb.USER_CREATED, Verb.USER_ERASED, Verb.RIGHTS_CHANGED, Verb.TEAM_CREATED, Verb.TEAM_CHANGED, Verb.TEAM_DELETED,
+)  # fmt: skip
 
 
 def find_conflict_starts(
@@ -21,11 +28,15 @@ def find_conflict_starts(
 ) -> dict[tuple[UUID, UUID], datetime]:
     """Return since when each user conflicts with each rule, at any employer and without interruption.
 
-    Conflicts that are older than the kept history start with it. Five queries at most, and one pass over the events.
+    Conflicts that are older than the kept history start with it. Nothing if there are more than `MAX_EVENTS` events
+    about these users and the teams of the office. Seven queries at most, and one pass over the events.
     """
     office, wanted = PastOffice(provider_id, timezone.now()), set(users)
     starts: dict[tuple[UUID, UUID], datetime] = {}
-    for event in _list_events(provider_id, wanted):
+    sources = _list_sources(provider_id, wanted)
+    if sum(source.order_by()[: MAX_EVENTS + 1].count() for source in sources) > MAX_EVENTS:
+        return {}
+    for event in chain.from_iterable(map(read_events, sources)):
         affected = _find_affected(office, event, wanted)
         replay.apply_event(office, event)
         for user_id in affected | _find_affected(office, event, wanted):
@@ -38,12 +49,12 @@ def find_conflict_starts(
     return starts
 
 
-def _list_events(provider_id: UUID, users: set[UUID]) -> Iterator[Event]:
-    condition = ~Q(target_kind="user") | Q(target_id__in=users)
+def _list_sources(provider_id: UUID, users: set[UUID]) -> list[QuerySet[Event]]:
+    """Return the events about these users and all teams: the snapshot of those that were removed, and the others."""
+    condition = Q(target_kind="team") | Q(target_kind="user", target_id__in=users)
     trimmed = get_last_trim(provider_id)
-    if trimmed is not None:
-        yield from read_events(get_snapshot_events(trimmed).filter(condition))
-    yield from read_events(filter_permission_events(Event.objects.filter(provider_id=provider_id)).filter(condition))
+    snapshot = [] if trimmed is None else [get_snapshot_events(trimmed).filter(condition)]
+    return [*snapshot, Event.objects.filter(condition, provider_id=provider_id, verb__in=_VERBS)]
 
 
 def _find_affected(office: PastOffice, event: Event, wanted: set[UUID]) -> set[UUID]:
@@ -68,12 +79,12 @@ def _find_rules(office: PastOffice, user_id: UUID, rules: Collection[DutyRule]) 
     if Right.MANAGE_PROVIDER in anywhere:
         anywhere |= OFFICE_ADMIN_RIGHTS
     always = anywhere - EMPLOYER_LEVEL_RIGHTS | individual
-    places = {rights & EMPLOYER_LEVEL_RIGHTS | always for rights in at_employer.values()}
+    held_there = {rights & EMPLOYER_LEVEL_RIGHTS | always for rights in at_employer.values()}
     return {
         rule.pk
         for rule in rules
         if _holds_both(rule, anywhere)
-        and (rule.level == DutyRule.Level.OFFICE or any(_holds_both(rule, held) for held in places))
+        and (rule.level == DutyRule.Level.OFFICE or any(_holds_both(rule, held) for held in held_there))
     }
 
 

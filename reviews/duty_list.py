@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import Provider, User
-from permissions.duties import UserConflict, count_conflicts
+from permissions.duties import ConflictCount, count_conflicts
 from permissions.effective import InactiveReason
 from permissions.inactive import UserWithInactiveReason, annotate_inactive_reason
 from permissions.models import DutyExemption, DutyRule
@@ -23,7 +23,7 @@ class ConflictRow:
     """A user who conflicts with a rule; `since` is None if the history no longer says."""
 
     rule: DutyRule
-    conflict: UserConflict
+    conflict: ConflictCount
     since: datetime | None
 
     @property
@@ -31,7 +31,7 @@ class ConflictRow:
         return self.conflict.has_effect
 
 
-class UserConflicts(NamedTuple):
+class ConflictingUser(NamedTuple):
     user: User
     inactive_reason: InactiveReason | None
     conflicts: list[ConflictRow]
@@ -39,30 +39,30 @@ class UserConflicts(NamedTuple):
 
 def filter_conflicting_users(
     provider: Provider, rules: Collection[DutyRule]
-) -> tuple[QuerySet[UserWithInactiveReason], list[UserConflict]]:
+) -> tuple[QuerySet[UserWithInactiveReason], list[ConflictCount]]:
     """Return the users who conflict with a rule, sorted by name, and their conflicts. One query."""
     found = count_conflicts(provider.pk, rules)
     users = User.objects.filter(provider=provider, pk__in={each.user_id for each in found})
     return annotate_inactive_reason(users).order_by("sort_name", "pk"), found
 
 
-def count_by_rule(found: Iterable[UserConflict]) -> Counter[UUID]:
+def count_by_rule(found: Iterable[ConflictCount]) -> Counter[UUID]:
     """Return the number of users who conflict with each rule, without those who are excepted."""
     return Counter(each.rule_id for each in found if not each.is_exempt)
 
 
-def list_user_conflicts(
+def list_conflicting_users(
     provider: Provider,
     rules: Mapping[UUID, DutyRule],
-    found: Iterable[UserConflict],
+    found: Iterable[ConflictCount],
     users: Sequence[UserWithInactiveReason],
-) -> list[UserConflicts]:
-    by_user: dict[UUID, list[UserConflict]] = defaultdict(list)
+) -> list[ConflictingUser]:
+    by_user: dict[UUID, list[ConflictCount]] = defaultdict(list)
     for each in found:
         by_user[each.user_id].append(each)
     starts = find_conflict_starts(provider.pk, rules.values(), [user.pk for user in users]) if users else {}
     return [
-        UserConflicts(
+        ConflictingUser(
             user,
             InactiveReason(user.inactive_reason) if user.inactive_reason else None,
             [

@@ -9,7 +9,7 @@ from accounts.models import User
 from permissions import checks
 from permissions.checks import Right
 from reviews.campaign_models import Campaign, CampaignReviewer
-from reviews.progress import Progress, count_open_for
+from reviews.progress import count_open_for
 
 _DECISIONS_PER_MINUTE = 12  # for what an e-mail says about the time it takes
 
@@ -32,12 +32,12 @@ def send_to_reviewers(campaign: Campaign) -> int:
     return sent
 
 
-def send_ended(campaign: Campaign, found: Progress) -> None:
+def send_ended(campaign: Campaign, *, undecided: int, revoked: int) -> None:
     """Tell the administrators what is left, who also execute the decisions."""
     users = [user for user in checks.list_active_administrators(campaign.provider) if not user.has_ended()]
     if users:
         facts = _build_facts(campaign, "reviews:campaign")
-        emails.send("review_ended", *users, kind="review_ended", undecided=found.open, revoked=found.revoked, **facts)
+        emails.send("review_ended", *users, kind="review_ended", undecided=undecided, revoked=revoked, **facts)
 
 
 def _build_facts(campaign: Campaign, page: str) -> dict[str, Any]:

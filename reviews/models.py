@@ -1,4 +1,4 @@
-"""Models of segregation of duties and of access reviews."""
+"""Models of access reviews; those of segregation of duties are in `permissions.duty_models`."""
 
 from reviews.campaign_models import Campaign as Campaign
 from reviews.campaign_models import CampaignReviewer as CampaignReviewer

@@ -3,12 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from datetime import datetime, timedelta
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -20,22 +22,23 @@ from audit.models import Event, UserEncryptionKey, Verb
 from core import periodic_jobs
 from core.ids import build_min_uuid7
 from imports.bulk_actions import BulkAction, BulkActionRequest, RevokedPaths
-from imports.models import ImportJob
-from oauth.models import Consent
+from imports.models import RESULT_RETENTION, ImportJob
+from oauth.models import OfficeAccess
 from permissions.action_helpers import lock_and_authorize
 from permissions.checks import Right
 from permissions.models import IndividualRight, TeamEmployer, TeamMember, TeamRight
-from reviews.campaign_models import Campaign, Decision, ReviewedTeam, ReviewItem
+from reviews.campaign_models import Campaign, Decision, ReviewedTeam, ReviewItem, ReviewItemQuerySet
 from reviews.decisions import lock_campaign
+from reviews.population import list_integrations
 
-_PATH_NAMES = {
+_PATH_NAMES: dict[str, Literal["teams", "rights", "integrations"]] = {
     ReviewItem.Kind.TEAM: "teams",
     ReviewItem.Kind.RIGHT: "rights",
     ReviewItem.Kind.INTEGRATION: "integrations",
 }
 
 
-def filter_to_revoke(campaign: Campaign) -> Any:
+def filter_to_revoke(campaign: Campaign) -> ReviewItemQuerySet:
     """Return the paths whose revocation was decided and not done yet, of users who exist."""
     mine = ReviewItem.objects.filter(provider=campaign.provider_id, campaign=campaign, outcome=Decision.REVOKE)
     return mine.filter(result__in=["", ReviewItem.Result.SKIPPED], subject__user__isnull=False)
@@ -57,7 +60,7 @@ def find_given_again(campaign: Campaign) -> set[UUID]:
     given |= {(user, code): pk for pk, user, code in rights}
     found = set()
     for pk, user, team, code, decision, decided_at in items:
-        since = decided_at if decision == Decision.REVOKE else campaign.closed_at
+        since = _get_decision_moment(campaign, decision, decided_at)
         row_id = given.get((user, team or code))
         if row_id is not None and since is not None and row_id >= build_min_uuid7(since):
             found.add(pk)
@@ -65,8 +68,20 @@ def find_given_again(campaign: Campaign) -> set[UUID]:
 
 
 def count_to_revoke(campaign: Campaign) -> int:
-    """Return how many paths a plan would revoke, or find gone. Four queries."""
-    return int(filter_to_revoke(campaign).exclude(pk__in=find_given_again(campaign)).count())
+    """Return how many paths a plan would revoke, or find gone. Five queries."""
+    kept = find_given_again(campaign) | find_office_paths(campaign)
+    return filter_to_revoke(campaign).exclude(pk__in=kept).count()
+
+
+def find_office_paths(campaign: Campaign) -> set[UUID]:
+    """Return the ids of integrations to revoke that the office allows for all users now: these stay until it does not.
+
+    Ending the consent of one user would not last: their next use of the integration is covered again. One query.
+    """
+    office = OfficeAccess.objects.filter(provider=campaign.provider_id).exclude(scopes=[])
+    mine = filter_to_revoke(campaign).filter(kind=ReviewItem.Kind.INTEGRATION)
+    mine = mine.filter(notes__contains=[ReviewItem.Note.OFFICE], object_id__in=office.values("application"))
+    return set(mine.values_list("pk", flat=True))
 
 
 def find_job(campaign: Campaign) -> ImportJob | None:
@@ -74,6 +89,24 @@ def find_job(campaign: Campaign) -> ImportJob | None:
     if campaign.job_id is None:
         return None
     return ImportJob.objects.filter(provider=campaign.provider_id, pk=campaign.job_id).select_related("user").first()
+
+
+def _collect_paths(campaign: Campaign) -> dict[str, RevokedPaths]:
+    """Return what each user loses, each path with the moment since which giving it again keeps it."""
+    paths: dict[str, RevokedPaths] = {}
+    items = filter_to_revoke(campaign).exclude(pk__in=find_given_again(campaign) | find_office_paths(campaign))
+    items = items.order_by("subject__user__sort_name", "subject__person_id", "pk")
+    for item in items.select_related("subject"):
+        empty = RevokedPaths(teams=[], rights=[], integrations=[], since={})
+        found, key = paths.setdefault(str(item.subject.person_id), empty), str(item.object_id or item.code)
+        found[_PATH_NAMES[item.kind]].append(key)
+        if since := _get_decision_moment(campaign, item.decision, item.decided_at):
+            found["since"][key] = since.isoformat()
+    return paths
+
+
+def _get_decision_moment(campaign: Campaign, decision: str, decided_at: datetime | None) -> datetime | None:
+    return decided_at if decision == Decision.REVOKE else campaign.closed_at
 
 
 @action()
@@ -88,16 +121,11 @@ def create_plan(campaign: Campaign, *, by: Actor) -> ImportJob:
     if not campaign.is_decided or by.user is None:
         raise ValidationError(_("Decisions are still being taken. End the review first."), code="open")
     if (job := find_job(campaign)) is not None:
-        if job.is_queued or (job.is_done and job.correlation_id not in campaign.acts):
+        is_recorded = not job.is_done or job.correlation_id in campaign.acts
+        # Of two plans only the last can be confirmed.
+        if job.is_queued or not is_recorded or (job.is_planned and not imports.actions.discard_job(job)):
             raise ValidationError(_("The plan is being carried out now."), code="busy")
-        imports.actions.discard_job(job)  # of two plans only the last can be confirmed
-    paths: dict[str, RevokedPaths] = {}
-    items = filter_to_revoke(campaign).exclude(pk__in=find_given_again(campaign))
-    items = items.order_by("subject__user__sort_name", "subject__person_id", "pk")
-    for item in items.select_related("subject"):
-        empty = RevokedPaths(teams=[], rights=[], integrations=[])
-        found: Any = paths.setdefault(str(item.subject.person_id), empty)
-        found[_PATH_NAMES[item.kind]].append(str(item.object_id or item.code))
+    paths = _collect_paths(campaign)
     if not paths:
         raise ValidationError(_("There is nothing to revoke."), code="nothing")
     request = BulkActionRequest(BulkAction.REVOKE, list(paths), paths=paths)
@@ -111,52 +139,53 @@ def record_executions() -> int:
     """Record what executed plans did, and which were undone. A periodic job of the worker."""
     waiting = Campaign.objects.filter(job_id__isnull=False, state__in=[Campaign.State.CLOSED, Campaign.State.DONE])
     done = ImportJob.objects.filter(state=ImportJob.State.DONE)
-    ids = waiting.filter(undone_at=None, job_id__in=done.values("pk")).values_list("pk", flat=True)
+    recent = timezone.now() - RESULT_RETENTION - timedelta(days=1)  # what was done before cannot be undone any more
+    ids = waiting.filter(Q(job_id__in=done.values("pk")) | Q(done_at__gt=recent)).values_list("pk", flat=True)
     return periodic_jobs.process_items(_record_execution, ids).count(True)
 
 
 @transaction.atomic
 def _record_execution(campaign_id: UUID) -> bool:
     campaign = Campaign.objects.select_for_update(of=("self",), no_key=True).get(pk=campaign_id)
-    job = find_job(campaign)
-    if job is None or not job.is_done:
-        return False
     by, provider_id = build_job_actor("reviews"), campaign.provider_id
-    if job.correlation_id not in campaign.acts:
+    job, is_executed = find_job(campaign), False
+    if job is not None and job.is_done and job.correlation_id not in campaign.acts:
         _store_results(campaign, job)
         leaves = list(iter_results(campaign))
         published = {"acts": campaign.acts, "root": verify_review.compute_merkle_root(leaves)}
         record(Verb.REVIEW_EXECUTED, campaign, by=by, provider_id=provider_id, changes={"review": [None, published]})
-        return True
-    reverted = job.reverted_by.filter(state=ImportJob.State.DONE).first()
-    if reverted is None:
-        return False
-    campaign.undone_at = reverted.done_at
-    campaign.save(update_fields=["undone_at"])
-    changes = {"review": [None, {"acts": [reverted.correlation_id]}]}
-    record(Verb.REVIEW_UNDONE, campaign, by=by, provider_id=provider_id, changes=changes)
-    return True
+        is_executed = True
+    reverts = ImportJob.objects.filter(provider=provider_id, state=ImportJob.State.DONE, undoes__in=campaign.jobs)
+    reverts = reverts.exclude(undoes__correlation_id__in=campaign.undone_acts).select_related("undoes")
+    for revert in reverts.order_by("done_at"):
+        campaign.undone_at = revert.done_at
+        campaign.undone_acts.append(revert.undoes.correlation_id)
+        changes = {"review": [None, {"acts": [revert.correlation_id], "undoes": revert.undoes.correlation_id}]}
+        record(Verb.REVIEW_UNDONE, campaign, by=by, provider_id=provider_id, changes=changes)
+        campaign.save(update_fields=["undone_at", "undone_acts"])
+        is_executed = True
+    return is_executed
 
 
 def _store_results(campaign: Campaign, job: ImportJob) -> None:
     """Set the result of each path to revoke by what the events of `job` took away, and finish the campaign."""
     removed = set(_iter_removed(campaign.provider_id, job.correlation_id))
-    kept = find_existing(campaign)
+    kept, allowed = find_existing(campaign), find_office_paths(campaign)
     items = list(filter_results(campaign).exclude(result=ReviewItem.Result.REVOKED).select_related("subject"))
     for item in items:
-        key = item.name if item.kind == ReviewItem.Kind.INTEGRATION else str(item.object_id or item.code)
-        if (item.subject.person_id, item.kind, key) in removed:
+        is_removed = (item.subject.person_id, item.kind, str(item.object_id or item.code)) in removed
+        if is_removed and item.pk not in allowed:
             item.result = ReviewItem.Result.REVOKED
         else:
             item.result = ReviewItem.Result.SKIPPED if item.pk in kept else ReviewItem.Result.GONE
     ReviewItem.objects.bulk_update(items, ["result"], batch_size=1000)
-    campaign.acts = [*campaign.acts, job.correlation_id]
+    campaign.jobs, campaign.acts = [*campaign.jobs, job.pk], [*campaign.acts, job.correlation_id]
     campaign.state, campaign.done_at = Campaign.State.DONE, job.done_at or timezone.now()
-    campaign.save(update_fields=["acts", "state", "done_at"])
+    campaign.save(update_fields=["jobs", "acts", "state", "done_at"])
 
 
 def _iter_removed(provider_id: UUID, act: str) -> Iterator[tuple[UUID, str, str]]:
-    """Yield user, kind and key of each path that the events of `act` took away; an integration is named."""
+    """Yield user, kind and key of each path that the events of `act` took away."""
     verbs = [Verb.TEAM_CHANGED, Verb.RIGHTS_CHANGED, Verb.CONSENT_ENDED]
     events = list(Event.objects.filter(provider_id=provider_id, correlation_id=act, verb__in=verbs))
     ciphers = UserEncryptionKey.objects.load_ciphers(key for event in events for key in event.key_ids())
@@ -167,11 +196,11 @@ def _iter_removed(provider_id: UUID, act: str) -> Iterator[tuple[UUID, str, str]
             yield from ((UUID(user), "team", str(target)) for user in changes.get("members", [()])[0] or ())
         elif target is not None and event.verb == Verb.RIGHTS_CHANGED:
             yield from ((target, "right", code) for code, (old, _new) in changes.items() if old == "given")
-        elif target is not None and "integration" in changes:
-            yield target, "integration", changes["integration"][0]
+        elif target is not None and "integration_id" in changes:
+            yield target, "integration", changes["integration_id"][0]
 
 
-def filter_results(campaign: Campaign) -> Any:
+def filter_results(campaign: Campaign) -> ReviewItemQuerySet:
     return ReviewItem.objects.filter(provider=campaign.provider_id, campaign=campaign, outcome=Decision.REVOKE)
 
 
@@ -188,8 +217,7 @@ def find_existing(campaign: Campaign) -> set[UUID]:
     now = {("team", user, key) for user, key in TeamMember.objects.filter(**office).values_list("user_id", "team_id")}
     rights = IndividualRight.objects.filter(**office).values_list("user_id", "right")
     now |= {("right", user, code) for user, code in rights}  # type: ignore[misc]
-    consents = Consent.objects.filter(**office).values_list("user_id", "application_id")
-    now |= {("integration", user, key) for user, key in consents}
+    now |= {("integration", user, key) for user, key in list_integrations(campaign.provider_id)}
     paths = ReviewItem.objects.filter(**office, campaign=campaign)
     rows = paths.values_list("pk", "kind", "subject__user", "object_id", "code")
     return {pk for pk, kind, user, key, code in rows if (kind, user, key or code) in now}
@@ -221,13 +249,8 @@ def find_drift(campaign: Campaign) -> Drift:
     office = {"provider": campaign.provider_id}
     paths = ReviewItem.objects.filter(**office, campaign=campaign)
     existing, revoked = find_existing(campaign), paths.filter(result=ReviewItem.Result.REVOKED).count()
-    total = sum(
-        rows.count()
-        for rows in (
-            TeamMember.objects.filter(**office), IndividualRight.objects.filter(**office),
-            Consent.objects.filter(**office),
-        )
-    )  # fmt: skip
+    total = TeamMember.objects.filter(**office).count() + IndividualRight.objects.filter(**office).count()
+    total += len(list_integrations(campaign.provider_id))
     gone = paths.count() - len(existing) - revoked
     again = len(find_given_again(campaign))
     return Drift(max(gone, 0), again, total - len(existing), list(_iter_team_drift(campaign)))

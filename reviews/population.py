@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import F, Func, IntegerField, Sum
@@ -24,32 +25,64 @@ SELECT gen_random_uuid(), t.provider_id, %(campaign)s, t.id, t.name,
         WHERE e.provider_id = t.provider_id AND e.team_id = t.id ORDER BY e.employer_id)
 FROM permissions_team t WHERE t.provider_id = %(provider)s"""
 
-_USERS_SQL = f"""
-INSERT INTO reviews_revieweduser
-    (id, provider_id, campaign_id, person_id, user_id, login_method, inactive_reason, last_login)
-SELECT gen_random_uuid(), provider_id, %(campaign)s, id, id, login_method, COALESCE({INACTIVE_REASON_SQL}, ''),
-    last_login
-FROM accounts_user WHERE provider_id = %(provider)s"""  # noqa: S608
+_USERS_SQL = """
+INSERT INTO reviews_revieweduser (id, provider_id, campaign_id, person_id, user_id, login_method)
+SELECT gen_random_uuid(), provider_id, %(campaign)s, id, id, login_method
+FROM accounts_user WHERE provider_id = %(provider)s"""
+
+# What integrations may do for users: what they agreed to, and what the office did for all. Its teams only
+# limit who is asked: a user who agreed once stays listed. SSO/Webservice users cannot agree (`oauth.consents`).
+_INTEGRATIONS_SQL = """
+SELECT u.id AS user_id, a.id AS application_id, a.name, c.created_at,
+    ARRAY(SELECT DISTINCT unnest(COALESCE(c.scopes, '{}') || COALESCE(o.scopes, '{}')) AS scope ORDER BY scope)
+        AS scopes,
+    c.id IS NOT NULL AS is_used, o.id IS NOT NULL AS is_by_office
+FROM accounts_user u
+CROSS JOIN oauth_application a
+LEFT JOIN oauth_consent c ON c.provider_id = %(provider)s AND c.user_id = u.id AND c.application_id = a.id
+LEFT JOIN oauth_officeaccess o ON o.provider_id = %(provider)s AND o.application_id = a.id AND o.scopes <> '{}'
+    AND u.login_method <> 'sso_webservice' AND (NOT o.for_teams_only OR EXISTS (
+        SELECT 1 FROM oauth_officeaccessteam t
+        JOIN permissions_teammember m ON m.provider_id = t.provider_id AND m.team_id = t.team_id
+        WHERE t.provider_id = o.provider_id AND t.access_id = o.id AND m.user_id = u.id))
+WHERE u.provider_id = %(provider)s AND (a.provider_id = %(provider)s OR a.provider_id IS NULL)
+AND (c.id IS NOT NULL OR o.id IS NOT NULL)"""
 
 # When a row was made: the first 48 bits of its id (RFC 9562 section 5.7) are the milliseconds since 1970.
 _MADE_AT = "to_timestamp(('x' || left(replace({id}::text, '-', ''), 12))::bit(48)::bigint / 1000.0)"
 # A team without rights gives access to its employers all the same, for individual rights: the grants do not have it.
 _PATHS_SQL = f"""
-WITH held AS MATERIALIZED (
+WITH people AS MATERIALIZED (
+    SELECT id, last_login, COALESCE(last_login, accepted_at, created_at) AS last_seen,
+        COALESCE({INACTIVE_REASON_SQL}, '') AS inactive_reason
+    FROM accounts_user WHERE provider_id = %(provider)s
+), confirmed AS MATERIALIZED (
+    SELECT DISTINCT ON (w.person_id, o.kind, o.object_id, o.code)
+        w.person_id, o.kind, COALESCE(o.object_id::text, o.code) AS key, o.outcome, o.rights
+    FROM reviews_reviewitem o
+    JOIN reviews_revieweduser w ON w.id = o.subject_id
+    JOIN reviews_campaign c ON c.id = o.campaign_id
+    WHERE o.provider_id = %(provider)s AND o.in_scope AND o.outcome IN ('keep', 'revoke')
+    ORDER BY w.person_id, o.kind, o.object_id, o.code, c.closed_at DESC
+), integrations AS MATERIALIZED (
+    {_INTEGRATIONS_SQL}
+), held AS MATERIALIZED (
     SELECT user_id, team_id, CASE WHEN individual THEN "right" ELSE '' END AS code,
         array_agg("right" ORDER BY "right" COLLATE "C") AS rights
     FROM permissions_grant WHERE provider_id = %(provider)s AND NOT at_employer
     GROUP BY user_id, team_id, CASE WHEN individual THEN "right" ELSE '' END
 ), paths AS (
     SELECT m.user_id, 'team' AS kind, m.team_id AS object_id, '' AS code, t.name, held.rights,
-        cardinality(t.employers) AS employers, {_MADE_AT.format(id="m.id")} AS granted_at
+        cardinality(t.employers) AS employers, {_MADE_AT.format(id="m.id")} AS granted_at,
+        '{{}}'::varchar[] AS notes
     FROM held
     JOIN permissions_teammember m ON m.provider_id = %(provider)s AND m.user_id = held.user_id
         AND m.team_id = held.team_id
     JOIN reviews_reviewedteam t ON t.provider_id = %(provider)s AND t.campaign_id = %(campaign)s
         AND t.team_id = m.team_id
     UNION ALL
-    SELECT m.user_id, 'team', m.team_id, '', t.name, t.rights, cardinality(t.employers), {_MADE_AT.format(id="m.id")}
+    SELECT m.user_id, 'team', m.team_id, '', t.name, t.rights, cardinality(t.employers), {_MADE_AT.format(id="m.id")},
+        '{{}}'
     FROM reviews_reviewedteam t
     JOIN permissions_teammember m ON m.provider_id = %(provider)s AND m.team_id = t.team_id
     WHERE t.provider_id = %(provider)s AND t.campaign_id = %(campaign)s AND t.rights = '{{}}'
@@ -58,35 +91,32 @@ WITH held AS MATERIALIZED (
             SELECT count(DISTINCT e.employer_id) FROM permissions_teammember m
             JOIN permissions_teamemployer e ON e.provider_id = m.provider_id AND e.team_id = m.team_id
             WHERE m.provider_id = %(provider)s AND m.user_id = i.user_id
-        ), {_MADE_AT.format(id="i.id")}
+        ), {_MADE_AT.format(id="i.id")}, ARRAY['individual']
     FROM held
     JOIN permissions_individualright i ON i.provider_id = %(provider)s AND i.user_id = held.user_id
         AND i."right" = held.code
     WHERE held.code <> ''
     UNION ALL
-    SELECT c.user_id, 'integration', c.application_id, '', a.name, c.scopes, 0, c.created_at
-    FROM oauth_consent c JOIN oauth_application a ON a.id = c.application_id WHERE c.provider_id = %(provider)s
+    SELECT user_id, 'integration', application_id, '', name, scopes, 0, created_at, array_remove(ARRAY[
+        CASE WHEN is_used THEN 'integration' END, CASE WHEN is_by_office THEN 'office' END], NULL)
+    FROM integrations
 )"""  # noqa: S608
 _IN_SCOPE_SQL = """CASE %(scope)s
     WHEN 'everyone' THEN true
     WHEN 'teams' THEN p.kind = 'team' AND p.object_id = ANY(%(teams)s::uuid[])
     WHEN 'rights' THEN p.rights && %(rights)s::varchar[]
     WHEN 'machines' THEN s.login_method = 'sso_webservice' OR p.kind = 'integration'
-    ELSE COALESCE(s.last_login, u.accepted_at, u.created_at) < %(unseen_since)s
+    ELSE u.last_seen < %(unseen_since)s
 END"""
 _NOTES_SQL = """array_remove(ARRAY[
-    CASE WHEN %(previous)s::uuid IS NOT NULL AND NOT EXISTS (
-        SELECT 1 FROM reviews_reviewitem o JOIN reviews_revieweduser w ON w.id = o.subject_id
-        WHERE o.provider_id = %(provider)s AND o.campaign_id = %(previous)s AND w.person_id = s.person_id
-        AND o.kind = p.kind AND o.object_id IS NOT DISTINCT FROM p.object_id AND o.code = p.code
-    ) THEN 'new' END,
-    CASE WHEN p.kind = 'right' THEN 'individual' END,
-    CASE WHEN p.kind = 'integration' THEN 'integration' END,
+    CASE WHEN %(previous)s::uuid IS NOT NULL AND (k.outcome = 'keep' AND k.rights @> p.rights) IS NOT TRUE
+        THEN 'new' END
+] || p.notes || ARRAY[
     CASE WHEN 'manage_provider' = ANY(p.rights) THEN 'administrator' END,
     CASE WHEN s.login_method = 'sso_webservice' THEN 'machine'
-        WHEN s.inactive_reason <> '' THEN 'inactive'
-        WHEN s.last_login IS NULL THEN 'never'
-        WHEN s.last_login < %(dormant_since)s THEN 'dormant' END
+        WHEN u.inactive_reason <> '' THEN 'inactive'
+        WHEN u.last_login IS NULL THEN 'never'
+        WHEN u.last_login < %(dormant_since)s THEN 'dormant' END
 ], NULL)"""
 _ITEMS_SQL = f"""
 INSERT INTO reviews_reviewitem (id, provider_id, campaign_id, subject_id, kind, object_id, code, name, rights,
@@ -97,7 +127,9 @@ SELECT gen_random_uuid(), %(provider)s, %(campaign)s, s.id, p.kind, p.object_id,
 FROM paths p
 JOIN reviews_revieweduser s ON s.provider_id = %(provider)s AND s.campaign_id = %(campaign)s
     AND s.person_id = p.user_id
-JOIN accounts_user u ON u.id = p.user_id"""  # noqa: S608
+JOIN people u ON u.id = p.user_id
+LEFT JOIN confirmed k ON k.person_id = p.user_id AND k.kind = p.kind
+    AND k.key = COALESCE(p.object_id::text, p.code)"""  # noqa: S608
 
 
 class PopulationSize(NamedTuple):
@@ -164,6 +196,13 @@ def iter_leaves(campaign: Campaign) -> Iterator[dict[str, Any]]:
             "id": str(pk), "in_scope": in_scope, "kind": "path", "path": [kind, str(object_id or code)],
             "rights": rights, "user": str(person_id),
         }  # fmt: skip
+
+
+def list_integrations(provider_id: UUID) -> dict[tuple[UUID, UUID], bool]:
+    """Return the users and integrations that act for them now, with whether the office allows that for all."""
+    with connection.cursor() as cursor:
+        cursor.execute(_INTEGRATIONS_SQL, {"provider": provider_id})
+        return {(row[0], row[1]): row[6] for row in cursor.fetchall()}
 
 
 def compute_population_root(campaign: Campaign) -> str:

@@ -1,7 +1,7 @@
 """Progress of a campaign: how many paths are decided, by whom, how fast, and what strikes."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from audit.models import build_erased_name
 from core.charts import Part, StackedBar
 from permissions import checks
 from permissions.checks import Right
@@ -68,6 +69,11 @@ class Progress:
     def open(self) -> int:
         return self.undecided + self.later
 
+    def count_to_revoke(self, campaign: Campaign) -> int:
+        """Return how many paths are to be revoked, by a decision or by what the ended `campaign` says of the rest."""
+        is_rest_revoked = campaign.is_decided and campaign.undecided == Campaign.Undecided.REVOKE
+        return self.revoked + (self.open if is_rest_revoked else 0)
+
 
 @dataclass
 class ReviewerProgress:
@@ -76,7 +82,8 @@ class ReviewerProgress:
     `open` counts the paths of the reviewer's teams; the reviewers of everything share those of the other teams.
     """
 
-    user: User
+    person_id: UUID
+    user: User | None  # None once erased
     teams: list[str] = field(default_factory=list)
     is_general: bool = False
     is_able: bool = True  # may review now
@@ -85,10 +92,15 @@ class ReviewerProgress:
     last_at: datetime | None = None
     pace: int = 0
 
+    @property
+    def name(self) -> str:
+        return self.user.list_name if self.user is not None else build_erased_name(self.person_id)
 
-def count_decisions(campaigns: Iterable[Campaign]) -> dict[UUID, Counter[str]]:
+
+def count_decisions(campaigns: Collection[Campaign]) -> dict[UUID, Counter[str]]:
     """Return the numbers of paths in scope by decision ("" for none, "erased") of each campaign. One query."""
-    rows = ReviewItem.objects.filter(campaign__in=[campaign.pk for campaign in campaigns], in_scope=True)
+    offices, ids = {campaign.provider_id for campaign in campaigns}, [campaign.pk for campaign in campaigns]
+    rows = ReviewItem.objects.filter(provider__in=offices, campaign__in=ids, in_scope=True)
     rows_by = rows.values_list("campaign_id", "decision").annotate(
         here=Count("pk", filter=Q(subject__user__isnull=False)), gone=Count("pk", filter=Q(subject__user=None))
     )
@@ -130,42 +142,53 @@ def count_notes(campaign: Campaign) -> list[tuple[str, int]]:
     with connection.cursor() as cursor:
         sql = """SELECT note, count(*) FROM reviews_reviewitem, unnest(notes) note
             WHERE provider_id = %s AND campaign_id = %s AND in_scope AND decision IN ('', 'later')
+            AND EXISTS (SELECT 1 FROM reviews_revieweduser s WHERE s.id = subject_id AND s.user_id IS NOT NULL)
             GROUP BY note ORDER BY count(*) DESC, note"""
         cursor.execute(sql, [campaign.provider_id, campaign.pk])
         return [(str(ReviewItem.Note(note).label), count) for note, count in cursor.fetchall()]
 
 
 def count_open_for(campaign: Campaign, user: User) -> int:
-    """Return how many open paths `user` may decide about."""
+    """Return how many open paths `user` may decide about. One query."""
     return ReviewItem.objects.decidable_by(user, campaign).open().count()
 
 
+def count_without_reviewer(campaign: Campaign) -> int:
+    """Return how many open paths none of the reviewers may decide about. Two queries."""
+    office = {"provider": campaign.provider_id}
+    rows = ReviewItem.objects.filter(**office, campaign=campaign).open()
+    appointed = CampaignReviewer.objects.filter(**office, campaign=campaign).values("user")
+    for user in checks.filter_right_holders(campaign.provider, Right.REVIEW_ACCESS).filter(pk__in=appointed):
+        if user.inactive_reason is None and not user.is_webservice_user:
+            rows = rows.exclude(pk__in=ReviewItem.objects.decidable_by(user, campaign).values("pk"))
+    return rows.count()
+
+
 def list_reviewer_progress(campaign: Campaign) -> list[ReviewerProgress]:
-    """Return the reviewers by name, with those who decided before they were replaced."""
+    """Return the reviewers by name, and those who decided before they were replaced or erased."""
     mine = CampaignReviewer.objects.filter(provider=campaign.provider_id, campaign=campaign)
     rows = list(mine.select_related("user__provider", "team").order_by("user__sort_name", "team__sort_name"))
     found: dict[UUID, ReviewerProgress] = {}
     open_by_team = _count_open_by_team(campaign)
     named = {row.team_id for row in rows if row.team_id}
-    others = sum(count for team_id, count in open_by_team.items() if team_id not in named)
+    elsewhere = sum(count for team_id, count in open_by_team.items() if team_id not in named)
     for row in rows:
-        reviewer = found.setdefault(row.user_id, ReviewerProgress(row.user))
+        reviewer = found.setdefault(row.user_id, ReviewerProgress(row.user_id, row.user))
         if row.team is None:
             reviewer.is_general = True
-            reviewer.open += others
+            reviewer.open += elsewhere
         else:
             reviewer.teams.append(row.team.name)
             reviewer.open += open_by_team[row.team_id]
-    for user_id, count, last_at, pace in _measure_pace(campaign):
-        user = None if user_id in found else User.objects.filter(pk=user_id).select_related("provider").first()
-        if user is not None:
-            found[user_id] = ReviewerProgress(user, is_able=False)
-        if user_id in found:
-            found[user_id].decided, found[user_id].last_at, found[user_id].pace = count, last_at, pace
+    paces = _measure_pace(campaign)
+    others = User.objects.select_related("provider").in_bulk([row[0] for row in paces if row[0] not in found])
+    for user_id, count, last_at, pace in paces:
+        reviewer = found.setdefault(user_id, ReviewerProgress(user_id, others.get(user_id), is_able=False))
+        reviewer.decided, reviewer.last_at, reviewer.pace = count, last_at, pace
     holders = checks.filter_right_holders(campaign.provider, Right.REVIEW_ACCESS)
     able = {user.pk for user in holders if user.inactive_reason is None}
     for reviewer in found.values():
-        reviewer.is_able = reviewer.is_able and reviewer.user.pk in able
+        reviewer.is_able = reviewer.is_able and reviewer.person_id in able
     return list(found.values())
 
 

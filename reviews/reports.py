@@ -1,6 +1,6 @@
 """The report of a campaign: scope, population, decisions by reviewer, what is open, and what was carried out."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Provider, User
 from audit.actions import record
 from audit.actors import Actor, action
-from audit.models import Checkpoint, Verb, build_erased_name
+from audit.models import ChainLink, Checkpoint, Event, Verb, build_erased_name
 from core import sheets
 from core.access import ReauthenticationLevel
 from core.zip_stream import ZipEntry
@@ -29,7 +29,6 @@ from reviews.population import PopulationSize, count_population
 from reviews.progress import Progress, ReviewerProgress, list_reviewer_progress, measure_progress
 
 MAX_LISTED = 200  # on the page; the workbook has all
-_MAX_REASONS = 1000
 
 
 @dataclass(frozen=True)
@@ -43,17 +42,23 @@ class Report:
     results: Counter[str]
     conflicts: list[tuple[str, str, str]]  # open now: name of the user, rules, why the access was kept
     conflict_count: int
-    checkpoint: Checkpoint | None  # the last signature over events of the review
+    to_revoke: int
+    checkpoint: Checkpoint | None  # the last signature, once it covers all events of the review
+
+    @property
+    def more_conflicts(self) -> int:
+        """How many users with a conflict are not listed."""
+        return self.conflict_count - len(self.conflicts)
 
 
-def build_report(campaign: Campaign) -> Report:
-    """A fixed number of queries."""
-    found = find_conflicts(campaign.provider)
+def build_report(campaign: Campaign, most: int | None = MAX_LISTED) -> Report:
+    """Return the report, with at most so many exceptions and conflicts. A fixed number of queries."""
+    found, found_progress = find_conflicts(campaign.provider), measure_progress(campaign)
     items = ReviewItem.objects.filter(provider=campaign.provider_id, campaign=campaign, in_scope=True)
     striking = items.exclude(decision__in=[Decision.KEEP] if campaign.is_decided else [Decision.KEEP, ""]).order_by(
         "subject__user__sort_name", "subject__person_id", "pk"
     )
-    listed = list(striking.select_related("subject__user")[:MAX_LISTED])
+    listed = list(striking.select_related("subject__user")[:most])
     reasons = load_reasons(listed)
     methods = ReviewedUser.objects.filter(provider=campaign.provider_id, campaign=campaign)
     labels = dict(ReviewedUser._meta.get_field("login_method").flatchoices)
@@ -61,32 +66,39 @@ def build_report(campaign: Campaign) -> Report:
     return Report(
         size=count_population(campaign),
         login_methods=[(str(labels[method]), count) for method, count in sorted(counts.items())],
-        progress=measure_progress(campaign),
+        progress=found_progress,
+        to_revoke=found_progress.count_to_revoke(campaign),
         reviewers=list_reviewer_progress(campaign),
         exceptions=[(item, get_subject_name(item), _name_path(item), reasons.get(item.pk, "")) for item in listed],
         more=striking.count() - len(listed),
         results=Counter(items.exclude(result="").values_list("result", flat=True)),
-        conflicts=_list_conflicts(items, found),
+        conflicts=_list_conflicts(items, found, most),
         conflict_count=len(found),
         checkpoint=_find_checkpoint(campaign),
     )
 
 
-def _list_conflicts(items: ReviewItemQuerySet, found: Mapping[UUID, Sequence[str]]) -> list[tuple[str, str, str]]:
+def _list_conflicts(
+    items: ReviewItemQuerySet, found: Mapping[UUID, Sequence[str]], most: int | None
+) -> list[tuple[str, str, str]]:
     """Return users of the review who break a rule now, with the reasons for which their access was kept."""
-    users = User.objects.filter(pk__in=found).order_by("sort_name", "pk")[:MAX_LISTED]
-    kept = list(items.filter(subject__person_id__in=[user.pk for user in users], decision=Decision.KEEP)[:_MAX_REASONS])
-    subjects = dict(items.filter(pk__in=[item.pk for item in kept]).values_list("pk", "subject__person_id"))
-    reasons: dict[UUID, list[str]] = {}
-    for pk, reason in load_reasons(kept).items():
-        if reason not in reasons.setdefault(subjects[pk], []):
-            reasons[subjects[pk]].append(reason)
+    users = User.objects.filter(pk__in=found).order_by("sort_name", "pk")[:most]
+    kept = items.filter(subject__person_id__in=[user.pk for user in users], decision=Decision.KEEP)
+    listed = list(kept.select_related("subject").order_by("decided_at", "pk"))
+    known, reasons = load_reasons(listed), defaultdict[UUID, dict[str, None]](dict)
+    for item in listed:
+        if item.pk in known:
+            reasons[item.subject.person_id][known[item.pk]] = None
     return [(user.list_name, ", ".join(found[user.pk]), " ".join(reasons.get(user.pk, ()))) for user in users]
 
 
 def _find_checkpoint(campaign: Campaign) -> Checkpoint | None:
+    """Return the last signature if it covers all that the history says about the review so far."""
+    verbs = [Verb.REVIEW_STARTED, Verb.REVIEW_CLOSED, Verb.REVIEW_EXECUTED, Verb.REVIEW_UNDONE]
+    published = Event.objects.filter(provider_id=campaign.provider_id, target_id=campaign.pk, verb__in=verbs)
+    last = ChainLink.objects.filter(event_id__in=published.order_by("-at", "-id").values("pk")[:1]).first()
     signed = Checkpoint.objects.filter(provider_id=campaign.provider_id, kind=Checkpoint.CheckpointType.HEAD)
-    return signed.filter(sequence__gt=campaign.sequence or 0).order_by("-sequence").first()
+    return signed.filter(sequence__gte=last.sequence).order_by("-sequence").first() if last is not None else None
 
 
 def get_subject_name(item: ReviewItem) -> str:
@@ -109,7 +121,7 @@ def export_sheets(campaign: Campaign, *, by: Actor) -> dict[str, Sequence[Sequen
 
 
 def _build_sheets(campaign: Campaign) -> dict[str, Sequence[Sequence[str]]]:
-    report = build_report(campaign)
+    report = build_report(campaign, most=None)
     conflicts = [[_("User"), _("Rules"), _("Kept because")], *map(list, report.conflicts)]
     return {
         _("Review"): _build_summary(campaign, report),
@@ -119,13 +131,20 @@ def _build_sheets(campaign: Campaign) -> dict[str, Sequence[Sequence[str]]]:
 
 
 def iter_package_entries(office: Provider, begin: datetime, end: datetime) -> Iterator[ZipEntry]:
-    """Yield the workbook and the proof of each campaign that started in the period, for the audit package."""
+    """Yield the workbook and the proof of each campaign that started in the period, for the audit package.
+
+    The proof is that of now, the workbook that of when it is read.
+    """
     started = Campaign.objects.filter(provider=office, started_at__gte=begin, started_at__lt=end)
     for campaign in started.select_related("provider").order_by("started_at"):
-        file = BytesIO()
-        sheets.write_sheets(file, _build_sheets(campaign))
-        yield f"beoordelingen/{campaign.pk}.xlsx", [file.getvalue()]
+        yield f"beoordelingen/{campaign.pk}.xlsx", _iter_workbook(campaign)
         yield f"controle/review-{campaign.pk}.json", [proof.build_review_file(campaign)]
+
+
+def _iter_workbook(campaign: Campaign) -> Iterator[bytes]:
+    file = BytesIO()
+    sheets.write_sheets(file, _build_sheets(campaign))
+    yield file.getvalue()
 
 
 @action(ReauthenticationLevel.HALF_HOUR)
@@ -153,10 +172,10 @@ def _build_summary(campaign: Campaign, report: Report) -> list[list[str]]:
         (_("Undone"), _format_moment(campaign.undone_at)),
         (_("Users"), report.size.users),
         (_("Paths to decide about"), report.size.in_scope),
-        (_("Paths in all"), report.size.paths),
+        (_("All paths"), report.size.paths),
         (_("Rights along all paths"), report.size.grants),
         (_("Kept"), report.progress.kept),
-        (_("To be revoked"), report.progress.revoked),
+        (_("To be revoked"), report.to_revoke),
         (_("Undecided"), report.progress.open),
         (_("Users with a conflict of duties"), report.conflict_count),
         (_("Frozen at event"), campaign.sequence),
@@ -165,7 +184,7 @@ def _build_summary(campaign: Campaign, report: Report) -> list[list[str]]:
         (_("Signed up to event"), report.checkpoint.sequence if report.checkpoint else ""),
     ]
     pace = _("%(count)s decided, at most %(pace)s in 2 minutes")
-    reviewers = [(row.user.list_name, {"count": row.decided, "pace": row.pace}) for row in report.reviewers]
+    reviewers = [(row.name, {"count": row.decided, "pace": row.pace}) for row in report.reviewers]
     rows += [(name, pace % values) for name, values in reviewers]
     return [[_("Subject"), _("Value")], *([label, str(value if value is not None else "")] for label, value in rows)]
 

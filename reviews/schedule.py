@@ -1,6 +1,7 @@
 """What happens to campaigns by itself: reminders, the end at the deadline, and the next one."""
 
-from datetime import timedelta
+from contextlib import suppress
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -8,13 +9,13 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.formats import date_format
 
+from accounts.locks import lock_provider
 from audit.actions import record
 from audit.actors import build_job_actor
 from audit.models import Verb
 from core import periodic_jobs
 from reviews import campaigns, emails
 from reviews.campaign_models import Campaign, CampaignReviewer
-from reviews.progress import measure_progress
 
 REMINDER_DAYS = (7, 3, 1)  # before the last day
 _NEXT_DAYS = 14  # that the next campaign of a series gets
@@ -28,13 +29,11 @@ def close_due_campaigns() -> int:
 
 @transaction.atomic
 def _close(campaign_id: UUID) -> bool:
-    campaign = Campaign.objects.select_related("provider").get(pk=campaign_id)
-    found = measure_progress(campaign)
+    campaign = Campaign.objects.get(pk=campaign_id)
     try:
         campaigns.close_campaign(campaign, by=build_job_actor("reviews"))
     except ValidationError:  # ended meanwhile
         return False
-    emails.send_ended(campaign, found)
     return True
 
 
@@ -67,13 +66,17 @@ def repeat_campaigns() -> int:
     return periodic_jobs.process_items(_repeat, due).count(True)
 
 
-def _is_due(months: int, started_at: object, now: object) -> bool:
-    return started_at is not None and started_at + timedelta(days=round(30.4375 * months)) <= now  # type: ignore[operator]
+def _is_due(months: int, started_at: datetime | None, now: datetime) -> bool:
+    return started_at is not None and started_at + timedelta(days=round(30.4375 * months)) <= now
 
 
 @transaction.atomic
 def _repeat(campaign_id: UUID) -> bool:
-    """Make the next campaign; it starts by itself, or stays a draft when none of the reviewers may review any more."""
+    """Make the next campaign; it starts by itself, or stays a draft if that is not possible.
+
+    So it waits when none of the reviewers may review any more, or when nothing is left that it would review.
+    """
+    lock_provider(Campaign.objects.values_list("provider_id", flat=True).get(pk=campaign_id))  # before the campaign
     last = Campaign.objects.select_for_update(of=("self",), no_key=True).select_related("provider").get(pk=campaign_id)
     if last.repeated_at is not None:
         return False
@@ -90,8 +93,8 @@ def _repeat(campaign_id: UUID) -> bool:
         CampaignReviewer(provider=last.provider, campaign=following, user_id=row.user_id, team_id=row.team_id)
         for row in CampaignReviewer.objects.filter(provider=last.provider, campaign=last)
     )
-    record(Verb.REVIEW_CREATED, following, by=by, provider_id=last.provider_id)
-    able = {user.pk for user in campaigns.list_possible_reviewers(last.provider)}
-    if CampaignReviewer.objects.filter(campaign=following, team=None, user__in=able).exists():
+    what = {"reviewers": [None, campaigns.list_reviewer_ids(following)]}
+    record(Verb.REVIEW_CREATED, following, by=by, provider_id=last.provider_id, changes=what)
+    with suppress(ValidationError), transaction.atomic():
         campaigns.start_campaign(following, by=by)
     return True

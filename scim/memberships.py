@@ -15,7 +15,7 @@ from audit.changes import Changes
 from audit.models import Verb
 from permissions.action_helpers import get_team_rights
 from permissions.checks import Right
-from permissions.duty_guard import DutyConflict
+from permissions.duty_guard import DutyRefusal
 from permissions.models import ManagedBy, Team, TeamMember
 from scim.models import DirectoryGroup, DirectoryGroupMember, DirectoryUser, JoinRefusal
 
@@ -59,7 +59,7 @@ def _add_members(group: DirectoryGroup, team: Team, users: Sequence[User], by: A
         return
     try:
         teams.actions.change_members(team, add=users, by=by, managed_by=ManagedBy.DIRECTORY)
-    except DutyConflict:
+    except DutyRefusal:
         if len(users) == 1:
             _refuse(group, users[0], JoinRefusal.DUTIES)
             return

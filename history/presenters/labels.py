@@ -30,6 +30,7 @@ _FIELD_LABELS: Mapping[str, "StrOrPromise"] = {
     "members": _("Members"),
     "employers": _("Employers"),
     "rights": _("Rights"),
+    "rules": _("Rules"),
     "given_by_team": _("Already given by a team"),
     "undone": _("Undone event"),
     "review": _("Access review"),
@@ -76,6 +77,7 @@ _FIELD_LABELS: Mapping[str, "StrOrPromise"] = {
     "email_kind": _("E-mail"),
     "language": _("Language"),
     "integration": _("Integration"),
+    "integration_id": _("Identifier of the integration"),
     "integrations": _("Integrations"),
     "scopes": _("Scopes"),
     "redirect_uris": _("Redirect URIs"),
@@ -142,8 +144,6 @@ _VALUE_LABELS: Mapping[Any, "StrOrPromise"] = {
     "changed": _("changed"),
     "applied": _("applied"),
     "made equal": _("matched"),
-    "conflict": _("conflict"),
-    "exception": _("exception"),
     True: _("yes"),
     False: _("no"),
 }
@@ -258,8 +258,8 @@ def format_reason(verb: str, value: str) -> str:
 
 
 def is_object_name(values: Iterable[Any]) -> bool:
-    """Return whether a field with these values is the name of a team, set or rule instead of a field."""
-    words = ("member", "applied", "made equal", "conflict", "exception")
+    """Return whether a field with these values is the name of a team or set instead of a field."""
+    words = ("member", "applied", "made equal")
     return any(value in words for value in values if isinstance(value, str))
 
 

@@ -53,12 +53,12 @@ def _find_new_conflicts(provider: Provider, cases: Mapping[UUID, UserChange]) ->
 
 def _describe_rule(rule: DutyRule) -> str:
     values = {"rule": rule.name, "reason": rule.reason}
-    return _("The rule “%(rule)s” keeps duties apart that this row gives together: %(reason)s") % values
+    return _("This row gives rights together that “%(rule)s” separates: %(reason)s") % values
 
 
 def add_accepted_conflicts(provider: Provider, since: datetime, plan: Plan) -> None:
     """Add the conflicts that the changes of this transaction lead to."""
-    text = _("A user would conflict with the rule “%(rule)s” about duties.")
+    text = _("A user would get rights that “%(rule)s” separates.")
     for event in Event.objects.filter(provider_id=provider.pk, verb=Verb.DUTY_CONFLICT_ACCEPTED, at__gte=since):
-        for name in event.changes:
+        for name in event.changes["rules"][1]:
             plan.add_conflict(name, text % {"rule": name})

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from imports.files.user_rows import UserRow, UserWithAccess
 from imports.plans.plan import Plan, PlanItem
-from imports.plans.user_commands import UserCommand
+from imports.plans.user_command_types import UserCommand
 from permissions.catalog import rights_from_codes
 from permissions.impact import HypotheticalUser
 from permissions.models import ManagedBy

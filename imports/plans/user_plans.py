@@ -17,13 +17,13 @@ from imports.files.budget import COMMAND_LIMITS, FileLimits
 from imports.files.user_columns import USER_COLUMN_LABELS
 from imports.files.user_rows import UserFinder, UserRow, UserWithAccess, read_user_rows
 from imports.files.wording import suggest_name
-from imports.plans import duty_checks, user_commands
+from imports.plans import duty_checks, new_user_commands, user_commands
 from imports.plans.impact import compute_access, compute_impact
 from imports.plans.office_lookup import OfficeLookup
 from imports.plans.plan import Plan, PlanFault, PlanItem, PlanStep, ProgressCallback, ignore_progress
 from imports.plans.row_notes import note_shared_addresses
 from imports.plans.user_changes import UserChange, check_shared_teams, snapshot_user
-from imports.plans.user_commands import ExistingUserCommand, UserCommand
+from imports.plans.user_command_types import ExistingUserCommand, UserCommand
 from imports.plans.user_diff import DETAIL_FIELDS, NOTIFICATION_FIELDS, plan_existing_user, plan_new_user
 from outbox import message_limits
 from permissions import checks
@@ -212,7 +212,7 @@ def _build_commands(
         return (
             _build_creation(new, values, grants, office, secrets)
             if is_complete
-            else [user_commands.CreateIncompleteUser(values, new.get("login_method", "")), *grants]
+            else [new_user_commands.CreateIncompleteUser(values, new.get("login_method", "")), *grants]
         )
     number = secrets.get("mobile_number") or ""
     if new.get("login_method") == LoginMethod.WEBSITE_SSO:
@@ -241,11 +241,11 @@ def _build_creation(
 ) -> list[UserCommand]:
     kind = new["login_method"]
     if kind == LoginMethod.WEBSITE_SSO:
-        return [user_commands.InviteUser(details, kind, secrets["mobile_number"], tuple(grants))]
+        return [new_user_commands.InviteUser(details, kind, secrets["mobile_number"], tuple(grants))]
     if kind == LoginMethod.SSO_WEBSERVICE:
-        return [user_commands.CreateWebserviceUser(details, kind, new["username"], secrets["password"]), *grants]
+        return [new_user_commands.CreateWebserviceUser(details, kind, new["username"], secrets["password"]), *grants]
     tenant, external_user_id = office.tenants[new["external_tenant"]], UUID(new["external_user_id"])
-    return [user_commands.CreateAzureUser(details, kind, new["username"], tenant, external_user_id), *grants]
+    return [new_user_commands.CreateAzureUser(details, kind, new["username"], tenant, external_user_id), *grants]
 
 
 def _build_access_commands(changes: Changes, office: OfficeLookup) -> list[ExistingUserCommand]:

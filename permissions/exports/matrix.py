@@ -14,7 +14,7 @@ from audit.models import Verb
 from core.sheets import encode_xlsx_cell, force_text_cell
 from permissions.action_helpers import lock_and_authorize
 from permissions.catalog import Right
-from permissions.duties import find_broken_rules
+from permissions.duties import find_broken_rules_at
 from permissions.effective import AuthorizationMatrix, build_matrix
 from permissions.models import Employer
 
@@ -51,7 +51,7 @@ def _build_workbook(provider: Provider, employer: Employer | None, matrix: Autho
     _append_row(sheet, [])
     details = [_("Name"), _("E-mail address"), _("Login method"), _("Inactive"), _("Conflict of duties")]
     _append_row(sheet, [*details, *(right.label for right in matrix.rights)])
-    broken = find_broken_rules(provider.pk, [user.pk for user in matrix.users], employer)
+    broken = find_broken_rules_at(provider.pk, [user.pk for user in matrix.users], employer)
     for user in matrix.users:
         _append_row(sheet, _build_row(user, matrix, broken.get(user.pk, [])))
     _format_sheet(sheet, 6, len(matrix.rights))

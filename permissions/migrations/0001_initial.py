@@ -304,7 +304,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='dutyexemption',
-            constraint=models.CheckConstraint(condition=models.Q(('approved_by', None), models.Q(models.Q(('approved_by', models.F('user')), _negated=True), models.Q(('approved_by', models.F('requested_by')), _negated=True)), _connector='OR'), name='duty_exemption_two_people'),
+            constraint=models.CheckConstraint(condition=models.Q(('approved_by', None), models.Q(models.Q(('approved_by', models.F('user')), _negated=True), models.Q(('approved_by', models.F('requested_by')), _negated=True)), _connector='OR'), name='duty_exemption_two_users'),
         ),
         migrations.RunSQL(f"CREATE VIEW permissions_grant AS {GRANTS_VIEW_SQL}", "DROP VIEW permissions_grant"),
         migrations.CreateModel(

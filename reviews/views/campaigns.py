@@ -39,8 +39,9 @@ def campaign_list(request: OfficeRequest) -> HttpResponse:
     rows = Campaign.objects.visible_to(request.user)
     found = paginate_queryset(rows, cursor=request.GET.get("page", ""), sort="-newest", sorts=_NEWEST)
     counts = progress.count_decisions(found.rows)
+    measured = [(row, progress.Progress(counts[row.pk])) for row in found.rows]
     context: dict[str, Any] = {
-        "rows": [(row, progress.Progress(counts[row.pk])) for row in found.rows],
+        "rows": [(row, each, each.count_to_revoke(row)) for row, each in measured],
         "may_manage": Right.MANAGE_PROVIDER in request.rights,
         **build_pager_context(found),
     }
@@ -68,11 +69,13 @@ def campaign_detail(request: OfficeRequest, pk: UUID) -> HttpResponse:
         found = progress.measure_progress(campaign)
         context |= {"progress": found, "bar": progress.draw_bar(found), "striking": progress.count_notes(campaign)}
         context["mine"] = progress.count_open_for(campaign, request.user) if campaign.is_running else 0
+        context["stuck"] = progress.count_without_reviewer(campaign) if campaign.is_running else 0
         context["conflicts"] = len(find_conflicts(campaign.provider))
     reviewers = progress.list_reviewer_progress(campaign)
     context |= {"reviewers": reviewers, "waiting": sum(bool(row.is_able and row.open) for row in reviewers)}
     if campaign.is_decided:
         context |= {"drift": plans.find_drift(campaign), "to_revoke": plans.count_to_revoke(campaign)}
+        context["by_office"] = len(plans.find_office_paths(campaign))
         job = plans.find_job(campaign)
         context["job"] = job if job is not None and job.user_id == request.user.pk else None
     return render(request, "reviews/campaign.html", context)

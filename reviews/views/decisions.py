@@ -15,6 +15,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from core import encryption
 from core.access import POST, page
 from core.confirmation import Confirmation, is_confirmed, render_confirmation
 from core.ids import parse_uuid
@@ -38,7 +39,7 @@ def _filter_view(items: ReviewItemQuerySet, view: str, conflicting: set[UUID]) -
     if view == "open":
         return items.open()
     if view == "striking":
-        return items.filter(~Q(notes=[]) | Q(subject__person_id__in=conflicting))
+        return items.filter(~Q(notes__contained_by=[ReviewItem.Note.OFFICE]) | Q(subject__person_id__in=conflicting))
     return items
 
 
@@ -120,14 +121,15 @@ def _build_progress(request: OfficeRequest, campaign: Campaign) -> dict[str, Any
 def _render_page(request: OfficeRequest, campaign: Campaign) -> HttpResponse:
     filters = _read_filters(request)
     items = _filter_items(campaign, request, filters)
-    shown = paginate_items(
-        _filter_view(items, filters["view"], _find_conflicting(campaign, filters)), request.GET.get("page", "")
-    )
-    conflicts = find_conflicts(campaign.provider, [item.subject.person_id for item in shown.rows])
-    plain = decisions.filter_plain(items, find_conflicts(campaign.provider)).count() if campaign.is_running else 0
+    is_whole = campaign.is_running or filters["view"] == "striking"
+    conflicts = find_conflicts(campaign.provider) if is_whole else {}
+    shown = paginate_items(_filter_view(items, filters["view"], set(conflicts)), request.GET.get("page", ""))
+    if not is_whole:
+        conflicts = find_conflicts(campaign.provider, [item.subject.person_id for item in shown.rows])
+    plain = decisions.filter_plain(items, conflicts).count() if campaign.is_running else 0
     links = [
         (label, build_query_string(**(filters | {"view": view})), view == filters["view"])
-        for view, label in (("open", _("Still to do")), ("striking", _("Striking")), ("all", _("All")))
+        for view, label in (("open", _("Still to do")), ("striking", _("Needs a look")), ("all", _("All")))
     ]
     context: dict[str, Any] = {
         "campaign": campaign,
@@ -163,10 +165,6 @@ def _find_team(campaign: Campaign, filters: dict[str, str]) -> ReviewedTeam | No
     return mine.filter(team_id=filters["team"]).first()
 
 
-def _find_conflicting(campaign: Campaign, filters: dict[str, str]) -> set[UUID]:
-    return set(find_conflicts(campaign.provider)) if filters["view"] == "striking" else set()
-
-
 @page(Right.REVIEW_ACCESS, methods=POST)
 def keep_plain(request: OfficeRequest, pk: UUID) -> HttpResponse:
     """Keep all paths that have nothing to look at, once the reviewer confirmed how many."""
@@ -176,10 +174,11 @@ def keep_plain(request: OfficeRequest, pk: UUID) -> HttpResponse:
     items = decisions.filter_plain(_filter_items(campaign, request, filters), find_conflicts(campaign.provider))
     ids = list(items.order_by("pk").values_list("pk", flat=True)[: decisions.MAX_BULK])
     if not ids:
-        messages.info(request, _("There is nothing left that can be kept without a look."))
+        messages.info(request, _("Everything that is left needs a look."))
         return redirect(back)
-    if not is_confirmed(request):
-        return _confirm_keeping(request, campaign, len(ids), back)
+    digest = encryption.hash_token(" ".join(map(str, ids)))
+    if not is_confirmed(request) or request.POST.get("paths") != digest:  # others than were shown: ask again
+        return _confirm_keeping(request, campaign, len(ids), back, digest)
     try:
         count = decisions.keep_plain(campaign, ids, by=request.actor)
     except ValidationError as error:
@@ -190,18 +189,18 @@ def keep_plain(request: OfficeRequest, pk: UUID) -> HttpResponse:
     return redirect(back)
 
 
-def _confirm_keeping(request: OfficeRequest, campaign: Campaign, count: int, back: str) -> HttpResponse:
+def _confirm_keeping(request: OfficeRequest, campaign: Campaign, count: int, back: str, digest: str) -> HttpResponse:
     text = ngettext("%(count)s path is kept.", "%(count)s paths are kept.", count)
     confirmation = Confirmation(
-        _("Keep the rest without remarks?"),
+        _("Keep everything that needs no look?"),
         _("Keep"),
         back,
         [
             text % {"count": number_format(count, force_grouping=True)},
-            _("Paths with a remark or a conflict of duties stay open: look at those one by one."),
+            _("Paths that need a look, or with a conflict of duties, stay open: decide about those one by one."),
             _("You can change each decision until the review ends. The pace is in the report."),
         ],
         parents=[(_("Access reviews"), reverse("reviews:campaign_list")), (campaign.name, back)],
         is_harmless=True,
     )
-    return render_confirmation(request, confirmation, chosen={"campaign": [campaign.pk]})
+    return render_confirmation(request, confirmation, chosen={"paths": [digest]})

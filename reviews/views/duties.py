@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from core.access import POST, SAFE, page
 from core.confirmation import Confirmation, render_confirmation
+from core.forms import VersionedForm
 from core.paging import build_pager_context, paginate_queryset
 from permissions import checks
 from permissions.access import OfficeRequest
@@ -19,7 +20,7 @@ from permissions.models import DutyExemption, DutyRule, Employer
 from permissions.shortcuts import get_colleague_or_404, report_refusal, show_errors
 from reviews import duties
 from reviews.duty_forms import DutyRuleForm, ExemptionForm
-from reviews.duty_list import count_by_rule, filter_conflicting_users, list_open_exemptions, list_user_conflicts
+from reviews.duty_list import count_by_rule, filter_conflicting_users, list_conflicting_users, list_open_exemptions
 from reviews.duty_suggestions import SUGGESTIONS, get_suggestion
 
 _MAX_EMPLOYERS = 50
@@ -35,7 +36,7 @@ def duty_list(request: OfficeRequest) -> HttpResponse:
     counts = count_by_rule(found)
     context = {
         "rules": [(rule, counts.get(rule.pk, 0)) for rule in rules.values()],
-        "rows": list_user_conflicts(provider, rules, found, paged.rows),
+        "rows": list_conflicting_users(provider, rules, found, paged.rows),
         "exemptions": list_open_exemptions(request.user),
         "suggestions": [each for each in SUGGESTIONS if not each.is_covered(rules.values())],
         "may_manage": Right.MANAGE_PROVIDER in request.rights,
@@ -79,9 +80,10 @@ def _get_rule(request: OfficeRequest, pk: UUID) -> DutyRule:
 @page(Right.MANAGE_PROVIDER)
 def delete_rule(request: OfficeRequest, pk: UUID) -> HttpResponse:
     rule, url = _get_rule(request, pk), reverse("reviews:duty_list")
-    if request.method == "POST":
+    form = VersionedForm(request.POST or None, initial={"version": rule.version})
+    if request.method == "POST" and form.is_valid():
         with report_refusal(request, _("Another user changed this rule in the meantime.")):
-            duties.delete_rule(rule, version=rule.version, by=request.actor)
+            duties.delete_rule(rule, version=form.cleaned_data["version"], by=request.actor)
             messages.success(request, _("The rule %(name)s has been deleted.") % {"name": rule.name})
         return redirect("reviews:duty_list")
     confirmation = Confirmation(
@@ -92,7 +94,7 @@ def delete_rule(request: OfficeRequest, pk: UUID) -> HttpResponse:
         heading=_("Delete %(name)s?") % {"name": rule.name},
         parents=[(_("Segregation of duties"), url)],
     )
-    return render_confirmation(request, confirmation)
+    return render_confirmation(request, confirmation, form=form)
 
 
 @page(Right.REVIEW_ACCESS)
@@ -100,9 +102,9 @@ def show_conflict(request: OfficeRequest, pk: UUID, user_id: UUID) -> HttpRespon
     """Show where a user conflicts with a rule, and ask for an exception, also before a change that a rule refuses."""
     rule, user = _get_rule(request, pk), get_colleague_or_404(request, user_id)
     conflicts = find_conflicts(rule.provider_id, [rule], [user.pk])
-    places = {each.employer_id: each for each in conflicts if each.employer_id is not None}
-    employers = Employer.objects.visible_to(request.user).filter(pk__in=places).order_by("sort_name", "pk")
-    choices = employers if places else checks.list_reachable_employers(user)
+    by_employer = {each.employer_id: each for each in conflicts if each.employer_id is not None}
+    employers = Employer.objects.visible_to(request.user).filter(pk__in=by_employer).order_by("sort_name", "pk")
+    choices = employers if by_employer else checks.list_reachable_employers(user)
     form = ExemptionForm(request.POST or None, rule=rule, employers=choices, user=request.user)
     if request.method == "POST" and form.is_valid():
         with show_errors(form):
@@ -112,8 +114,8 @@ def show_conflict(request: OfficeRequest, pk: UUID, user_id: UUID) -> HttpRespon
     context = {
         "rule": rule,
         "colleague": user,
-        "employers": [(employer, places[employer.pk]) for employer in employers[:_MAX_EMPLOYERS]],
-        "more_count": max(0, len(places) - _MAX_EMPLOYERS),
+        "employers": [(employer, by_employer[employer.pk]) for employer in employers[:_MAX_EMPLOYERS]],
+        "more_count": max(0, len(by_employer) - _MAX_EMPLOYERS),
         "form": form,
         "is_self": user.pk == request.user.pk,
         "has_conflict": bool(conflicts),

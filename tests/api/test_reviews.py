@@ -1,11 +1,13 @@
 """Access reviews through the web service: what it shows, who may decide, and that it is the same as on the pages."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 import teams.actions
 from accounts.models import Provider, User
@@ -119,6 +121,15 @@ def test_a_machine_never_decides(first: User, bob: User, campaign: Campaign) -> 
         assert (refused.status_code, refused.json()["messages"][0]["reason"]) == (403, "proof_interactive")
     item.refresh_from_db()
     assert (item.decision, Event.objects.filter(verb=Verb.REVIEW_DECIDED).count()) == ("", 0)
+
+
+def test_a_login_of_long_ago_does_not_let_a_program_decide(first: User, bob: User, campaign: Campaign) -> None:
+    item = find_path(campaign, bob)
+    refused = decide(program(first, authenticated_at=timezone.now() - timedelta(minutes=31)), item)
+    assert (refused.status_code, refused.json()["messages"][0]["reason"]) == (403, "proof_recent_sign_in")
+    assert 'max_age="1800"' in refused["WWW-Authenticate"]
+    calls = program(first, authenticated_at=timezone.now() - timedelta(minutes=29), with_factor=False)
+    assert decide(calls, item).status_code == 200
 
 
 def test_reading_does_not_let_one_decide(first: User, bob: User, campaign: Campaign) -> None:

@@ -37,7 +37,7 @@ from permissions import checks
 from permissions.catalog import OFFICE_ADMIN_RIGHTS, Right
 from permissions.models import DutyRule, Employer, Team
 from permissions.right_sources import find_superfluous_rights
-from reviews.duty_list import filter_conflicting_users, list_open_exemptions, list_user_conflicts
+from reviews.duty_list import filter_conflicting_users, list_conflicting_users, list_open_exemptions
 from teams import deviations
 from teams.queries import filter_employers
 from teams.sets import list_set_deviations
@@ -132,7 +132,9 @@ def test_the_example_keeps_duties_apart(example_administrator: User) -> None:
     users, found = filter_conflicting_users(office, list(rules.values()))
     assert {"Hendriks", "Webservice", "Vermeer"} <= {user.last_name for user in users}
     assert {each.is_exempt for each in found} == {True, False}
-    assert all(row.since for user in list_user_conflicts(office, rules, found, list(users)) for row in user.conflicts)
+    assert all(
+        row.since for user in list_conflicting_users(office, rules, found, list(users)) for row in user.conflicts
+    )
     assert [each["may_approve"] for each in list_open_exemptions(example_administrator)] == [True, False]
 
 

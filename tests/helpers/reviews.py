@@ -11,7 +11,7 @@ from django.utils import timezone
 
 import audit.export
 from accounts.models import Provider, User
-from audit import checkpoints, verify, verify_review
+from audit import checkpoints, verify, verify_access, verify_review
 from reviews import campaigns, proof
 from reviews.campaigns import CampaignDetails, Reviewers
 from reviews.models import Campaign
@@ -49,7 +49,7 @@ def write_review(campaign: Campaign, folder: Path) -> Path:
 
 def run_verifier(folder: Path, review: Path, names: Iterable[str]) -> tuple[int, str]:
     """Run the programs as an auditor does: copied to a folder of their own, without the application."""
-    for module in (verify, verify_review):
+    for module in (verify, verify_access, verify_review):
         source = Path(str(module.__file__))
         (folder / source.name).write_bytes(source.read_bytes())
     command = [sys.executable, str(folder / "verify.py"), "--review", str(review), *names]

@@ -22,6 +22,7 @@ from permissions.models import DutyExemption, DutyRule, TeamMember
 from scim.models import DirectoryConnection
 from tests.helpers.invited_users import invite
 from tests.helpers.login_methods import confirmed, make_azure, make_service, tenant_of
+from tests.helpers.reviews import start as start_review
 from tests.helpers.users import actor, make_user
 from tests.loket.test_malformed_input import EVERY, read
 
@@ -64,7 +65,7 @@ def furnish(office: Provider, boss: User) -> list[UUID]:
     teams.actions.rename_team(team, name="Lonen", version=team.version, by=by)
     change = Event.objects.filter(provider_id=office.pk, verb=Verb.TEAM_CHANGED).latest("at")
     made = (team, employer, one, tenant, *people, invited, calm, program, directory, change, rule, exemption)
-    return [row.pk for row in made]
+    return [row.pk for row in (*made, start_review(office, boss))]
 
 
 @pytest.fixture
@@ -103,6 +104,19 @@ def test_no_address_leads_to_another_office(alice: User, ours: list[UUID], their
         assert client.post(url).status_code in (404, 405), url
     assert Event.objects.count() == before
     assert any(client.get(reverse(name, args=[id_])).status_code != 404 for id_ in ours), "one of ours is there"
+
+
+def test_no_address_of_a_rule_and_a_user_mixes_two_offices(
+    alice: User, bob: User, charlie: User, ours: list[UUID], theirs: list[UUID]
+) -> None:
+    client, before = confirmed(alice), Event.objects.count()
+    mine, other = (DutyRule.objects.get(provider=user.provider).pk for user in (alice, charlie))
+    form = {"reason": "Klein kantoor", "last_day": timezone.localdate().isoformat()}
+    for pair in ((mine, charlie.pk), (other, bob.pk), (other, charlie.pk)):
+        url = reverse("reviews:conflict", args=pair)
+        assert client.get(url).status_code == client.post(url, form).status_code == 404, url
+    assert Event.objects.count() == before
+    assert client.post(reverse("reviews:conflict", args=(mine, bob.pk)), form).status_code == 302
 
 
 @pytest.mark.parametrize("name", [*OWN, *BY_ID])

@@ -19,7 +19,7 @@ from permissions.impact import HypotheticalUser
 from permissions.models import DutyExemption, DutyRule, Employer, IndividualRight, Team, TeamEmployer, TeamMember
 from permissions.products import Product
 from tests.helpers import random_offices
-from tests.helpers.random_offices import RandomOffice, Rows
+from tests.helpers.random_offices import Rows
 from tests.helpers.users import make_user
 
 pytestmark = pytest.mark.django_db
@@ -36,13 +36,13 @@ def make_rule(
     )
 
 
-def make_random_rule(random_office: RandomOffice, chance: Random) -> DutyRule:
+def make_random_rule(provider: Provider, chance: Random) -> DutyRule:
     level = chance.choice(DutyRule.Level.values)
     first, second = (chance.sample(RIGHTS, chance.choice([1, 2, 5])) for _side in range(2))
     if level == EMPLOYER:
         first = chance.sample(sorted(EMPLOYER_LEVEL_RIGHTS), chance.choice([1, 2, 5]))
     every = {"first_all": chance.random() < 0.3, "second_all": chance.random() < 0.3}
-    return make_rule(random_office.provider, first, second, level, **every)
+    return make_rule(provider, first, second, level, **every)
 
 
 def expect(rows: Rows, rule: DutyRule) -> set[tuple[UUID, UUID, UUID | None, bool]]:
@@ -78,8 +78,8 @@ def holds(rows: Rows, user: UUID, right: Right, place: UUID | None, needs_produc
 def agree(seed: int) -> int:
     chance = Random(seed)  # noqa: S311 test data, not secrets
     office, other = (random_offices.make_random_office(chance) for _office in range(2))
-    rules = [make_random_rule(office, chance) for _rule in range(12)]
-    make_random_rule(other, chance)
+    rules = [make_random_rule(office.provider, chance) for _rule in range(12)]
+    make_random_rule(other.provider, chance)
     rows = random_offices.fetch_rows(office.provider)
     expected = set[object]().union(*(expect(rows, rule) for rule in rules))
     found = find_conflicts(office.provider.pk, rules)

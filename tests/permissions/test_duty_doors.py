@@ -45,7 +45,7 @@ def list_conflicts() -> Conflicts:
 
 
 def count_accepted() -> int:
-    return sum(NAME in event.changes for event in Event.objects.filter(verb=Verb.DUTY_CONFLICT_ACCEPTED))
+    return sum(NAME in event.changes["rules"][1] for event in Event.objects.filter(verb=Verb.DUTY_CONFLICT_ACCEPTED))
 
 
 def follow(client: Client, url: str, data: dict[str, Any]) -> Any:

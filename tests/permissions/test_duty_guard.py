@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 import teams.actions
 import teams.deviations
@@ -15,11 +16,13 @@ import teams.sets
 import teams.undo
 from accounts.models import LoginMethod, Provider, User
 from audit.models import Event, Verb
+from history.presenters import event_rows
 from imports.plans.plan import PlanRefused, apply_plan
 from permissions import checks
 from permissions.checks import Right
-from permissions.duty_guard import DutyConflict, DutyWarning, guard_duties, settle_duties_at_end
+from permissions.duty_guard import DutyRefusal, DutyWarning, guard_duties, settle_duties_at_end
 from permissions.models import AuthorizationSet, DutyRule, Employer, IndividualRight, Team, TeamEmployer
+from reviews import duties
 from tests.helpers.api_client import program
 from tests.helpers.import_files import INVITED, applied, faults, planned, team_of
 from tests.helpers.login_methods import GOOD, PERSON
@@ -91,7 +94,7 @@ def snapshot(scene: Scene) -> object:
 @pytest.mark.parametrize("door", DOORS)
 def test_a_rule_refuses_by_every_door(scene: Scene, rule: DutyRule, door: str) -> None:
     before = snapshot(scene)
-    with pytest.raises(DutyConflict, match="Loon en HR"):
+    with pytest.raises(DutyRefusal, match="Loon en HR"):
         DOORS[door](scene, actor(scene.alice))
     assert snapshot(scene) == before, "nothing was done"
     assert not Event.objects.exists()
@@ -107,7 +110,21 @@ def test_a_warning_asks_by_every_door_and_is_recorded(scene: Scene, rule: DutyRu
     DOORS[door](scene, actor(scene.alice))
     assert snapshot(scene) != before
     events = Event.objects.filter(verb=Verb.DUTY_CONFLICT_ACCEPTED, target_id=scene.bob.pk)
-    assert [event.changes for event in events] == [{"Loon en HR": [None, "conflict"]}]
+    assert [event.changes for event in events] == [{"rules": [None, ["Loon en HR"]]}]
+
+
+@pytest.mark.parametrize("name", ["until", "code", "secret", "member", "given"])
+def test_the_history_names_a_rule_that_is_called_as_a_field(scene: Scene, rule: DutyRule, name: str) -> None:
+    rule.severity, rule.name = WARN, name
+    rule.save()
+    teams.actions.change_members(scene.hr, add=[scene.bob], by=actor(scene.alice))
+    last_day = timezone.localdate()
+    duties.request_exemption(rule, scene.bob, reason="Ziekte", last_day=last_day, by=actor(scene.alice))
+    for verb in (Verb.DUTY_CONFLICT_ACCEPTED, Verb.DUTY_EXEMPTION_REQUESTED):
+        event = Event.objects.get(verb=verb)
+        assert event.changes["rules"] == [None, [name]]
+        (row,) = event_rows.present_events([event])
+        assert f" {name} " in f"{row.sentence.rstrip('.')} "
 
 
 @pytest.mark.parametrize("door", DOORS)
@@ -120,7 +137,7 @@ def test_undoing_a_removal_is_a_door_too(scene: Scene, rule: DutyRule) -> None:
     teams.actions.change_teams(scene.bob, remove=[scene.wages], by=actor(scene.alice))
     teams.actions.change_teams(scene.bob, add=[scene.hr], by=actor(scene.alice))
     removal = Event.objects.filter(verb=Verb.TEAM_CHANGED, target_id=scene.wages.pk).latest("pk")
-    with pytest.raises(DutyConflict):
+    with pytest.raises(DutyRefusal):
         teams.undo.undo_change(removal, by=actor(scene.alice))
     assert not scene.wages.members.filter(user=scene.bob).exists()
 
@@ -130,7 +147,7 @@ def test_a_conflict_that_was_there_stops_nothing_else(scene: Scene) -> None:
     make_rule(scene.office, [PARTS[0]], [PARTS[1]], DutyRule.Level.EMPLOYER)
     teams.actions.set_individual_rights(scene.bob, [Right.VIEW_EMPLOYMENTS], by=actor(scene.alice))
     teams.actions.set_team_rights(scene.hr, [PARTS[1], Right.VIEW_EMPLOYER], by=actor(scene.alice))
-    with pytest.raises(DutyConflict):
+    with pytest.raises(DutyRefusal):
         teams.actions.change_employers(scene.wages, add=[scene.two], by=actor(scene.alice))
 
 
@@ -207,7 +224,7 @@ def test_names_are_for_those_who_may_see_users(scene: Scene, rule: DutyRule) -> 
     team_of(scene.office, "Ook", PARTS[0], PARTS[1], members=(weak,))
     for team in Team.objects.filter(name="Ook"):
         TeamEmployer.objects.create(provider=scene.office, team=team, employer=scene.one)
-    with pytest.raises(DutyConflict) as caught:
+    with pytest.raises(DutyRefusal) as caught:
         teams.actions.set_team_rights(scene.wages, PARTS, by=actor(weak))
     assert "Bakker" not in str(caught.value)
     assert IndividualRight.objects.filter(user=weak).exists()

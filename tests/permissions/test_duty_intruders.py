@@ -18,7 +18,7 @@ from audit.models import Event, Verb
 from imports.runner import run_due_jobs
 from permissions.checks import Right
 from permissions.duties import find_conflicts
-from permissions.duty_guard import DutyConflict
+from permissions.duty_guard import DutyRefusal
 from permissions.models import DutyExemption, DutyRule, Employer, IndividualRight, TeamEmployer
 from reviews import duties
 from reviews.duties import RuleValues
@@ -84,14 +84,14 @@ def test_a_plan_that_was_shown_without_the_warning_is_made_again(scene: Scene, r
 
 def test_who_is_blocked_conflicts_before_being_unblocked(scene: Scene, rule: DutyRule) -> None:
     users.actions.block_user(scene.bob, by=actor(scene.alice))
-    with pytest.raises(DutyConflict):
+    with pytest.raises(DutyRefusal):
         teams.actions.change_teams(scene.bob, add=[scene.hr], by=actor(scene.alice))
 
 
 def test_who_was_invited_conflicts_before_accepting(scene: Scene, rule: DutyRule) -> None:
     invited = invite(scene.alice).invitation.user
     teams.actions.change_teams(invited, add=[scene.wages], by=actor(scene.alice))
-    with pytest.raises(DutyConflict):
+    with pytest.raises(DutyRefusal):
         teams.actions.change_teams(invited, add=[scene.hr], by=actor(scene.alice))
 
 
@@ -101,7 +101,7 @@ def test_a_product_that_is_off_protects_no_one(scene: Scene, rule: DutyRule) -> 
     Employer.objects.update(products=[])
     leave = team_of(scene.office, "Verlof", Right.HANDLE_LEAVE)
     TeamEmployer.objects.create(provider=scene.office, team=leave, employer=scene.one)
-    with pytest.raises(DutyConflict):
+    with pytest.raises(DutyRefusal):
         teams.actions.change_members(leave, add=[scene.bob], by=actor(scene.alice))
 
 
@@ -109,15 +109,15 @@ def test_an_employer_created_in_teams_is_a_door(scene: Scene, rule: DutyRule) ->
     """A new employer comes into two teams of one user."""
     made = teams.employers.create_employer(scene.office, number=9, name="Nieuw", products=[], by=actor(scene.alice))
     teams.employers.link_employer(made, to=[scene.wages], by=actor(scene.alice))
-    with pytest.raises(DutyConflict):
+    with pytest.raises(DutyRefusal):
         teams.employers.link_employer(made, to=[scene.elsewhere], by=actor(scene.alice))
-    with pytest.raises(DutyConflict):
+    with pytest.raises(DutyRefusal):
         teams.employers.link_employer(scene.two, to=[scene.wages], by=actor(scene.alice))
 
 
 def test_a_set_that_is_extended_gives_nothing_by_itself(scene: Scene, rule: DutyRule) -> None:
     teams.sets.update_set(scene.hr_set, name="HR", contents=PARTS, version=scene.hr_set.version, by=actor(scene.alice))
-    with pytest.raises(DutyConflict):
+    with pytest.raises(DutyRefusal):
         teams.sets.apply_set(scene.hr_set, scene.bob, by=actor(scene.alice))
 
 
@@ -128,8 +128,24 @@ def test_an_exception_lets_through_until_its_last_day(scene: Scene, rule: DutyRu
         requested_by=scene.alice, approved_by=scene.model, approved_at=timezone.now(),
     )  # fmt: skip
     DutyExemption.objects.filter(pk=exemption.pk).update(until=timezone.localdate() + timedelta(days=days))
-    with nullcontext() if not days else pytest.raises(DutyConflict):
+    with nullcontext() if not days else pytest.raises(DutyRefusal):
         teams.actions.change_members(scene.hr, add=[scene.bob], by=actor(scene.alice))
+
+
+@pytest.mark.parametrize(("before", "after", "ends"), [(WARN, REFUSE, True), (REFUSE, WARN, False)])
+def test_an_exception_to_a_rule_that_warned_is_none_to_one_that_refuses(
+    scene: Scene, rule: DutyRule, before: str, after: str, ends: bool
+) -> None:
+    DutyRule.objects.update(severity=before)
+    rule.refresh_from_db()
+    exemption = DutyExemption.objects.create(
+        provider=scene.office, rule=rule, user=scene.bob, reason="Ziekte", until=timezone.localdate(),
+        requested_by=scene.alice, approved_by=scene.model, approved_at=timezone.now(),
+    )  # fmt: skip
+    values: Any = {name: getattr(rule, name) for name in RuleValues.__annotations__}
+    duties.update_rule(rule, values | {"severity": after}, version=rule.version, by=actor(scene.alice))
+    exemption.refresh_from_db()
+    assert (exemption.ended_at is not None) == ends
 
 
 def test_an_exception_is_for_the_rule_as_it_was(scene: Scene, rule: DutyRule) -> None:
@@ -147,5 +163,5 @@ def test_an_exception_is_for_the_rule_as_it_was(scene: Scene, rule: DutyRule) ->
     exemption.refresh_from_db()
     assert exemption.ended_at is not None
     assert Event.objects.filter(verb=Verb.DUTY_EXEMPTION_ENDED, target_id=scene.bob.pk).count() == 1
-    with pytest.raises(DutyConflict):
+    with pytest.raises(DutyRefusal):
         teams.actions.change_members(scene.hr, add=[scene.bob], by=actor(scene.alice))

@@ -1,5 +1,6 @@
 """Decisions: who may take them, the first one wins, each leaves an event, and the page on which they are taken."""
 
+import re
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -138,7 +139,7 @@ def test_random_attackers_cannot_decide_about_themselves(office: Provider, alice
             decisions.decide(item, chance.choice(list(Decision)), seen=item.version, by=actor(attacker))
         except (PermissionDenied, AlreadyDecided):
             continue
-    decided = ReviewItem.objects.filter(campaign=campaign).exclude(decided_by=None).select_related("subject")
+    decided = ReviewItem.objects.filter(campaign=campaign).decided().select_related("subject")
     pairs = {(item.decided_by, item.subject.person_id) for item in decided}
     assert pairs, "some decisions were taken"
     assert not [pair for pair in pairs if pair[0] == pair[1]]
@@ -154,9 +155,14 @@ def test_bulk_keeps_plain_ones_only(office: Provider, first: User, team: Team) -
     client, url = signed_in(first), reverse("reviews:keep_plain", args=[campaign.pk])
     page = client.post(url)
     assert page.status_code == 200
-    assert "2 wegen worden behouden" in page.text
+    assert "2 toegangen worden behouden" in page.text
     assert not ReviewItem.objects.exclude(decision="").exists(), "not before it is confirmed"
-    client.post(url, {"sure": "1", "campaign": campaign.pk})
+    stored = path_of(campaign, member(team, 0))
+    confirmed = {"sure": "1", "paths": re.findall(r'name="paths" value="(\w+)"', page.text)[0]}
+    ReviewItem.objects.filter(pk=stored.pk).update(notes=["new"])
+    assert "1 weg wordt behouden" in client.post(url, confirmed).text, "not what was shown: it asks again"
+    ReviewItem.objects.filter(pk=stored.pk).update(notes=[])
+    client.post(url, confirmed)
     kept = ReviewItem.objects.filter(decision="keep").select_related("subject")
     assert {item.subject.person_id for item in kept} == {member(team, 0).pk, member(team, 1).pk}
     assert Event.objects.filter(verb=Verb.REVIEW_DECIDED).count() == 2
@@ -271,7 +277,7 @@ def test_a_user_blocked_or_moved_meanwhile_can_be_decided_about(office: Provider
     User.objects.filter(pk=user.pk).update(blocked_at=timezone.now())
     TeamMember.objects.filter(user=user).delete()
     page = signed_in(first).get(reverse("reviews:decide", args=[campaign.pk]))
-    assert "Deze toegang is sinds het vastleggen ontnomen." in page.text
+    assert "Deze toegang is sinds het vastleggen ingetrokken." in page.text
     decisions.decide(path_of(campaign, user), Decision.KEEP, seen=0, by=actor(first))
 
 

@@ -233,13 +233,13 @@ def test_an_administrator_reminds_once_a_day(office: Provider, alice: User, bob:
     IndividualRight.objects.create(provider=office, user=bob, right=Right.VIEW_USERS)
     reviewer = make_reviewer(office, "rick")
     campaign = start(office, reviewer)
-    mails = Message.objects.filter(kind="review", user_id=reviewer.pk)
+    mails = Message.objects.filter(kind="review_open", user_id=reviewer.pk)
     address, client = reverse("reviews:campaign", args=[campaign.pk]), signed_in(alice)
     assert "vandaag al een mail" in client.post(reverse("reviews:remind", args=[campaign.pk]), follow=True).text
     assert mails.count() == 1, "of the start"
     with time_machine.travel(timezone.now() + timedelta(days=1)):
         client = signed_in(alice)
-        assert "Herinner wie nog open heeft (1)" in client.get(address).text
+        assert "Herinner beoordelaars met open beslissingen (1)" in client.get(address).text
         assert (
             "1 beoordelaar krijgt een mail"
             in client.post(reverse("reviews:remind", args=[campaign.pk]), follow=True).text

@@ -19,7 +19,7 @@ from audit import verify, verify_review
 from audit.models import ChainLink, Event, Verb
 from core import db_roles
 from history import point_in_time
-from oauth.models import Application, Consent
+from oauth.models import Application, Consent, OfficeAccess, OfficeAccessTeam
 from permissions.catalog import Right
 from permissions.models import Employer, IndividualRight, Team, TeamEmployer, TeamMember, TeamRight
 from reviews import campaigns, decisions
@@ -186,11 +186,64 @@ def test_a_scope_freezes_everything_and_asks_about_a_part(
 def test_new_since_the_last_review_is_noted(office: Provider, alice: User, reviewer: User) -> None:
     first = start(office, reviewer)
     assert not ReviewItem.objects.filter(campaign=first, notes__contains=["new"]).exists(), "there is no last review"
-    campaigns.close_campaign(first, by=actor())
+    confirm_all(first)
     IndividualRight.objects.create(provider=office, user=reviewer, right=Right.VIEW_AUDIT)
-    second = start(office, reviewer)
-    new = ReviewItem.objects.filter(campaign=second, notes__contains=["new"])
-    assert [item.code for item in new] == ["view_audit"]
+    assert list_new(start(office, reviewer)) == ["view_audit"]
+
+
+def confirm_all(campaign: Campaign) -> None:
+    """End the campaign with everything in its scope kept."""
+    campaigns.close_campaign(campaign, by=actor())
+    ReviewItem.objects.filter(campaign=campaign, in_scope=True).update(outcome="keep")
+
+
+def list_new(campaign: Campaign) -> list[str]:
+    return sorted(str(item) for item in ReviewItem.objects.filter(campaign=campaign, notes__contains=["new"]))
+
+
+def test_a_small_review_does_not_confirm_what_it_left_out(office: Provider, alice: User, reviewer: User) -> None:
+    confirm_all(start(office, reviewer))
+    large, small = (Team.objects.create(provider=office, name=name) for name in ("Groot", "Klein"))
+    for team in (large, small):
+        TeamMember.objects.create(provider=office, team=team, user=alice)
+    confirm_all(start(office, reviewer, scope="teams", scope_teams=(small.pk,)))
+    assert list_new(start(office, reviewer)) == ["Groot"]
+    TeamRight.objects.create(provider=office, team=small, right=Right.VIEW_WAGES)
+    assert list_new(start(office, reviewer)) == ["Groot", "Klein"], "it gives more than was kept"
+
+
+def test_a_scope_of_rights_has_the_administrators_who_hold_them(office: Provider, alice: User, reviewer: User) -> None:
+    campaign = start(office, reviewer, scope="rights", scope_rights=("manage_users",))
+    (item,) = ReviewItem.objects.filter(campaign=campaign, in_scope=True).select_related("subject")
+    assert (item.subject.person_id, item.code) == (alice.pk, "manage_provider")
+    assert Campaign.objects.get(pk=campaign.pk).scope_rights == ["manage_provider", "manage_users"]
+
+
+def test_integrations_of_the_office_are_paths_of_all_who_may_use_them(
+    office: Provider, alice: User, bob: User, reviewer: User
+) -> None:
+    """For all, for the members of teams only, and never for SSO/Webservice users."""
+    make_user(office, username="machine", login_method=LoginMethod.SSO_WEBSERVICE)
+    shared, closed = (
+        Application.objects.create(provider=office, name=name, scopes=["openid", "profile"])
+        for name in ("Gedeeld", "Voor Loon")
+    )
+    allowed = {"provider": office, "scopes": ["openid"], "consented_at": timezone.now()}
+    OfficeAccess.objects.create(application=shared, **allowed)
+    access = OfficeAccess.objects.create(application=closed, for_teams_only=True, **allowed)
+    team = Team.objects.create(provider=office, name="Loon")
+    TeamMember.objects.create(provider=office, team=team, user=bob)
+    OfficeAccessTeam.objects.create(provider=office, access=access, team=team)
+    Consent.objects.create(provider=office, user=alice, application=shared, scopes=["profile"])
+    campaign = start(office, reviewer)
+    items = ReviewItem.objects.filter(campaign=campaign, kind="integration").select_related("subject")
+    found = {(item.subject.person_id, item.name): (item.rights, set(item.notes) - {"never"}) for item in items}
+    assert found == {
+        (alice.pk, "Gedeeld"): (["openid", "profile"], {"integration", "office"}),
+        (bob.pk, "Gedeeld"): (["openid"], {"office"}),
+        (reviewer.pk, "Gedeeld"): (["openid"], {"office"}),
+        (bob.pk, "Voor Loon"): (["openid"], {"office"}),
+    }
 
 
 def test_who_may_start_one(office: Provider, alice: User, bob: User) -> None:
