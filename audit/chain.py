@@ -4,7 +4,9 @@ Transactions that record events take no part in it and wait for nothing. An even
 higher id was added: the chain has the order in which the sequencer found them, without gaps or omissions.
 """
 
+from collections.abc import Mapping
 from datetime import UTC
+from itertools import islice
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -73,6 +75,37 @@ def get_start_checkpoint(provider_id: UUID | None) -> Checkpoint | None:
 def get_head_at_start(start: Checkpoint | None) -> ChainHead:
     """Return what the first remaining event of a chain follows."""
     return ChainHead(start.sequence, start.signed["hash"]) if start else ChainHead(0, verify.ZERO_HASH)
+
+
+@transaction.atomic
+def verify_stored_chains(heads: Mapping[UUID | None, ChainHead]) -> int:
+    """Hash every event in the database anew; return their number.
+
+    Raises verify.HistoryBroken, also when a chain does not end at its head in `heads`.
+    """
+    starts = Checkpoint.objects.filter(kind=Checkpoint.CheckpointType.START).order_by("sequence")
+    found = {start.provider_id: get_head_at_start(start) for start in starts}
+    links = ChainLink.objects.order_by("provider_id", "sequence").iterator(chunk_size=_BATCH_SIZE)
+    count = 0
+    while batch := list(islice(links, _BATCH_SIZE)):
+        events = Event.objects.in_bulk([link.event_id for link in batch])
+        for link in batch:
+            before = found.get(link.provider_id, get_head_at_start(None))
+            found[link.provider_id] = _check_link(link, events.get(link.event_id), before)
+        count += len(batch)
+    for provider_id, head in heads.items():
+        if found.get(provider_id) != head:
+            raise verify.HistoryBroken(f"the history of {provider_id} does not end at event {head.sequence}")
+    return count
+
+
+def _check_link(link: ChainLink, event: Event | None, before: ChainHead) -> ChainHead:
+    number = before.sequence + 1
+    if link.sequence != number or event is None:
+        raise verify.HistoryBroken(f"event {number} of {link.provider_id} is missing")
+    if link.hash != verify.hash_event(serialize_event(event), before.hash, number):
+        raise verify.HistoryBroken(f"event {number} of {link.provider_id} was changed")
+    return ChainHead(number, link.hash)
 
 
 def serialize_event(event: Event) -> dict[str, Any]:

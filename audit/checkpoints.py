@@ -29,6 +29,15 @@ def get_public_key_pem() -> bytes:
     return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
+def has_present_key(checkpoint: Checkpoint) -> bool:
+    """Return whether a stored checkpoint was signed with the key that signs now."""
+    try:
+        verify.check_signature(checkpoint.signed, _load_signing_key(settings.LOKET_CHECKPOINT_KEY).public_key())
+    except verify.HistoryBroken:
+        return False
+    return True
+
+
 def sign_head(
     provider_id: UUID | None, at: chain.ChainHead, kind: Checkpoint.CheckpointType = Checkpoint.CheckpointType.HEAD
 ) -> dict[str, Any]:
@@ -48,6 +57,31 @@ def sign_current_head(provider_id: UUID | None) -> dict[str, Any]:
     """Return a signed checkpoint of all events of an office so far."""
     chain.append_pending(provider_id)
     return sign_head(provider_id, chain.get_chain_head(provider_id))
+
+
+def count_unsigned() -> int:
+    """Count, of the newest checkpoint and those that chains start after, the ones without a signature of this key.
+
+    An older key signed them, or nobody did.
+    """
+    starts = Checkpoint.objects.filter(kind=Checkpoint.CheckpointType.START)
+    newest = Checkpoint.objects.order_by("-pk")[:1]
+    checked = {one.pk: one for one in [*starts.order_by("provider_id", "-sequence").distinct("provider_id"), *newest]}
+    return sum(not _is_signed(checkpoint) for checkpoint in checked.values())
+
+
+def _is_signed(checkpoint: Checkpoint) -> bool:
+    public = _load_signing_key(settings.LOKET_CHECKPOINT_KEY).public_key()
+    try:
+        signed = verify.check_signature(checkpoint.signed, public)
+    except verify.HistoryBroken:
+        return False
+    row = {
+        "kind": checkpoint.kind,
+        "provider_id": checkpoint.provider_id and str(checkpoint.provider_id),
+        "sequence": checkpoint.sequence,
+    }
+    return row.items() <= signed.items()
 
 
 @transaction.atomic

@@ -260,8 +260,12 @@ def _load_public_key(name: str) -> Ed25519PublicKey | None:
     return public
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Verify the files named in `arguments`, print the result and return the exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if {"-h", "--help"} & set(arguments):
+        print(__doc__)
+        return 0
     if len(arguments) < 3:
         print("usage: python verify.py export.jsonl checkpoint.json [checkpoint.json …] public.pem [older.pem …]")
         return 2
@@ -284,4 +288,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

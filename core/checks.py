@@ -1,8 +1,9 @@
-"""System check of page policies, which Django runs at startup."""
+"""System checks: of page policies at startup, and of DEBUG by `check --deploy`."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.urls import URLPattern, URLResolver, get_resolver
 
@@ -17,6 +18,12 @@ def check_page_policies(**kwargs: Any) -> list[CheckMessage]:
         for address, view in _list_views(get_resolver())
         if not isinstance(getattr(view, "policy", None), PagePolicy)
     ]
+
+
+@register(Tags.security, deploy=True)
+def check_debug(**kwargs: Any) -> list[CheckMessage]:
+    """Return an error for the settings of `make dev`; Django itself only warns."""
+    return [Error("DEBUG shows settings and source code to visitors.", id="core.E002")] if settings.DEBUG else []
 
 
 def _list_views(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str, Callable[..., Any]]]:

@@ -21,6 +21,11 @@ def get_client_address(request: HttpRequest) -> str:
     return address
 
 
+def comes_from_trusted_proxy(request: HttpRequest) -> bool:
+    """Return whether LOKET_TRUSTED_PROXIES has the address that this request came from."""
+    return _is_trusted(_parse_address(str(request.META.get("REMOTE_ADDR") or "")))
+
+
 def _parse_address(text: str) -> str:
     """Return an address without port, brackets and zone, or "" for anything else.
 

@@ -37,3 +37,19 @@ def parse_day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise ArgumentTypeError(f'"{text}" is not a date. Write it as 2027-03-31.') from None
+
+
+def parse_port(text: str) -> int:
+    """Return the port of PORT or `--port`. Raises ArgumentTypeError."""
+    return _parse_number(text, "The port (PORT)", 65535)
+
+
+def parse_workers(text: str) -> int:
+    """Return the processes of WEB_CONCURRENCY or `--workers`. Raises ArgumentTypeError."""
+    return _parse_number(text, "The number of processes (WEB_CONCURRENCY)", 256)
+
+
+def _parse_number(text: str, what: str, maximum: int) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 6 and 0 < int(text) <= maximum):
+        raise ArgumentTypeError(f'{what} is "{text[:20]}". Use a number from 1 to {maximum}.')
+    return int(text)

@@ -66,6 +66,16 @@ def decrypt(encrypted: bytes, *, context: str) -> bytes:
     raise DecryptionError("no key of LOKET_SEALING_KEYS encrypted this")
 
 
+def get_fingerprint(encrypted: bytes) -> str:
+    """Return the fingerprint of the key that encrypted a value: 8 hexadecimal digits, which are no secret."""
+    return encrypted[:_KEY_ID_BYTES].hex()
+
+
+def list_key_fingerprints() -> list[str]:
+    """Return the fingerprints of LOKET_SEALING_KEYS, the newest first."""
+    return [_compute_key_id(key).hex() for key in _load_keys()]
+
+
 def encrypt_text(text: str, *, context: str) -> str:
     """Return `encrypt` of a text as base64, for a form or cookie."""
     return base64.urlsafe_b64encode(encrypt(text.encode(), context=context)).decode()

@@ -1,4 +1,4 @@
-"""Middleware for every request: static files, language, the size limit of bodies. Also logs unexpected errors."""
+"""Middleware for every request: scheme, static files, language, size limit of bodies. Also logs unexpected errors."""
 
 import sys
 from collections.abc import Callable
@@ -20,12 +20,24 @@ from django.utils import translation
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 from core.access import SAFE
+from core.client_address import comes_from_trusted_proxy
 from core.db_errors import is_database_unavailable
 from core.logs import format_traceback
 
 _CHUNK_BYTES, _MAX_CHUNKS = 64 * 1024, 128  # bytes, and maximum number of reads
 MAX_DISCARDED_BYTES = _CHUNK_BYTES * _MAX_CHUNKS  # bytes read from a rejected body: 8 MB
 GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+def forwarded_scheme_middleware(get_response: GetResponse) -> GetResponse:
+    """Believe `X-Forwarded-Proto` of LOKET_TRUSTED_PROXIES only: Django believes it of every client."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if not comes_from_trusted_proxy(request):
+            request.META.pop("HTTP_X_FORWARDED_PROTO", None)
+        return get_response(request)
+
+    return middleware
 
 
 def static_files_middleware(get_response: GetResponse) -> GetResponse:
@@ -76,7 +88,7 @@ def body_limit_middleware(get_response: GetResponse) -> GetResponse:
 
     def middleware(request: HttpRequest) -> HttpResponse:
         request.encoding = "utf-8"  # as browsers send it; other encodings make Django fail with a 500
-        length = str(request.META.get("CONTENT_LENGTH") or "0")
+        length = str(request.headers.get("Content-Length") or "0")
         if not length.isdecimal() or not _is_body_allowed(request, int(length)):
             _discard_body(request)
             return render(request, "400.html", status=400)

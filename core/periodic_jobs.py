@@ -22,6 +22,7 @@ from django.utils import timezone
 from django.utils.module_loading import autodiscover_modules
 from structlog.contextvars import bound_contextvars
 
+from core import tracing
 from core.db_errors import is_server_unreachable
 from core.ids import uuid7
 from core.logs import format_traceback
@@ -74,7 +75,7 @@ class JobRunner:
         label = self.job.label
         token = _current_job.set(label)
         try:
-            with bound_contextvars(correlation_id=str(uuid7()), job=label):
+            with bound_contextvars(correlation_id=str(uuid7()), job=label), tracing.span(f"job {label}"):
                 return self._run(label)
         finally:
             _current_job.reset(token)
@@ -87,6 +88,7 @@ class JobRunner:
             if is_server_unreachable(error):
                 raise
             self.failures += 1
+            tracing.mark_failed(error)
             log.error("job failed", failures=self.failures, **_build_error_fields(error))
             _record_failure(self.job)
             first = min(max(self.job.every, 1.0), JOB_RETRY_SECONDS)

@@ -2,7 +2,8 @@
 
 import ctypes
 import signal
-from pathlib import Path
+
+from core.paths import BASE_DIR
 
 _PR_SET_PDEATHSIG = 1  # prctl.h
 _M_MMAP_THRESHOLD, _LARGE_BLOCK_BYTES = -3, 128 * 1024  # malloc.h of glibc, with its default
@@ -37,17 +38,19 @@ def terminate_with_parent() -> None:
         _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def build_granian_arguments(port: int, *, workers: int = 1) -> list[str]:
-    """Return the Python arguments that serve on `port` of loopback, as in docs/operating.md.
+def build_granian_arguments(port: int, *, host: str = "127.0.0.1", workers: int = 1) -> list[str]:
+    """Return the Python arguments that serve the product on `host` and `port`.
 
     Granian serves /healthz from a file, because every thread may be busy. Only with HTTP/1 does it close connections
-    that send nothing, after 10 seconds.
+    that send nothing, after 10 seconds. With a path, it imports nothing from the current folder, where an `api` or
+    `users` of another program may be.
     """
-    alive = Path(__file__).parent.parent / "loket" / "healthz"
     return [
-        *f"-m granian --interface rsgi --no-ws --host 127.0.0.1 --port {port}".split(),
-        *f"--workers {workers} --http 1 --http1-header-read-timeout 10000".split(),
-        *("--static-path-route", "/healthz", "--static-path-mount", str(alive)),
+        *("-P", "-m", "granian", "--interface", "rsgi", "--no-ws", "--http", "1"),
+        *("--http1-header-read-timeout", "10000"),
+        *("--host", host, "--port", str(port), "--workers", str(workers)),
+        *("--working-dir", str(BASE_DIR)),
+        *("--static-path-route", "/healthz", "--static-path-mount", str(BASE_DIR / "loket" / "healthz")),
         *("--static-path-dir-to-file", "alive.json", "--static-path-expires", "0"),
-        "loket.rsgi:application",
+        f"{BASE_DIR / 'loket' / 'rsgi.py'}:application",
     ]

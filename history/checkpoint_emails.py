@@ -4,12 +4,14 @@ import json
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 
 import outbox.actions
 from accounts import email_texts
 from accounts.models import Provider
 from audit import checkpoints
-from audit.models import Checkpoint
+from audit.models import ChainLink, Checkpoint, PendingEvent
 from core import periodic_jobs
 from outbox.emails import render_draft
 
@@ -18,8 +20,22 @@ TEMPLATE = "checkpoint"
 
 def sign_due_checkpoints() -> int:
     """Sign and e-mail checkpoints that are due; return their number. Safe to run in several workers at once."""
-    offices: list[UUID | None] = [None, *Provider.objects.order_by("pk").values_list("pk", flat=True)]
+    offices: list[UUID | None] = [None, *_list_offices_with_new_events()]
     return len([checkpoint for checkpoint in periodic_jobs.process_items(sign_due_checkpoint, offices) if checkpoint])
+
+
+def _list_offices_with_new_events() -> list[UUID]:
+    """Return the offices with events since their last checkpoint, in one query: of most, nothing is to be signed."""
+    own = {"provider_id": OuterRef("pk")}
+    signed = Checkpoint.objects.filter(**own, kind=Checkpoint.CheckpointType.HEAD).order_by("-sequence")
+    last = Coalesce(Subquery(signed.values("sequence")[:1]), 0)
+    unsigned = ChainLink.objects.filter(**own, sequence__gt=OuterRef("last_signed"))
+    offices = Provider.objects.annotate(last_signed=last)
+    return list(
+        offices.filter(Exists(PendingEvent.objects.filter(**own)) | Exists(unsigned))
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
 
 
 @transaction.atomic

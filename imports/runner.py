@@ -9,6 +9,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from audit.actors import Actor, EventOrigin
+from core import tracing
 from core.access import ReauthenticationLevel
 from imports import job_plans, scheduling, storage
 from imports.files.cells import UnreadableFile
@@ -57,6 +58,7 @@ def run_next_job(queue: JobQueue | None = None) -> bool:
             with (
                 translation.override(taken.language),
                 scheduling.limit_duration(None if queue is None else queue.seconds),
+                tracing.span(f"import {taken.state}"),
             ):
                 _run_job(taken)
     except JobTimeout:

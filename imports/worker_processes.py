@@ -20,6 +20,7 @@ import uuid_utils
 from django.db import connection, connections
 from structlog.contextvars import bound_contextvars
 
+from core import tracing
 from core.ids import uuid7
 from core.logs import format_traceback
 from core.processes import terminate_with_parent
@@ -87,6 +88,7 @@ def _supervise_short_jobs() -> None:
 def _run_short_jobs() -> None:
     """Execute short jobs, and start a process for long jobs while there are any."""
     _initialize_fork()
+    tracing.start()
     quick, long, child = JobQueue(False, SHORT_JOB_SECONDS), JobQueue(True, LONG_JOB_SECONDS), None
     try:
         while True:
@@ -110,8 +112,10 @@ def _start_long_jobs(long: JobQueue) -> BaseProcess:
 def _run_long_jobs(queue: JobQueue) -> None:
     _initialize_fork()
     os.nice(_LONG_JOB_NICENESS)
+    tracing.start()
     while _run_next_safely(queue):
         pass
+    tracing.flush()
 
 
 def _stop_process(child: BaseProcess) -> None:

@@ -10,13 +10,25 @@ from collections.abc import Sequence
 from email.utils import parseaddr
 from ipaddress import ip_address, ip_network
 from pathlib import Path
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from django.core.exceptions import ValidationError as NotAnAddress
 from django.core.validators import DomainNameValidator, validate_email
-from environs import ValidationError, validate
+from environs import FileAwareEnv, ValidationError, validate
 
 _KEY_BYTES = 32  # bytes
+
+
+class SettingsEnv(FileAwareEnv):
+    """Environment in which `NAME_FILE` names a file with the value of `NAME`; an error names the variable."""
+
+    def _get_value(self, env_key: str, default: Any) -> Any:
+        try:
+            return super()._get_value(env_key, default)
+        except (OSError, UnicodeDecodeError):
+            raise ValueError(f"{env_key}_FILE must be the path of a readable text file.") from None
+
 
 validate_secret_key = validate.Length(min=50, error="must have at least {min} random characters")
 # Empty, or what a header can hold.

@@ -19,7 +19,7 @@ from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
 
-from core import db_availability
+from core import db_availability, tracing
 from core.client_address import get_client_address
 from core.middleware import MAX_DISCARDED_BYTES, accepts_file
 from core.postgresql import base as postgresql
@@ -75,6 +75,10 @@ class RsgiApplication:
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start watching the database; granian calls this in each serving process."""
         db_availability.start_watch(postgresql.ping_primary)
+
+    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Send the last traces; granian calls this when a serving process stops."""
+        tracing.flush()
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         environ = build_environ(scope)

@@ -1,4 +1,4 @@
-"""Settings, read from environment variables; docs/operating.md lists them.
+"""Settings, read from environment variables or from the files that they name; docs/operating.md lists them.
 
 Without DATABASE_URL the embedded PostgreSQL is used and the keys are stored in LOKET_DATA_DIR.
 """
@@ -11,20 +11,19 @@ from urllib.parse import urlsplit
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
-from environs import Env
 
-from core import local_keys
+from core import local_keys, paths
 from core.db_availability import WAIT_SLICE_SECONDS, LimitedConnection, PrimaryConnection
 from core.embedded_postgres.server import APPLICATION_ROLE, OWNER_ROLE, SERVER_PORT, get_socket_dir
 from core.logs import LOGGING as LOGGING
 from loket import env_validators as check
 
-BASE_DIR = Path(__file__).resolve().parent.parent
-env = Env()
+BASE_DIR = paths.BASE_DIR
+env = check.SettingsEnv(strip_whitespace=True)
 
 LOKET_DEMO = env.bool("LOKET_DEMO", False)
-_folder = check.validate_folder if os.environ.get("DATABASE_URL") else check.validate_writable_folder
-LOKET_DATA_DIR = Path(env.str("LOKET_DATA_DIR", str(BASE_DIR / ".loket"), validate=_folder)).resolve()
+_folder = check.validate_folder if env.str("DATABASE_URL", "") else check.validate_writable_folder
+LOKET_DATA_DIR = Path(env.str("LOKET_DATA_DIR", paths.get_default_data_dir(), validate=_folder)).resolve()
 LOKET_URL = env.str("LOKET_URL", "http://localhost:8000", validate=check.validate_site_url).rstrip("/")
 LOKET_TRUSTED_PROXIES: list[str] = env.list("LOKET_TRUSTED_PROXIES", [], validate=check.validate_networks)
 LOKET_METRICS_TOKEN = env.str("LOKET_METRICS_TOKEN", "", validate=check.validate_token)
@@ -42,13 +41,15 @@ _patience = {
     "connect_timeout": 3, "tcp_user_timeout": 10000,
     "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3,
 }  # fmt: skip
-# Repeated statements are planned once per connection.
-_prepared = {"server_side_binding": True, "prepare_threshold": 5}
+# Repeated statements are planned once per connection, unless a pooler lends it for one transaction.
+_pooled = env.bool("LOKET_TRANSACTION_POOLING", False)
+_prepared = {"server_side_binding": True, "prepare_threshold": None if _pooled else 5}
+_server = {"engine": "core.postgresql", "conn_health_checks": True, "disable_server_side_cursors": _pooled}
 if env.str("DATABASE_URL", "", validate=check.validate_postgresql_url):
     SECRET_KEY = env.str("LOKET_SECRET_KEY", validate=check.validate_secret_key)
     LOKET_SEALING_KEYS: list[str] = env.list("LOKET_SEALING_KEYS", validate=check.validate_keys)
     LOKET_CHECKPOINT_KEY = env.str("LOKET_CHECKPOINT_KEY", validate=check.validate_key)
-    DATABASES = {"default": env.dj_db_url("DATABASE_URL", engine="core.postgresql", conn_health_checks=True)}
+    DATABASES = {"default": env.dj_db_url("DATABASE_URL", **_server)}
     _given = DATABASES["default"].get("OPTIONS", {})
     DATABASES["default"]["OPTIONS"] = {**_patience, **_prepared, **_given, "pool": _pool}
     _has_owner = env.str("LOKET_OWNER_DATABASE_URL", "", validate=check.validate_postgresql_url)
@@ -56,9 +57,7 @@ if env.str("DATABASE_URL", "", validate=check.validate_postgresql_url):
     if _owner and any(_owner[part] != DATABASES["default"][part] for part in ("HOST", "PORT", "NAME")):
         raise ImproperlyConfigured("LOKET_OWNER_DATABASE_URL must name the same database as DATABASE_URL.")
     if env.str("LOKET_REPLICA_DATABASE_URL", "", validate=check.validate_postgresql_url):
-        DATABASES["replica"] = env.dj_db_url(
-            "LOKET_REPLICA_DATABASE_URL", engine="core.postgresql", conn_health_checks=True
-        )
+        DATABASES["replica"] = env.dj_db_url("LOKET_REPLICA_DATABASE_URL", **_server)
         DATABASES["replica"]["POOL_WAIT_SECONDS"] = 1
         _given = DATABASES["replica"].get("OPTIONS", {})
         _only_read = {"options": f"{_given.get('options', '')} -c default_transaction_read_only=on".strip()}
@@ -107,8 +106,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = LANGUAGE_COOK
 SECURE_HSTS_SECONDS = 31536000 if _https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _https
 SECURE_REFERRER_POLICY = "same-origin"
-if LOKET_TRUSTED_PROXIES:
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")  # see forwarded_scheme_middleware
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = LANGUAGE_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
 SESSION_ENGINE = "authentication.session_store"
@@ -152,7 +150,7 @@ INSTALLED_APPS = [
     "history",
     "support",
     "monitoring",
-    *([] if os.environ.get("DATABASE_URL") else ["demo"]),  # it has a database of its own
+    *([] if env.str("DATABASE_URL", "") else ["demo"]),  # it has a database of its own
     "django.contrib.admin.apps.SimpleAdminConfig",  # no autodiscovery: pages for support are registered explicitly
     "oauth2_provider",
     "oauth",
@@ -168,6 +166,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "monitoring.probes.probe_middleware",
     "monitoring.access_log.request_context_middleware",
+    "core.middleware.forwarded_scheme_middleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "core.middleware.static_files_middleware",
@@ -192,7 +191,7 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [paths.RESOURCES_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -254,10 +253,10 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 
 LANGUAGE_CODE, TIME_ZONE = "nl", "Europe/Amsterdam"
 LANGUAGES = [("nl", _("Dutch")), ("en", _("English"))]
-LOCALE_PATHS = [BASE_DIR / "locale"]
+LOCALE_PATHS = [paths.RESOURCES_DIR / "locale"]
 
 STATIC_URL = "/static/"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_DIRS = [paths.RESOURCES_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 
 # Email: EMAIL_URL for SMTP, or LOKET_EMAIL_BACKEND with the ANYMAIL_… variables of the provider.

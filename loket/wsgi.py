@@ -8,6 +8,7 @@ import django
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
+from core import tracing
 from core.processes import return_freed_memory, return_large_blocks
 from monitoring import metric_files
 
@@ -16,6 +17,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "loket.settings")
 django.setup()
 if settings.LOKET_METRICS_TOKEN:
     metric_files.enable_counting(settings.LOKET_METRICS_DIR)  # before any metric is created
+tracing.start()
 application = get_wsgi_application()
 
 import_module(settings.ROOT_URLCONF)  # otherwise at the first request

@@ -1,10 +1,12 @@
 """Middleware that writes the access log and counts requests."""
 
 import time
+from http import HTTPStatus
 
 import structlog
 from django.http import HttpRequest, HttpResponse
 
+from core import tracing
 from core.ids import uuid7
 from core.middleware import GetResponse
 from monitoring import metrics
@@ -22,9 +24,12 @@ def request_context_middleware(get_response: GetResponse) -> GetResponse:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(correlation_id=correlation_id)
         started = time.perf_counter()
-        response = get_response(request)
+        method = request.method if request.method in _KNOWN_METHODS else "other"
+        with tracing.request_span() as facts:
+            response = get_response(request)
+            facts.update(_describe_response(request, response, method))
         seconds = time.perf_counter() - started
-        match, method = request.resolver_match, request.method if request.method in _KNOWN_METHODS else "other"
+        match = request.resolver_match
         route = (match.view_name or "unnamed") if match else "none"
         known = {"method": method, "route": route, "status": response.status_code, "ms": round(seconds * 1000)}
         read_from: str | None = getattr(request, "read_from", None)
@@ -36,3 +41,16 @@ def request_context_middleware(get_response: GetResponse) -> GetResponse:
         return response
 
     return middleware
+
+
+def _describe_response(request: HttpRequest, response: HttpResponse, method: str) -> dict[str, object]:
+    """Return what a span says: the template of the route, never the URL."""
+    if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        tracing.mark_failed()
+    route = f"/{request.resolver_match.route}" if request.resolver_match else ""
+    return {
+        "name": f"{method} {route}".strip(),
+        "http.request.method": method,
+        "http.route": route,
+        "http.response.status_code": response.status_code,
+    }

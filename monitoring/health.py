@@ -1,5 +1,6 @@
 """Health of the installation: database, migrations, worker, outbox and periodic jobs."""
 
+import math
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import cache
@@ -20,22 +21,24 @@ MESSAGE_LATE_AFTER = timedelta(minutes=5)  # a message due for longer means that
 STATUS_OK, UNKNOWN = "ok", "not known"
 
 
-def check_components() -> dict[str, str]:
-    """Return "ok" or what is wrong for each component; without a database the others are unknown."""
+def check_components(*, seconds_each: float = math.inf) -> dict[str, str]:
+    """Return "ok" or what is wrong for each component; without an answer in time it is unknown."""
     checks: dict[str, Callable[[], str]] = {
         "database": _check_database, "migrations": _check_migrations, "worker": _check_worker, "outbox": _check_outbox,
         "jobs": _check_jobs,
     }  # fmt: skip
-    found: dict[str, str] = {}
-    for name, check in checks.items():
-        if db_availability.is_overdue():
-            found[name] = UNKNOWN
-            continue
-        try:
-            found[name] = check()
-        except Error:
-            found[name] = "does not answer" if name == "database" else UNKNOWN
-    return found
+    return {name: _check_component(name, check, seconds_each) for name, check in checks.items()}
+
+
+def _check_component(name: str, check: Callable[[], str], seconds: float) -> str:
+    if db_availability.is_overdue():
+        return UNKNOWN
+    try:
+        with db_availability.limit_database_wait(seconds):
+            return check()
+    except Error:
+        connection.close_if_unusable_or_obsolete()  # a check that took too long closed it
+        return "does not answer" if name == "database" else UNKNOWN
 
 
 def _check_database() -> str:
@@ -46,13 +49,14 @@ def _check_database() -> str:
 
 
 @cache
-def _load_release_migrations() -> frozenset[tuple[str, str]]:
+def load_release_migrations() -> frozenset[tuple[str, str]]:
+    """Return app and name of each migration of this release."""
     return frozenset(MigrationLoader(None).disk_migrations or {})
 
 
 def _check_migrations() -> str:
     # The next release may have applied more while both run side by side.
-    missing = len(_load_release_migrations() - MigrationRecorder(connection).applied_migrations().keys())
+    missing = len(load_release_migrations() - MigrationRecorder(connection).applied_migrations().keys())
     return f"{missing} not applied" if missing else STATUS_OK
 
 

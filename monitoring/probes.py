@@ -1,6 +1,7 @@
 """Probes for the operator: liveness, readiness and metrics.
 
-They run before all other middleware, so they need no Host, TLS or session, and write no access log.
+They run before all other middleware, so they need no Host, TLS or session, and write no access log. They are for the
+operator's own machines: what a proxy passes on from others has an `X-Forwarded-For`.
 """
 
 import hmac
@@ -18,13 +19,13 @@ READINESS_TIMEOUT_SECONDS = 0.7  # for the database, so that the response takes 
 
 
 def probe_middleware(get_response: GetResponse) -> GetResponse:
-    """Answer probes; pass all other requests on."""
+    """Answer probes that came through no proxy; pass all other requests on."""
     known: dict[str, Callable[[HttpRequest], HttpResponse]] = {
         "/healthz": liveness, "/readyz": readiness, "/metrics": prometheus_metrics,
     }  # fmt: skip
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        probe = known.get(request.path)
+        probe = None if "X-Forwarded-For" in request.headers else known.get(request.path)
         if probe is None:
             return get_response(request)
         if request.method not in ("GET", "HEAD"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from django.db import connection, models, transaction
@@ -38,6 +39,7 @@ def encrypt_signing_key(key: JWK, *, private: bool = True) -> bytes:
     return encryption.encrypt(pem, context=build_encryption_context(key.thumbprint()))
 
 
+@lru_cache(maxsize=8)  # reading and first using an RSA key takes 60 ms of CPU time, signing with it 0.4 ms
 def decrypt_signing_key(kid: str, encrypted: bytes) -> JWK:
     """Decrypt the key `kid`. Raises encryption.DecryptionError."""
     return JWK.from_pem(encryption.decrypt(encrypted, context=build_encryption_context(kid)))

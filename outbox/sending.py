@@ -104,6 +104,17 @@ def require_sms_gateway() -> None:
         raise ImproperlyConfigured("SMS_URL is invalid. Use an address that Apprise supports.")
 
 
+def find_sms_host() -> tuple[str, int] | None:
+    """Return host and port of the gateway of SMS_URL, or None when only Apprise knows them; does not connect."""
+    gateway = _create_gateway("+31612345678", "x")
+    url = urlsplit(str(getattr(gateway, "notify_url", None) or ""))
+    if url.scheme and url.hostname and "{" not in url.hostname:
+        return url.hostname, url.port or (443 if url.scheme == "https" else 80)
+    if gateway is None or url.scheme or "host" not in gateway.template_tokens:
+        return None
+    return gateway.host, gateway.port or (443 if gateway.secure else 80)
+
+
 def redact_reason(text: str, *, to: str = "") -> str:
     """Return `text` of another system with everything masked that may be an address, number, link or token."""
     printable = "".join(char if char.isprintable() else " " for char in text)

@@ -12,7 +12,7 @@ from django.db import connection
 from structlog.contextvars import bound_contextvars
 
 import outbox.actions
-from core import periodic_jobs
+from core import periodic_jobs, tracing
 from core.ids import uuid7
 from core.logs import format_traceback
 from core.periodic_jobs import JobRunner, PeriodicJob
@@ -45,12 +45,13 @@ def _deliver_claimed_message(queue: FairQueue, message: Message) -> None:
     delivered: Message | None = message
     seconds: float | None = None
     try:
-        with bound_contextvars(correlation_id=message.correlation_id):
+        with bound_contextvars(correlation_id=message.correlation_id), tracing.span(f"send {message.kind}") as facts:
             if message.is_pending:
                 started = time.monotonic()
                 delivered = outbox.actions.deliver_message(message)
                 seconds = time.monotonic() - started
             if delivered is not None:
+                facts.update({"loket.channel": delivered.channel, "loket.state": str(delivered.state)})
                 _log_delivery(delivered)
     finally:
         is_sent = delivered is not None and delivered.state == Message.State.SENT

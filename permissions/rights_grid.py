@@ -16,7 +16,10 @@ from permissions.right_sources import HeldRight
 
 
 class Subject(NamedTuple):
-    """What rights are about. `verb` is what the right to manage permits, if it is something else than to manage."""
+    """What rights are about.
+
+    `verb` is what the right to manage permits, if it is something else than to manage: words of its label.
+    """
 
     name: str | Promise
     view: Right | None

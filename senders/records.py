@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from outbox.senders import get_own_address
 from senders.dns_lookup import DnsLookup
 from senders.domains import find_registrable_domain, get_envelope_domain
 from senders.models import DkimKey, OfficeSender, RecordKind, RecordState
@@ -59,6 +60,15 @@ def find_records(sender: OfficeSender, keys: Iterable[DkimKey]) -> Findings:
         states[RecordKind.SPF] = _judge_spf(lookup.find_texts(get_envelope_domain()))
     states[RecordKind.DMARC] = _find_dmarc(sender.domain, lookup)
     return Findings(states, found)
+
+
+def find_own_records() -> dict[RecordKind, RecordState]:
+    """Ask DNS for the records of our own sender, as `find_records` does for that of an office."""
+    lookup = DnsLookup()
+    return {
+        RecordKind.SPF: _judge_spf(lookup.find_texts(get_envelope_domain())),
+        RecordKind.DMARC: _find_dmarc(get_own_address().rpartition("@")[2].lower(), lookup),
+    }
 
 
 def _build_dkim_name(domain: str, selector: str) -> str:

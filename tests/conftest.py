@@ -3,7 +3,7 @@
 import gc
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from unittest.mock import patch
 
@@ -21,6 +21,8 @@ from core import db_roles
 from permissions.checks import Right
 from tests.helpers import mfa as factors
 from tests.helpers.cleanup import quick_cleanup
+from tests.helpers.demo_process import KEPT, ROOT
+from tests.helpers.kept_keys import kept_keys
 from tests.helpers.logout_receiver import receiver as receiver
 from tests.helpers.servers import mail_server as mail_server
 from tests.helpers.servers import sms_gateway as sms_gateway
@@ -39,14 +41,21 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin"
-# Debian's programs, by the mark of the tests that need them.
+DEPLOY_TOOLS = ROOT / ".venv-deploy" / "bin"
+_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:{DEPLOY_TOOLS}"
+# Programs of Debian and requirements-deploy.txt, by the mark of the tests that need them.
 PROGRAMS = {
     "browser": ["chromium"],
     "nginx": ["nginx"],
     "node": ["node", "java"],
     "apache": ["apache2"],
     "postfix": ["postfix"],
+    "promtool": ["promtool"],
+    "caddy": ["caddy"],
+    "systemd": ["systemd-analyze"],
+    "kubernetes": ["kubectl", "kubernetes-validate"],
+    "hadolint": ["hadolint"],
+    "pgbouncer": ["pgbouncer"],
 }
 FILES = {
     "node": Path(__file__).parent.parent / "node_modules" / ".stamp",
@@ -70,6 +79,22 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             if os.environ.get(required) == "1":
                 pytest.fail(f"not installed: {absent}, and {required}=1")
             pytest.skip(f"not installed: {absent}")
+
+
+# Of a test without the mark `slow`: of CPU time, and by the clock, where a busy machine makes every test wait.
+LONGEST_CPU_SECONDS, LONGEST_SECONDS = 5.0, 60.0
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Fail tests that take too long. Processes that a test started and awaited count as well."""
+    before = os.times()  # which no test moves
+    result = yield
+    after = os.times()
+    cpu, clock = sum(after[:4]) - sum(before[:4]), after.elapsed - before.elapsed
+    if (cpu > LONGEST_CPU_SECONDS or clock > LONGEST_SECONDS) and not item.get_closest_marker("slow"):
+        pytest.fail(f"took {cpu:.1f} s of CPU time and {clock:.1f} s by the clock: make it quicker, or mark it slow")
+    return result
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -138,6 +163,21 @@ def _static_files_found_once() -> Iterator[None]:
         middleware.files.update(found)
 
     with patch.object(WhiteNoiseMiddleware, "add_files_from_finders", add_files):
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _kept_demo(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Let the processes of this run share a demo that has stopped."""
+    folder = tmp_path_factory.getbasetemp()
+    KEPT["folder"] = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(autouse=True)
+def _kept_keys(request: pytest.FixtureRequest) -> Iterator[None]:
+    if request.node.get_closest_marker("django_db") or "db" in request.fixturenames:
+        request.getfixturevalue("django_db_setup")  # the keys of the database are none of these
+    with kept_keys():
         yield
 
 

@@ -91,11 +91,16 @@ class SigningKeyCache:
         return self._issuer
 
     def _read(self, http: HttpClient) -> None:
-        about = _fetch_json(http, f"{self.authority}/v2.0/.well-known/openid-configuration")
+        about = _fetch_json(http, get_discovery_url(self.authority))
         found = _fetch_json(http, str(about["jwks_uri"]))["keys"][:_MAX_KEYS]
         usable = [key for key in found if key.get("kty") == "RSA" and key.get("use", "sig") == "sig" and "kid" in key]
         self._keys = {key["kid"]: (jwt.PyJWK(key, algorithm=_ALGORITHM), key.get("issuer", "")) for key in usable}
         self._issuer, self._read_at = str(about["issuer"]), time.monotonic()
+
+
+def get_discovery_url(authority: str) -> str:
+    """Return the address of the document that says where an authority's endpoints and keys are."""
+    return f"{authority}/v2.0/.well-known/openid-configuration"
 
 
 def _fetch_json(http: HttpClient, url: str) -> dict[str, Any]:

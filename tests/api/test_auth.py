@@ -150,6 +150,7 @@ def test_ids_of_another_office_in_a_body_do_not_exist(alice: User, charlie: User
     assert calls.call("POST", f"/providers/{ids['provider_id']}/teams", body).status_code == 400
 
 
+@pytest.mark.slow
 def test_a_colleague_without_the_right_is_told_which_link_failed(bob: User, ids: dict[str, str]) -> None:
     calls = program(bob)
     for operation in OPERATIONS:
@@ -161,6 +162,7 @@ def test_a_colleague_without_the_right_is_told_which_link_failed(bob: User, ids:
             assert str(right.label) in message["description"]
 
 
+@pytest.mark.slow
 def test_a_program_without_the_scope_is_told_which_link_failed(alice: User, ids: dict[str, str]) -> None:
     for operation in OPERATIONS:
         scope = auth_of(operation).scope
@@ -294,6 +296,7 @@ def test_another_method_is_refused_with_those_that_are_known(alice: User) -> Non
     assert set(response.headers["Allow"].replace(",", " ").split()) == {"GET", "HEAD", "PUT", "OPTIONS"}
 
 
+@pytest.mark.slow
 def test_reading_tenants_texts_and_sets_needs_view_users_only(office: Provider, ids: dict[str, str]) -> None:
     reader = make_user(office, Right.VIEW_USERS, username="lezer", email="l@x.example")
     calls = program(reader, Scope.USERS_READ)

@@ -104,6 +104,7 @@ def test_of_two_changes_of_signals_one_is_refused(alice: User, bob: User) -> Non
     assert Event.objects.filter(verb="signals_changed").count() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_who_is_erased_by_two_is_erased_once_and_changes_no_more(alice: User, bob: User) -> None:
     User.objects.filter(pk=bob.pk).update(blocked_at=timezone.now() - timedelta(days=800))
@@ -116,6 +117,7 @@ def test_who_is_erased_by_two_is_erased_once_and_changes_no_more(alice: User, bo
     assert calls.get(path).status_code == 404
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_the_same_key_gives_the_same_answer_until_it_is_forgotten(alice: User, office: Provider) -> None:
     calls = program(alice)

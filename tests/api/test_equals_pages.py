@@ -319,6 +319,7 @@ def test_resetting_a_second_factor_records_a_reason(both: Both) -> None:
     assert both.program.content(f"/providers/users/{piet.pk}")["hasMultiFactorAuthentication"] is False
 
 
+@pytest.mark.slow
 def test_operation_keeps_the_rules_of_the_page(both: Both) -> None:
     """Rule 5 and 6: users cannot raise or change their own rights, and an office keeps an administrator."""
     alice, piet, office = both.alice, both.piet, both.office

@@ -114,6 +114,7 @@ def holds(tree: Any, person: User) -> bool:
     return COMPARE[middle](has, right)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tree=trees)
@@ -189,6 +190,7 @@ def test_filter_with_too_many_comparisons_is_refused() -> None:
     parse_filter(" or ".join(["version eq 1"] * filters._MAX_COMPARISONS), FIELDS)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_list_of_users_is_filtered_and_sorted(alice_api_client: Program, office: Provider, alice: User) -> None:
     make_user(office, last_name="Boer", initials="P.", username="zus", blocked_at=timezone.now())

@@ -46,6 +46,7 @@ def run(command: list[str], text: str, environment: dict[str, str]) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
 @pytest.mark.django_db(transaction=True)
 def test_its_commands_work_as_printed(environment: dict[str, str]) -> None:

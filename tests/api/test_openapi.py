@@ -34,6 +34,7 @@ def list_operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
             yield path, method, operation
 
 
+@pytest.mark.slow
 def test_the_document_is_valid() -> None:
     assert not list(OpenAPIV31SpecValidator(build_openapi_document()).iter_errors())
 
@@ -66,6 +67,7 @@ def test_every_operation_declares_what_it_takes(settings: Any) -> None:
     assert len(ids) == len(set(ids))
 
 
+@pytest.mark.slow
 def test_every_answer_has_a_valid_example() -> None:
     schemas = build_openapi_document()["components"]["schemas"]
     for path, method, operation in list_operations():

@@ -97,6 +97,7 @@ def test_message_codes_are_unique_per_reason() -> None:
     assert all(code == 83 or 1000 < code < 2000 for code in MESSAGE_CODES.values())
 
 
+@pytest.mark.slow
 def test_a_body_can_be_what_was_read(calls: Program, office: Provider, alice: User, bob: User) -> None:
     employers = [Employer.objects.create(provider=office, number=number, name="B") for number in (1, 2)]
     team = Team.objects.create(provider=office, name="Loon")
@@ -151,6 +152,7 @@ def test_defaults_are_a_whole_user(calls: Program, office: Provider, bob: User) 
     assert defaults["personalDetails"]["lastName"] is None
 
 
+@pytest.mark.slow
 def test_rights_are_a_list_of_the_whole_catalog(calls: Program, bob: User, office: Provider) -> None:
     path = f"/providers/users/{bob.pk}/authorizations"
     IndividualRight.objects.create(provider=office, user=bob, right="view_users")
@@ -204,6 +206,7 @@ def test_notifications_are_a_list(calls: Program, bob: User) -> None:
     assert content["notifications"][0]["isEnabled"] is False
 
 
+@pytest.mark.slow
 def test_email_templates(calls: Program, office: Provider) -> None:
     templates = page_of(calls.get(f"/providers/{office.pk}/emailtemplates"))["_embedded"]
     template = templates[0]
@@ -385,6 +388,7 @@ def test_a_refused_token_is_told_from_a_missing_one(calls: Program) -> None:
     assert "error" not in missing.headers["WWW-Authenticate"]
 
 
+@pytest.mark.slow
 def test_only_what_changed_is_read_again(calls: Program, office: Provider, alice: User, bob: User) -> None:
     path = f"/providers/{office.pk}/users"
     assert calls.content(f"/providers/users/{bob.pk}")["dateTimeModified"]
@@ -415,6 +419,7 @@ def test_deleted_teams_are_told(calls: Program, office: Provider, alice: User, c
     assert program(charlie).get(path).status_code == 404
 
 
+@pytest.mark.slow
 def test_reading_when_a_user_changed_skips_the_sign_ins_of_a_program(office: Provider) -> None:
     service = make_service(office)
     with connection.cursor() as cursor:

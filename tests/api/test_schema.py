@@ -97,6 +97,7 @@ def attack(case: Case, ids: dict[str, str], headers: dict[str, str]) -> int:
     return response.status_code
 
 
+@pytest.mark.slow
 @schema.parametrize()
 @settings(max_examples=FEW, deadline=None, suppress_health_check=list(HealthCheck))
 def test_responses_match_the_document(case: Case, ids: dict[str, str], headers: dict[str, str]) -> None:

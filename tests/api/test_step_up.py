@@ -154,6 +154,7 @@ def test_without_the_scope_a_fresh_sign_in_is_not_enough(targets: Targets) -> No
             assert (refused.status_code, refused.json()["messages"][0]["reason"]) == (403, "client_scope"), name
 
 
+@pytest.mark.slow
 def test_the_same_again_changes_nothing_and_needs_no_proof(targets: Targets) -> None:
     calls, bob = machine(targets.alice), targets.bob
     body = details(bob, twoFactorAuthenticationRequired=False, hasMultiFactorAuthentication=True)
@@ -169,6 +170,7 @@ def test_the_same_again_changes_nothing_and_needs_no_proof(targets: Targets) -> 
     assert calls.call("PUT", f"/providers/teams/{targets.team.pk}", team).status_code == 200
 
 
+@pytest.mark.slow
 def test_client_credentials_still_do_the_rest(targets: Targets) -> None:
     calls, bob = machine(targets.alice), targets.bob
     assert put(calls, bob, details(bob, personalDetails={"initials": "X.", "lastName": "Y"})).status_code == 202
@@ -214,6 +216,7 @@ def claims(found: dict[str, Any]) -> dict[str, Any]:
     return jwt.decode(found["id_token"], options={"verify_signature": False})
 
 
+@pytest.mark.slow
 def test_code_token_and_refreshed_token_carry_the_sign_in(alice: User, targets: Targets, portal: Application) -> None:
     with time_machine.travel(timezone.now().replace(microsecond=0), tick=False) as clock:
         at = timezone.now() - timedelta(seconds=200)
@@ -241,6 +244,7 @@ def test_a_password_alone_is_carried_as_such(alice: User, targets: Targets, port
     assert refused.json()["messages"][0]["reason"] == "proof_second_factor"
 
 
+@pytest.mark.slow
 def test_client_credentials_resend_to_the_same_address(alice: User, targets: Targets) -> None:
     sent_at = targets.invited.invitation.sent_at
     assert resend(machine(alice), targets.invited).status_code == 200

@@ -103,6 +103,7 @@ def test_each_login_method_and_status_is_shown(calls: Program, office: Provider,
         assert roles == {"field": "userSpecifiedRole", "options": []}
 
 
+@pytest.mark.slow
 def test_a_list_costs_the_same_for_one_as_for_many(
     calls: Program, office: Provider, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
@@ -235,6 +236,7 @@ def test_sixty_calls_do_not_send_sixty_mails(calls: Program, alice: User) -> Non
     assert Message.objects.filter(kind="invitation").count() == 10
 
 
+@pytest.mark.slow
 def test_an_unknown_foreign_number_is_accepted_with_a_warning(calls: Program, alice: User) -> None:
     invited = invite(alice).invitation.user
     information = {"destinationForSecret": "+32612345678"}
@@ -255,6 +257,7 @@ def test_an_unknown_foreign_number_is_accepted_with_a_warning(calls: Program, al
         assert [message["reason"] for message in answer.json()["messages"]] == ["mobile_number_unknown"]
 
 
+@pytest.mark.slow
 def test_resending_can_ask_for_two_factor_as_well(calls: Program, alice: User) -> None:
     person = invite(alice).invitation.user
     information = {"destinationForSecret": "0612345678", "twoFactorAuthenticationRequired": True}
@@ -264,6 +267,7 @@ def test_resending_can_ask_for_two_factor_as_well(calls: Program, alice: User) -
     refused(calls.call("PATCH", path, wrong), "resendInformation.destinationForSecret")
 
 
+@pytest.mark.slow
 def test_who_manages_users_does_not_rename_an_administrator(alice: User, bob: User) -> None:
     for right in (Right.VIEW_USERS, Right.MANAGE_USERS):
         IndividualRight.objects.create(provider=bob.provider, user=bob, right=right)
@@ -306,6 +310,7 @@ def test_an_account_belongs_to_its_login_method(calls: Program, office: Provider
         refused(calls.call("POST", f"/providers/{office.pk}/users", sent), "loginMethod")
 
 
+@pytest.mark.slow
 def test_who_left_is_erased_after_the_term_of_the_office(calls: Program, alice: User, bob: User) -> None:
     path = f"/providers/users/{bob.pk}"
     response = calls.call("DELETE", path)

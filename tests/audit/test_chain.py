@@ -105,6 +105,7 @@ def test_writers_do_not_wait_for_the_sequencer(office: Provider, bob: User) -> N
     writer.join()
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_after_200_writers_at_once_none_is_missing(office: Provider, bob: User, charlie: User) -> None:
     offices = (office, charlie.provider, None)

@@ -79,6 +79,7 @@ def test_the_last_event_is_the_export_itself(export: list[bytes], office: Provid
     assert events(export)[-1]["event"]["id"] == str(audit.models.Event.objects.order_by("-id")[0].pk)
 
 
+@pytest.mark.slow
 def test_every_changed_byte_is_found(export: list[bytes]) -> None:
     whole = b"".join(export)
     for place in range(len(whole)):
@@ -171,6 +172,7 @@ def test_a_start_that_was_not_signed_as_one_is_refused(export: list[bytes], offi
     assert "not one to start after" in check([verify.encode_canonical_json(head) + b"\n", export[1], *export[4:]])
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=60) | st.recursive(st.none() | st.integers() | st.floats() | st.text(), st.lists).map(repr))
 def test_nonsense_is_broken_and_no_fault(nonsense: bytes | str) -> None:
@@ -187,6 +189,7 @@ def test_nonsense_with_the_right_hash_is_no_fault(export: list[bytes], name: str
     assert not check(rewritten(export, lambda found: found[1]["event"].update({name: value}))).startswith("intact")
 
 
+@pytest.mark.slow
 def test_verification_runs_without_the_application(export: list[bytes], office: Provider, tmp_path: Path) -> None:
     names = ("verify.py", "export.jsonl", "checkpoint.json", "public.pem")
     copy, file, signed, key = (tmp_path / name for name in names)
@@ -214,3 +217,8 @@ def test_the_page_of_the_program_says_what_it_needs() -> None:
     source = PROGRAM.read_text()
     imports = {line.split()[1].split(".")[0] for line in source.splitlines() if line.startswith(("import ", "from "))}
     assert imports <= {*sys.stdlib_module_names, "cryptography"}
+
+
+def test_it_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    assert verify.main(["--help"]) == 0
+    assert "Exit code: 0 intact, 1 broken, 2 not verifiable" in capsys.readouterr().out

@@ -136,6 +136,7 @@ def test_password_change_is_throttled_before_anything_is_verified(
     assert send(charlie_client).status_code == 302
 
 
+@pytest.mark.slow
 def test_a_weak_new_password_uses_up_no_attempts(alice_client: Client) -> None:
     for _ in range(15):
         response = send(alice_client, password="zwak")

@@ -273,6 +273,7 @@ def test_login_locks_unknown_accounts_as_well(client: Client, alice: User) -> No
     assert lock(lambda: sign_in(client, "nobody")) == lock(lambda: sign_in(client, password=WRONG)) == 10
 
 
+@pytest.mark.slow
 def test_login_locks_a_network_that_guesses_at_many_accounts(client: Client, alice: User) -> None:
     names = iter(range(1000))
     with time_machine.travel(datetime(2026, 3, 1, 12, tzinfo=UTC), tick=False):
@@ -283,6 +284,7 @@ def test_login_locks_a_network_that_guesses_at_many_accounts(client: Client, ali
         assert is_signed_in(elsewhere)
 
 
+@pytest.mark.slow
 def test_strangers_do_not_lock_out_a_browser_that_was_in_before(alice: User) -> None:
     known, stranger = Client(), Client()
     sign_in(known)
@@ -322,6 +324,7 @@ def test_the_device_cookie_counts_for_one_account_and_only_if_signed(alice: User
     assert sign_in(forger, "bob").status_code == 429
 
 
+@pytest.mark.slow
 def test_a_success_gives_the_tries_back(client: Client, alice: User) -> None:
     for _ in range(3):
         for _ in range(9):
@@ -374,6 +377,7 @@ def test_the_second_step_leads_to_a_long_address_as_well(client: Client, alice: 
     )
 
 
+@pytest.mark.slow
 def test_long_addresses_do_not_fill_the_table_of_sessions(db: None) -> None:
     for _visit in range(70):
         Client().get(URL, {"next": LONG})
@@ -392,6 +396,7 @@ def test_a_refusal_says_when_to_try_again_to_programs_as_well(client: Client, al
         assert sign_in(client)["Retry-After"] == "60"
 
 
+@pytest.mark.slow
 def test_a_shared_computer_forgets_the_accounts_used_longest_ago(office: Provider) -> None:
     """The cookies of all accounts together fit into a request."""
     client = Client()

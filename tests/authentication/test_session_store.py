@@ -53,6 +53,19 @@ def test_an_expired_session_is_none_and_is_cleared(alice_client: Client) -> None
     assert not Session.objects.exists()
 
 
+def test_more_expired_sessions_than_a_statement_names_are_cleared(
+    alice_client: Client, bob_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("authentication.session_store._CLEAR_BATCH_SIZE", 2)
+    for _number in range(4):
+        SessionStore().create()
+    stays = SessionStore(bob_client.cookies["sessionid"].value)
+    Session.objects.exclude(pk=hash_session_key(stays.session_key or "")).update(expire_date=timezone.now())
+    assert Session.objects.count() == 6
+    SessionStore.clear_expired()
+    assert [session.pk for session in Session.objects.all()] == [hash_session_key(stays.session_key or "")]
+
+
 @pytest.mark.parametrize("key", [r'"\000aaaaaaaaaa"', r'"\377aaaaaaaaaa"', "x" * 4000, "é" * 20, '"', "a"])
 def test_a_forged_cookie_is_a_stranger(key: str) -> None:
     forged = Client(headers={"Cookie": f"sessionid={key}"})

@@ -23,6 +23,8 @@ from tests.monitoring.test_key_rotation import new_key
 from tests.monitoring.test_metrics import wait_until_alive
 from tests.outbox.test_killed_processes import Process, free_port
 
+pytestmark = pytest.mark.slow
+
 BEFORE, AFTER = 8, 12  # seconds of work before the failure, and after the site responds again
 MAX_SECONDS = 30  # seconds until the site responds again
 SET_UP = f"""

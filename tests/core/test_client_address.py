@@ -48,6 +48,13 @@ def test_without_proxies_forwarded_for_is_ignored(settings: Settings) -> None:
     assert get_client_address(request) == "127.0.0.1"
 
 
+@pytest.mark.parametrize(("remote", "status"), [("10.0.0.1", 200), ("203.0.113.9", 301), ("", 301)])
+def test_forwarded_proto_counts_from_trusted_proxies_only(settings: Settings, remote: str, status: int) -> None:
+    settings.LOKET_TRUSTED_PROXIES, settings.SECURE_SSL_REDIRECT = ["10.0.0.0/24"], True
+    response = Client(REMOTE_ADDR=remote).get("/inloggen/", headers={"X-Forwarded-Proto": "https"})
+    assert response.status_code == status
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize("address", ["198.51.100.1:50123", "[2001:db8::1]:50123", "fe80::1%eth0"])
 def test_users_sign_in_behind_any_proxy(settings: Settings, alice: User, address: str) -> None:

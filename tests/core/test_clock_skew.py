@@ -124,6 +124,7 @@ def test_a_new_code_can_be_sent(alice: User, clock: Clock) -> None:
     assert invited.invitation.get_code_quota().wait is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attempts", [0, 1])
 def test_what_waits_goes_out_at_once(
     mail_server: MailServer, sms_gateway: SmsGateway, clock: Clock, attempts: int

@@ -46,6 +46,7 @@ def fail() -> None:
     raise OperationalError
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_statement_keeps_to_the_time_limit() -> None:
     started = time.monotonic()
@@ -62,6 +63,7 @@ def test_a_statement_keeps_to_the_time_limit() -> None:
         assert cursor.fetchone() == (1,)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_without_a_limit_it_may_take_its_time() -> None:
     started = time.monotonic()
@@ -71,6 +73,7 @@ def test_without_a_limit_it_may_take_its_time() -> None:
     assert time.monotonic() - started >= 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_page_that_waits_gives_up_when_the_database_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(db_availability, "DOWN_AFTER_SECONDS", 0.4)

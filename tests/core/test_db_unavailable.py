@@ -42,6 +42,7 @@ def test_every_page_says_try_again(browser: Client, unavailable_database: None) 
             assert "/static/loket" in response.content.decode()
 
 
+@pytest.mark.slow
 def test_signing_in_reports_it_too(unavailable_database: None) -> None:
     stranger = Client(raise_request_exception=False)
     response = stranger.post("/inloggen/", {"username": "alice", "password": PASSWORD})
@@ -49,6 +50,7 @@ def test_signing_in_reports_it_too(unavailable_database: None) -> None:
     assert PASSWORD not in response.content.decode()
 
 
+@pytest.mark.slow
 def test_a_program_hears_it_in_json(unavailable_database: None) -> None:
     response = Client(raise_request_exception=False).get("/v2/user", headers={"Authorization": "Bearer x"})
     assert (response.status_code, response["Content-Type"], response["Retry-After"]) == (503, "application/json", "5")
@@ -56,6 +58,7 @@ def test_a_program_hears_it_in_json(unavailable_database: None) -> None:
     assert (message["code"], message["reason"], message["type"]) == (1025, "unavailable", "Exception")
 
 
+@pytest.mark.slow
 def test_the_log_says_it_in_a_line(
     browser: Client, unavailable_database: None, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -151,6 +154,7 @@ def test_secrets_are_asked_again(away: Callable[[bool], None]) -> None:
     assert "je vult ze opnieuw in" in page
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_form_that_may_be_saved_already_says_so(browser: Client, unavailable_database: None) -> None:
     with patch("loket.views.was_never_connected", return_value=False):

@@ -140,6 +140,7 @@ def test_the_command_tells_how_it_is(folder: Path) -> None:
     assert "is not running" in manage(folder, "database", "stop").communicate(timeout=60)[0]
 
 
+@pytest.mark.slow
 def test_its_log_quotes_no_statement_and_no_row(folder: Path) -> None:
     data = folder / "postgresql"
     server.start_server(data)

@@ -129,6 +129,7 @@ def test_a_model_that_could_leave_a_stale_key_fails_its_check() -> None:
     assert "KeyedModel" in error.msg
 
 
+@pytest.mark.slow
 def test_no_statement_of_the_product_writes_these_tables_itself() -> None:
     tables = "|".join(model._meta.db_table for model in KEYED_MODELS)
     writes = re.compile(rf'\b(UPDATE|INTO|COPY)\s+"?({tables})\b', re.IGNORECASE)

@@ -39,6 +39,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> Lines:
     return lambda: [json.loads(formatter.format(one)) for one in caplog.records if one.name.startswith("loket.")]
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_one_id_leads_from_request_to_message_worker_and_event(
     alice: User, mail_server: MailServer, sms_gateway: SmsGateway, lines: Lines
@@ -54,6 +55,7 @@ def test_one_id_leads_from_request_to_message_worker_and_event(
     assert len(ids) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_job_has_an_id_of_its_own_for_every_run(alice: User, lines: Lines) -> None:
     invited = [invite(alice).invitation, invite(alice, email="q@devries.example").invitation]
@@ -74,6 +76,7 @@ def test_a_job_has_an_id_of_its_own_for_every_run(alice: User, lines: Lines) -> 
     assert len(set(seen)) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_they_contain_no_personal_data(
     alice_client: Client, alice: User, mail_server: MailServer, sms_gateway: SmsGateway, lines: Lines

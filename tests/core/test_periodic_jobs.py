@@ -41,6 +41,7 @@ from outbox.worker import Worker
 from support.models import Impersonation
 from tests.authentication.test_forgot_password import ask
 from tests.core.test_logs import lines as lines
+from tests.helpers.database_owner import production_privileges as production_privileges
 from tests.helpers.invited_users import invite
 from tests.helpers.users import actor, make_user
 from tests.monitoring.test_probes import measured as measured
@@ -77,6 +78,7 @@ def test_a_job_that_always_fails_holds_up_none_behind_it() -> None:
     assert 1 <= runs["failing"] <= 3, "it is put off longer each time"
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_job_that_hangs_holds_up_none_behind_it() -> None:
     runs: Counter[str] = Counter()
@@ -178,6 +180,7 @@ def test_what_did_not_come_again_is_forgotten_and_what_another_worker_has_is_not
     assert not FailedJobItem.objects.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_row_that_is_locked_holds_up_no_office_for_long(office: Provider, monkeypatch: Any) -> None:
     monkeypatch.setattr(periodic_jobs, "LOCK_TIMEOUT_SECONDS", 0.2)
@@ -202,6 +205,7 @@ def test_a_row_that_is_locked_holds_up_no_office_for_long(office: Provider, monk
 
 
 @pytest.mark.django_db
+@pytest.mark.usefixtures("production_privileges")
 def test_late_job_is_shown(client: Client, measured: None, clock: time_machine.Traveller, monkeypatch: Any) -> None:
     monkeypatch.setattr(periodic_jobs, "SUCCESS_RECORD_SECONDS", 0.0)  # the clock jumps
     bad = uuid7()
@@ -222,7 +226,7 @@ def test_late_job_is_shown(client: Client, measured: None, clock: time_machine.T
     assert response.json()["jobs"] == (
         "the job: not done for 420 seconds, failed 7 times; the other: failing offices or rows: 1, for 420 seconds"
     )
-    with pytest.raises(CommandError, match=r"Unhealthy: jobs\."):
+    with pytest.raises(CommandError, match=r"Unhealthy: jobs, clock\."):
         call_command("doctor")
     found = metrics(client)
     assert found['loket_job_undone_seconds{job="the job"}'] == 420
@@ -238,6 +242,7 @@ def failing_at(_item: UUID) -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.usefixtures("production_privileges")
 def test_the_doctor_names_the_row(capsys: pytest.CaptureFixture[str]) -> None:
     outbox.actions.record_heartbeat(uuid7())
     bad = uuid7()
@@ -256,6 +261,7 @@ def test_a_job_that_began_and_never_ended_is_late(clock: time_machine.Traveller)
     assert periodic_jobs.describe_late_jobs() == {"hangs": "not done for 200 seconds"}
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_jobs_of_another_release_are_forgotten() -> None:
     PeriodicJobStatus.objects.create(name="gone", every=1, since=timezone.now())

@@ -30,6 +30,7 @@ def test_a_csv_file_gives_every_text_back(value: str) -> None:
     assert not row[0].startswith(("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"))
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(text | tricky)
 @example("_x0041_x0042_")

@@ -125,6 +125,7 @@ def test_both_are_spent_as_one_after_the_other() -> None:
         assert tries() == 3
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_many_who_spend_both_and_get_them_back_do_not_wait_for_each_other_for_ever() -> None:
     wide = RateLimit("many", burst=1_000, every=timedelta(hours=1))

@@ -58,6 +58,7 @@ def example_administrator(django_db_setup: None, django_db_blocker: DjangoDbBloc
         transaction.set_rollback(True)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_the_example_has_every_kind_and_status(example_administrator: User) -> None:
     administrator = example_administrator
@@ -121,6 +122,7 @@ def test_the_advice_of_the_product_finds_what_was_planted_only(example_administr
     assert found == stopped | {AlertReason.WITHOUT_RIGHTS, AlertReason.DORMANT}  # each invitation has another status
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_the_worker_has_nothing_to_mend(example_administrator: User) -> None:
     before = set(User.objects.values_list("pk", flat=True)), Event.objects.count()

@@ -69,6 +69,7 @@ def test_it_shows_what_would_have_nobody_left(alice_client: Client, leaver: User
     assert alice_client.get(address(leaver)).context["situation"].empty_teams == [team], "who leaves too is no help"
 
 
+@pytest.mark.slow
 def test_one_plan_says_everything_and_does_it(alice_client: Client, leaver: User, heir: User, team: Team) -> None:
     IndividualRight.objects.create(provider=leaver.office, user=leaver, right=Right.MANAGE_USERS)
     sent = invite(leaver)

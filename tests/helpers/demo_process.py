@@ -1,6 +1,7 @@
 """The demo as a real process: web server, worker and embedded database in a folder of its own."""
 
 import base64
+import fcntl
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -24,6 +26,8 @@ from tests.helpers.servers import own_environment
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 150
 RUNNING: dict[str, "Demo"] = {}  # those of `fresh_demo`, by URL
+# Where the processes of a test run keep a demo that has stopped, to start others from: half a minute quicker.
+KEPT: dict[str, Path] = {}
 
 
 def free_port() -> int:
@@ -37,13 +41,13 @@ def free_port() -> int:
 class Demo:
     """A running demo in a session of its own, so that Ctrl-C in the tests does not reach it."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, settings: str = "loket.settings") -> None:
         self.folder, self.port, self.url = folder, port, f"http://localhost:{port}"
         self.key = ""  # of the administrator's authenticator app
         self.process = subprocess.Popen(
             [sys.executable, "manage.py", "demo"],
             cwd=ROOT,
-            env=own_environment(folder) | {"PORT": str(port)},
+            env=own_environment(folder) | {"PORT": str(port), "DJANGO_SETTINGS_MODULE": settings},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -111,9 +115,9 @@ def send_signal(processes: Iterable[int], number: signal.Signals) -> None:
 
 
 @contextmanager
-def demo(folder: Path, port: int) -> Iterator[Demo]:
+def demo(folder: Path, port: int, settings: str = "loket.settings") -> Iterator[Demo]:
     """Start a demo in `folder`, and kill what is left of it at the end."""
-    running = Demo(folder, port)
+    running = Demo(folder, port, settings)
     try:
         yield running
     finally:
@@ -126,16 +130,54 @@ def fresh_demo() -> Iterator[tuple[Demo, dict[str, str]]]:
     """Yield a demo that has printed its login details, and those details; remove everything at the end."""
     folder = Path(tempfile.mkdtemp(prefix="loket-demo-"))
     try:
+        if KEPT:
+            _copy(_make_kept(KEPT["folder"]), folder)
         with demo(folder, free_port()) as running:
-            found: dict[str, str] = {}
-            reader = Thread(target=lambda: found.update(running.lines()), daemon=True)
-            reader.start()
-            reader.join(START_SECONDS)
-            assert found, f"the demo does not start within {START_SECONDS} seconds, or says something else first"
+            found = _await_start(running)
             running.key, RUNNING[running.url] = found["Two-factor"], running
             yield running, found
-            running.process.send_signal(signal.SIGINT)
-            running.process.wait(15)
+            _stop(running)
     finally:
         server.stop_server(folder / "postgresql")
         shutil.rmtree(folder)
+
+
+def _await_start(running: Demo) -> dict[str, str]:
+    found: dict[str, str] = {}
+    reader = Thread(target=lambda: found.update(running.lines()), daemon=True)
+    reader.start()
+    reader.join(START_SECONDS)
+    assert found, f"the demo does not start within {START_SECONDS} seconds, or says something else first"
+    return found
+
+
+def _stop(running: Demo) -> None:
+    running.process.send_signal(signal.SIGINT)
+    running.process.wait(15)
+
+
+@cache
+def _make_kept(folder: Path) -> Path:
+    """Return the folder of a demo that was started and stopped, by the first process that needs it."""
+    kept = folder / "kept-demo"
+    with open(folder / "kept-demo.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            draft = Path(tempfile.mkdtemp(prefix="loket-demo-"))  # a short path, for the socket
+            try:
+                with demo(draft, free_port()) as running:
+                    _await_start(running)
+                    _stop(running)
+                server.stop_server(draft / "postgresql")
+                _copy(draft, folder / "kept-demo.draft")
+                (folder / "kept-demo.draft").rename(kept)
+            finally:
+                server.stop_server(draft / "postgresql")
+                shutil.rmtree(draft)
+    return kept
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a folder with the owners of its files: as root, the database runs as another user."""
+    target.mkdir(exist_ok=True)
+    subprocess.run(["cp", "-a", f"{source}/.", str(target)], check=True)

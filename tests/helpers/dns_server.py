@@ -68,7 +68,7 @@ def running_name_server() -> Iterator[NameServer]:
     server, stop = NameServer(), Event()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as door:
         door.bind(("127.0.0.1", 0))
-        door.settimeout(0.05)
+        door.settimeout(0.01)
         server.port = door.getsockname()[1]
 
         def serve() -> None:

@@ -9,10 +9,10 @@ import jwt
 import pytest
 from django.conf import settings
 from django.test import Client
-from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from oauth.models import Application
+from tests.helpers.servers import QuickServer
 
 LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
@@ -37,7 +37,7 @@ class Receiver:
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     found = Receiver()
-    with HTTPServer("127.0.0.1", threaded=True) as server:
+    with QuickServer("127.0.0.1", threaded=True) as server:
         server.expect_request("/uit", method="POST").respond_with_handler(found.answer)
         found.url = f"http://{server.host}:{server.port}/uit"
         yield found

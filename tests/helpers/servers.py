@@ -90,11 +90,11 @@ class _Controller(Controller):
         super()._trigger_server()  # type: ignore[no-untyped-call]
 
 
-def running_mail_server() -> Iterator[MailServer]:
-    """Run a mail server on a free port on loopback."""
+def running_mail_server(host: str = "127.0.0.1") -> Iterator[MailServer]:
+    """Run a mail server on a free port of an address of this machine."""
     logging.getLogger("mail.log").setLevel("ERROR")  # aiosmtpd's own, which would name every recipient
     server = MailServer()
-    controller = _Controller(server, hostname="127.0.0.1", port=0, ready_timeout=10)
+    controller = _Controller(server, hostname=host, port=0, ready_timeout=10)
     controller.start()
     server.port = controller.port
     yield server
@@ -113,6 +113,14 @@ def mail_server(settings: Any) -> Iterator[MailServer]:
         yield server
 
 
+class QuickServer(HTTPServer):
+    """An HTTP server that stops at once: by default it looks twice a second whether it should."""
+
+    def thread_target(self) -> None:
+        assert self.server is not None
+        self.server.serve_forever(poll_interval=0.01)
+
+
 @dataclass
 class SmsGateway:
     """Received SMS messages, and the behavior of the gateway: a status, and seconds to wait first.
@@ -120,6 +128,7 @@ class SmsGateway:
     A gateway that does not answer accepts the message and hangs up.
     """
 
+    url: str = ""  # as SMS_URL has it
     status: int = 200
     seconds: float = 0.0
     answers: bool = True
@@ -147,11 +156,17 @@ class SmsGateway:
         return Response(status=self.status)
 
 
+def running_sms_gateway(host: str = "127.0.0.1") -> Iterator[SmsGateway]:
+    """Run an SMS gateway on a free port of an address of this machine: JSON with `to` and `message`."""
+    with QuickServer(host, threaded=True) as server:
+        gateway = SmsGateway(url=f"json://{server.host}:{server.port}/sms?:to={{to}}")
+        server.expect_request("/sms", method="POST").respond_with_handler(gateway.answer)
+        yield gateway
+
+
 @pytest.fixture
 def sms_gateway(settings: Any) -> Iterator[SmsGateway]:
-    """An SMS gateway that the application sends through: JSON with `to` and `message`."""
-    gateway = SmsGateway()
-    with HTTPServer("127.0.0.1", threaded=True) as server:
-        server.expect_request("/sms", method="POST").respond_with_handler(gateway.answer)
-        settings.SMS_URL = f"json://{server.host}:{server.port}/sms?:to={{to}}"
+    """An SMS gateway that the application sends through."""
+    for gateway in running_sms_gateway():
+        settings.SMS_URL = gateway.url
         yield gateway

@@ -4,6 +4,8 @@ import json
 import time
 from typing import Any
 
+from django.conf import settings
+from django.contrib import auth
 from django.test import Client
 from django.utils import timezone
 
@@ -11,6 +13,7 @@ from accounts import passwords
 from accounts.models import LoginMethod, Provider, User
 from audit import encryption_keys
 from audit.actors import Actor, EventOrigin, build_operator
+from authentication.session_store import SessionStore
 from core import encryption
 from core.access import ReauthenticationLevel
 from outbox.models import Message
@@ -84,10 +87,17 @@ def make_support(username: str = "dora", **fields: Any) -> User:
 
 
 def signed_in(user: User, *, seconds_ago: float = 0) -> Client:
-    """Return a browser in which `user` signed in this many seconds ago."""
+    """Return a browser in which `user` signed in this many seconds ago: `force_login` with a third of its queries."""
+    session = SessionStore()
+    session[auth.SESSION_KEY] = str(user.pk)
+    session[auth.BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+    session[auth.HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session["confirmed_at"] = int(time.time() - seconds_ago)
+    session.create()
+    user.last_login = timezone.now()
+    User.objects.filter(pk=user.pk).update(last_login=user.last_login)
     client = Client()
-    client.force_login(user)
-    confirm_now(client, seconds_ago=seconds_ago)
+    client.cookies[settings.SESSION_COOKIE_NAME] = str(session.session_key)
     return client
 
 

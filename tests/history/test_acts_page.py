@@ -127,6 +127,7 @@ def test_history_of_a_user_tells_what_the_act_did_to_that_user(alice_client: Cli
     assert (row.events, "Nummer0" in row.sentence) == (2, True)
 
 
+@pytest.mark.slow
 def test_number_of_queries_is_fixed(alice_client: Client, office: Provider, alice: User, bob: User) -> None:
     def count_queries() -> int:
         alice_client.get("/historie/")

@@ -70,6 +70,7 @@ def dump() -> str:
     return done.stdout.decode().lower()
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_nothing_says_who_it_was_and_the_history_is_intact(
     office: Provider, alice: User, quirijn: User, caplog: pytest.LogCaptureFixture

@@ -73,6 +73,7 @@ def test_login_method_is_shown_by_its_label(alice_client: Client, alice: User, b
     assert "azure_ad" not in page
 
 
+@pytest.mark.slow
 def test_every_filter_limits_the_events(
     alice_client: Client, alice: User, bob: User, charlie: User, team: Team
 ) -> None:
@@ -88,6 +89,7 @@ def test_every_filter_limits_the_events(
         assert len(rows) == count, query
 
 
+@pytest.mark.slow
 def test_pages_follow_each_other(alice_client: Client, alice: User, bob: User) -> None:
     for _number in range(120):
         audit.actions.record(Verb.USERNAME_SENT, bob, by=actor(alice), provider_id=bob.provider_id)
@@ -117,6 +119,7 @@ def test_charlie_sees_nothing_of_it(charlie_client: Client, bob: User, team: Tea
         assert b"Loon" not in body(charlie_client, name)
 
 
+@pytest.mark.slow
 def test_bob_may_not_see_it(bob_client: Client, bob: User, team: Team) -> None:
     before = Event.objects.count()
     for path in ("", *FILES):

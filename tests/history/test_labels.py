@@ -55,6 +55,7 @@ def test_every_field_that_code_writes_has_a_name(settings: LazySettings) -> None
     assert sorted(field for field in fields if not is_named(field)) == []
 
 
+@pytest.mark.slow
 def test_every_field_of_random_histories_has_a_name() -> None:
     random_history = RandomHistory(3)
     random_history.run(1)

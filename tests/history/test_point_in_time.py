@@ -104,6 +104,7 @@ def test_number_of_queries_does_not_grow_with_events() -> None:
     assert taken == [5, 5]
 
 
+@pytest.mark.slow
 def test_one_person_alone_is_the_same() -> None:
     random_history = RandomHistory(8)
     last = random_history.run(1)[-1]

@@ -122,6 +122,7 @@ def test_page_shows_who_had_rights_at_an_employer(
     assert "Deze werkgever was er op dat moment niet." in strange
 
 
+@pytest.mark.slow
 def test_whole_office_is_shown_in_pages(alice_client: Client, office: Provider) -> None:
     with time_machine.travel(THEN):
         made = [make(office, number) for number in range(120)]
@@ -140,6 +141,7 @@ def test_whole_office_is_shown_in_pages(alice_client: Client, office: Provider) 
     assert "Er hoorde nog niemand bij het kantoor" in asked(alice_client, THEN - timedelta(days=1))
 
 
+@pytest.mark.slow
 def test_its_sources_are_together_what_the_evaluator_says() -> None:
     random_history = RandomHistory(11)
     compared = 0

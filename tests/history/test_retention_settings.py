@@ -6,7 +6,9 @@ from datetime import timedelta
 import pytest
 import time_machine
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 import history.checkpoint_emails
@@ -102,3 +104,14 @@ def test_checkpoints_are_mailed_every_hour(alice_client: Client, office: Provide
     lines = b"".join(alice_client.get("/historie/export.jsonl")).splitlines(keepends=True)
     public = load_pem_public_key(checkpoints.get_public_key_pem())
     assert verify.verify_history(lines, [signed], public).startswith("intact")
+
+
+def test_offices_without_new_events_take_no_queries(office: Provider) -> None:
+    history.checkpoint_emails.sign_due_checkpoints()
+    with CaptureQueriesContext(connection) as alone:
+        history.checkpoint_emails.sign_due_checkpoints()
+    for number in range(3):
+        Provider.objects.create(name=f"Kantoor {number}")
+    with CaptureQueriesContext(connection) as together:
+        history.checkpoint_emails.sign_due_checkpoints()
+    assert len(together) == len(alone)

@@ -123,6 +123,7 @@ def test_export_holds_all_stored_data(alice_client: Client, alice: User, piet: I
         assert part in page
 
 
+@pytest.mark.slow
 def test_export_holds_no_secrets(alice_client: Client, piet: Invited, bob: User) -> None:
     piet.prove()
     secret = give_app(bob)

@@ -96,6 +96,7 @@ def test_several_are_blocked_and_the_others_named(office: Provider, alice: User,
     assert "niet gedaan" in csv
 
 
+@pytest.mark.slow
 def test_what_is_done_to_each(office: Provider, alice: User) -> None:
     client, team = confirmed(alice), team_of(office, "Noord", Right.VIEW_TEAMS)
     people, until = folk(office, 3), timezone.localdate() + timedelta(days=30)
@@ -116,6 +117,7 @@ def test_what_is_done_to_each(office: Provider, alice: User) -> None:
         assert (user.two_factor_required, user.access_until, user.blocked_at) == (True, until, None)
 
 
+@pytest.mark.slow
 def test_all_that_match_are_chosen(office: Provider, alice: User, bob: User, charlie: User) -> None:
     client = confirmed(alice)
     folk(office, PAGE_SIZE + 5)
@@ -155,6 +157,7 @@ def test_users_of_another_office_are_not_chosen(office: Provider, alice: User, c
     assert bulk_actions.plan_bulk_action(office, wish, by=actor(alice)).is_empty
 
 
+@pytest.mark.slow
 def test_who_may_and_who_may_not(office: Provider, alice: User, bob: User, charlie: User) -> None:
     plan = planned(confirmed(alice), bob, act="block")
     for name in ("plan", "revert", "result", "replan", "discard"):
@@ -230,6 +233,7 @@ def test_a_url_without_known_users(alice: User, text: str) -> None:
     assert "niemand gekozen" in response.text
 
 
+@pytest.mark.slow
 def test_what_changed_meanwhile_stops_it(office: Provider, alice: User, bob: User) -> None:
     client, team = confirmed(alice), team_of(office, "Noord", Right.VIEW_TEAMS)
     plan = planned(client, bob, *folk(office, 2), act="join", team=team.pk)
@@ -350,6 +354,7 @@ def test_single_invitations_do_not_hold_up_a_bulk_resend(office: Provider, alice
     assert "Nog te versturen uitnodigingen: 1" in done(client, plan)
 
 
+@pytest.mark.slow
 def test_what_was_done_is_undone(office: Provider, alice: User, bob: User) -> None:
     client, team = confirmed(alice), team_of(office, "Noord", Right.VIEW_TEAMS)
     people = folk(office, 2)
@@ -372,6 +377,7 @@ def test_what_was_done_is_undone(office: Provider, alice: User, bob: User) -> No
         assert client.post(reverse("imports:revert", args=[one.pk])).status_code == 404
 
 
+@pytest.mark.slow
 def test_a_blocking_says_which_mails_stay_sent(office: Provider, alice: User, bob: User) -> None:
     client = confirmed(alice)
     plan = planned(client, bob, act="block")
@@ -384,6 +390,7 @@ def test_a_blocking_says_which_mails_stay_sent(office: Provider, alice: User, bo
     assert bob.blocked_at is None
 
 
+@pytest.mark.slow
 def test_result_is_stored_for_a_week(office: Provider, alice: User, bob: User) -> None:
     client = confirmed(alice)
     plan = planned(client, bob, act="block")
@@ -399,6 +406,7 @@ def test_result_is_stored_for_a_week(office: Provider, alice: User, bob: User) -
     assert not ImportJob.objects.exists()
 
 
+@pytest.mark.slow
 def test_queries_do_not_grow(office: Provider, alice: User) -> None:
     client, people, counts = confirmed(alice), folk(office, 40), []
     for some in (people[:5], people):
@@ -409,6 +417,7 @@ def test_queries_do_not_grow(office: Provider, alice: User) -> None:
     assert counts[0] == counts[1]
 
 
+@pytest.mark.slow
 def test_more_than_a_page_is_paged(office: Provider, alice: User) -> None:
     client = confirmed(alice)
     tenant = tenant_of(office)
@@ -428,6 +437,7 @@ def test_more_than_a_page_is_paged(office: Provider, alice: User) -> None:
     assert str(BulkAction.TWO_FACTOR.label) in page(client, plan)
 
 
+@pytest.mark.slow
 def test_a_long_plan_is_made_by_the_worker(office: Provider, alice: User, bob: User) -> None:
     """A user selected 1,800 times is in the plan once; the limit counts the submitted selection."""
     client, gone = confirmed(alice), [str(uuid7()) for _number in range(1_800)]
@@ -449,6 +459,7 @@ def test_a_long_plan_is_made_by_the_worker(office: Provider, alice: User, bob: U
     assert runner.run_due_jobs() == 0
 
 
+@pytest.mark.slow
 def test_a_long_file_that_cannot_be_read(office: Provider, alice: User) -> None:
     client = confirmed(alice)
     content = b"Achternaam;Voorletters\n" + b"Boer;P.\n" * 10_000 + b"\xff\x00\n"
@@ -474,6 +485,7 @@ def test_an_unexpected_error_is_shown_and_raised(office: Provider, alice: User, 
     assert bob.access_until is None
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_and_two_administrators_at_once(office: Provider, alice: User, bob: User) -> None:
     """Each blocks the other and bob: one goes first, and the plan of the other is outdated."""

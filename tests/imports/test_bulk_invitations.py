@@ -94,6 +94,7 @@ def test_a_thousand_by_command_hold_up_nothing_else(office: Provider, alice: Use
     assert Message.objects.filter(user_id=second.pk).latest("pk").scheduled_at is None
 
 
+@pytest.mark.slow
 def test_the_job_and_the_list_say_when_the_rest_is_sent(
     office: Provider, alice: User, clock: Clock, mail_server: MailServer
 ) -> None:

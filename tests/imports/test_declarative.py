@@ -80,6 +80,7 @@ def guide(tmp_path: Path) -> tuple[Path, Path]:
     return path, apart
 
 
+@pytest.mark.slow
 def test_the_guide_does_what_it_says(guide: tuple[Path, Path]) -> None:
     path, apart = guide
     before = state()
@@ -106,10 +107,11 @@ def test_the_guide_does_what_it_says(guide: tuple[Path, Path]) -> None:
     assert Provider.objects.filter(name="Kantoor Smit").exists()
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_guide_run_as_printed(guide: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     path, _apart = guide
     monkeypatch.chdir(path.parent)
-    commands = re.findall(r"^    python manage\.py (offices .*)$", GUIDE, re.M)
+    commands = re.findall(r"^    loket (offices .*)$", GUIDE, re.M)
     assert len(commands) == 4
     for line in commands:
         name, *arguments = shlex.split(line)
@@ -125,6 +127,7 @@ def test_every_key_and_product_is_in_the_guide() -> None:
     assert {product.name.lower() for product in Product if f"`{product.name.lower()}`" not in GUIDE} == set()
 
 
+@pytest.mark.slow
 def test_applied_again_it_changes_nothing(guide: tuple[Path, Path]) -> None:
     path, apart = guide
     apply(path, "--secrets", apart)
@@ -137,6 +140,7 @@ def test_applied_again_it_changes_nothing(guide: tuple[Path, Path]) -> None:
     assert state() == before
 
 
+@pytest.mark.slow
 def test_who_needs_a_secret_waits_for_it_and_the_rest_is_done(guide: tuple[Path, Path]) -> None:
     path, apart = guide
     code, lines = apply(path)
@@ -152,6 +156,7 @@ def test_who_needs_a_secret_waits_for_it_and_the_rest_is_done(guide: tuple[Path,
     assert User.objects.count() == 3
 
 
+@pytest.mark.slow
 def test_no_secret_is_in_what_it_says_or_in_the_history(guide: tuple[Path, Path]) -> None:
     path, apart = guide
     said = command("offices", "apply", path, "--json", "--secrets", apart)[1]
@@ -162,6 +167,7 @@ def test_no_secret_is_in_what_it_says_or_in_the_history(guide: tuple[Path, Path]
         assert "12345678" not in str(event.changes)
 
 
+@pytest.mark.slow
 def test_the_operator_did_it_and_all_of_one_file_belongs_together(guide: tuple[Path, Path]) -> None:
     path, apart = guide
     apply(path, "--secrets", apart)
@@ -218,6 +224,7 @@ def test_two_offices_of_one_name_are_told_apart_by_id(office: Provider, alice: U
     assert (code, one["status"]) == (2, "refused")
 
 
+@pytest.mark.slow
 def test_an_export_makes_the_same_office_elsewhere(office: Provider, alice: User, tmp_path: Path) -> None:
     tenant = tenant_of(office)
     team_of(office, "Loon", Right.VIEW_WAGES, numbers=(7,))
@@ -445,6 +452,7 @@ def test_who_is_not_there_and_is_to_be_blocked_is_not_made(office: Provider, ali
     assert User.objects.count() == 2
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_two_at_once_make_one_office(guide: tuple[Path, Path]) -> None:
     path, apart = guide

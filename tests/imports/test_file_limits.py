@@ -140,6 +140,7 @@ def test_layout_without_end_is_refused() -> None:
     assert refused(workbook(sheet=lambda xml: xml.replace(b"</sheetData>", b"</sheetData>" + rules)))
 
 
+@pytest.mark.slow
 def test_a_formula_that_many_cells_share_is_not_worked_out() -> None:
     formula = "+".join(f"A{number}" for number in range(1, 5_000))
     shared = '<row><c><f t="shared" si="0"/></c></row>' * 10_000
@@ -156,6 +157,7 @@ def test_separators_without_end_are_counted() -> None:
     assert "Regel 3" in refused(b"a;b\n" + (b";" * 900_000 + b"\n") * 4)
 
 
+@pytest.mark.slow
 def test_keys_without_end_are_counted() -> None:
     keys = ",".join(f'"k{number}": 1' for number in range(60_000))
     assert "60000 kolommen" in refused(f"{{{keys}}}\n".encode())
@@ -180,6 +182,7 @@ def test_reading_stops_when_time_is_up() -> None:
     assert "te lang" in refused(with_rows("<row><c><v>1</v></c></row>" * 30_000), limits)
 
 
+@pytest.mark.slow
 def test_the_clock_stands_still_while_rows_are_used() -> None:
     found = read_rows(BytesIO(b"a;b\n" * 3), budget=ReadBudget(replace(UPLOAD_LIMITS, seconds=0.05)))
     for _row in found:
@@ -207,6 +210,7 @@ references = st.sampled_from(["A1", "B7", "$A$1", "XFD1", "IV3", "IW3", "ZZZZ1",
 numbers = st.sampled_from(["1", "2", "5", "1048576", "99999999999", "5.0", "x", "", "-1"])
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.tuples(st.none() | numbers, st.lists(st.none() | references, max_size=4)), max_size=5))
 def test_no_reference_is_a_fault_of_ours(lines: list[tuple[str | None, list[str | None]]]) -> None:

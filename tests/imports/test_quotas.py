@@ -83,6 +83,7 @@ def test_an_office_has_ten_at_the_worker(office: Provider, charlie: User) -> Non
     assert post(confirmed(charlie)).status_code == 302, "another office has its own"
 
 
+@pytest.mark.slow
 def test_a_plan_that_cannot_be_asked_now_is_not_lost(office: Provider, alice: User) -> None:
     client = confirmed(alice)
     post(client)
@@ -122,6 +123,7 @@ def test_an_office_sends_in_so_often(office: Provider, alice: User, charlie: Use
     quotas.count_submission(charlie)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_requests_at_the_same_moment_are_counted_one_by_one(office: Provider, alice: User) -> None:
     def send(_number: int) -> int:

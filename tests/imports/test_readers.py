@@ -225,6 +225,7 @@ def bomb(lie: int | None = None) -> bytes:
     return packed.replace(struct.pack("<L", true), struct.pack("<L", lie))
 
 
+@pytest.mark.slow
 def test_a_bomb_costs_nothing() -> None:
     whole, lying = bomb(), bomb(lie=1000)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -261,6 +262,7 @@ def test_no_file_is_a_fault_of_ours(content: bytes) -> None:
         read(content)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.data())
 def test_no_damaged_workbook_is_a_fault_of_ours(data: st.DataObject) -> None:

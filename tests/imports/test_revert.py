@@ -43,6 +43,7 @@ def able(office: Provider) -> dict[str, object]:
     return found
 
 
+@pytest.mark.slow
 def test_revert_restores_the_rights_of_all_users(office: Provider, alice: User, bob: User) -> None:
     tenant = tenant_of(office)
     team_of(office, "Noord", Right.VIEW_TEAMS, Right.VIEW_WAGES, members=(bob,), numbers=(1, 2))

@@ -86,6 +86,7 @@ def test_what_is_not_done_in_time_is_undone_and_has_its_turn_among_what_is_long(
     assert plan.pages.exists()
 
 
+@pytest.mark.slow
 def test_what_is_not_done_in_a_long_time_is_refused(office: Provider, alice: User, monkeypatch: Any) -> None:
     client, plan = confirmed(alice), keep(alice)
     ImportJobProgress.objects.update(is_long=True)

@@ -82,6 +82,7 @@ def test_a_workbook_or_three_files_make_everything(office: Provider, alice: User
     assert Event.objects.count() == events
 
 
+@pytest.mark.slow
 def test_what_everybody_can_do_is_told_and_restored(office: Provider, alice: User, bob: User, tmp_path: Path) -> None:
     team_of(office, "Noord", Right.VIEW_WAGES, Right.VIEW_TEAMS, members=(bob,), numbers=(1001, 1002))
     invited = make_user(office, username=None, accepted_at=None, password="!")

@@ -50,6 +50,7 @@ def products() -> list[list[str]]:
     return [EMPLOYERS[0], ["1001", "Bakker", ""], *EMPLOYERS[2:]]
 
 
+@pytest.mark.slow
 def test_three_files_become_teams_and_are_undone(office: Provider, alice: User, bob: User) -> None:
     client, team = confirmed(alice), team_of(office, "Noord", Right.VIEW_AUDIT, members=(bob,))
     plan = send(client, csv("a.csv", TEAMS), csv("b.csv", products()), csv("c.csv", MATRIX))
@@ -79,6 +80,7 @@ def test_a_workbook(office: Provider, alice: User) -> None:
     assert Team.objects.get().two_factor_required
 
 
+@pytest.mark.slow
 def test_a_plan_asks_for_a_recent_proof_when_it_is_confirmed(office: Provider, alice: User) -> None:
     team = team_of(office, "Noord")
     client = signed_in(alice, seconds_ago=600)
@@ -123,6 +125,7 @@ def test_a_fault_stops_everything(office: Provider, alice: User) -> None:
     assert not ImportJob.objects.exists()
 
 
+@pytest.mark.slow
 def test_what_changed_meanwhile_stops_it(office: Provider, alice: User) -> None:
     client, team = confirmed(alice), team_of(office, "Noord")
     plan = send(client, csv("a.csv", [["Team", "view_audit"], ["Noord", "x"]]))
@@ -134,6 +137,7 @@ def test_what_changed_meanwhile_stops_it(office: Provider, alice: User) -> None:
     assert {row.right for row in team.rights.all()} == {"view_audit", "view_teams"}
 
 
+@pytest.mark.slow
 def test_only_who_sent_it_sees_it(office: Provider, alice: User, bob: User, charlie: User) -> None:
     plan = send(confirmed(alice), csv("a.csv", [["Naam"], ["Noord"]]))
     colleague = make_user(office, Right.MANAGE_PROVIDER, username="collega")

@@ -53,6 +53,7 @@ def done(client: Client, upload: ImportJob) -> str:
     return page(client, upload)
 
 
+@pytest.mark.slow
 def test_a_file_becomes_a_plan_and_then_people(office: Provider, alice: User) -> None:
     client = confirmed(alice)
     upload = send(client, INVITED, SERVICE)
@@ -106,6 +107,7 @@ def test_what_is_stored_is_encrypted(office: Provider, alice: User) -> None:
             assert secret not in bytes(part)
 
 
+@pytest.mark.slow
 def test_faults_are_shown_and_can_be_mended(office: Provider, alice: User) -> None:
     client = confirmed(alice)
     upload = send(client, SERVICE, INVITED | {"email": "<b>fout</b>"})
@@ -128,6 +130,7 @@ def test_a_file_without_rows_asks_for_another_file_only(office: Provider, alice:
     assert "Plan opnieuw maken" not in shown, "the same file has the same fault"
 
 
+@pytest.mark.slow
 def test_what_went_meanwhile_refuses_and_can_be_planned_again(office: Provider, alice: User, bob: User) -> None:
     client = confirmed(alice)
     upload = send(client, {"username": "bob", "individual_rights": "view_users"})
@@ -141,6 +144,7 @@ def test_what_went_meanwhile_refuses_and_can_be_planned_again(office: Provider, 
     assert [row.right for row in bob.individual_rights.all()] == ["view_users"]
 
 
+@pytest.mark.slow
 def test_only_who_sent_a_file_sees_it(office: Provider, alice: User, bob: User, charlie: User) -> None:
     upload = send(confirmed(alice), SERVICE)
     colleague = make_user(office, Right.MANAGE_PROVIDER, username="collega")

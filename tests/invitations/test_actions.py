@@ -287,6 +287,7 @@ def test_it_counts_every_wrong_try_of_many_at_once(alice: User) -> None:
     assert not acceptance.check_code(invited.invitation, code=invited.last_code(), browser=browser, by=actor)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_codes_at_the_same_moment_stay_within_what_an_office_may_send(alice: User, settings: LazySettings) -> None:
     everybody = [invite(alice) for _number in range(6)]

@@ -99,6 +99,7 @@ def test_it_kills_the_code_after_five_wrong_tries(invited: Invited) -> None:
     assert state(invited) == Invitation.State.OPEN
 
 
+@pytest.mark.slow
 def test_it_locks_after_fifteen_wrong_tries(invited: Invited) -> None:
     for _code in range(3):
         invited.post("send_code")
@@ -179,6 +180,7 @@ def test_it_says_when_the_code_was_sent_and_how_many_follow(invited: Invited) ->
             assert (f"verstuurd om {moment:%H:%M}" in page.text) == (left > 0)
 
 
+@pytest.mark.slow
 def test_it_sends_ten_in_all(invited: Invited) -> None:
     with time_machine.travel(invited.invitation.sent_at + timedelta(minutes=1), tick=False) as clock:
         for _time in range(12):
@@ -209,6 +211,7 @@ def test_it_refuses_a_form_of_another_invitation(name: str, named: str, invited:
     assert state(invited) == Invitation.State.OPEN
 
 
+@pytest.mark.slow
 def test_each_tab_goes_on_with_its_own_invitation(invited: Invited, alice: User) -> None:
     second = invite(alice, email="tweede@devries.example", last_name="Tweede")
     invited.post("send_code")

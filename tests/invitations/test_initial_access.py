@@ -99,6 +99,7 @@ def assert_no_user_created(response: Any, field: str, code: str) -> None:
     assert not Message.objects.exists()
 
 
+@pytest.mark.slow
 @KINDS
 def test_it_gives_teams_a_set_and_rights_at_once(
     alice_client: Client, kind: LoginMethod, team: Team, hr: AuthorizationSet
@@ -181,6 +182,7 @@ def test_who_may_give_nothing_sees_nothing_and_is_refused(
     assert_no_user_created(send(bob_client, kind, **{field: chosen}), "__all__", "not_offered")
 
 
+@pytest.mark.slow
 @KINDS
 def test_only_what_one_holds_is_offered(
     bob_client: Client, bob: User, office: Provider, kind: LoginMethod, team: Team, hr: AuthorizationSet
@@ -203,6 +205,7 @@ def test_only_what_one_holds_is_offered(
     assert checks.individual_rights(made()) == {Right.VIEW_USERS, Right.MANAGE_TEAMS}
 
 
+@pytest.mark.slow
 @KINDS
 def test_rows_of_another_office_and_odd_values_are_refused(
     alice_client: Client, charlie: User, kind: LoginMethod, team: Team, hr: AuthorizationSet
@@ -218,6 +221,7 @@ def test_rows_of_another_office_and_odd_values_are_refused(
     assert_no_user_created(send(alice_client, kind, rights=["view_users", "root"]), "rights", "invalid_choice")
 
 
+@pytest.mark.slow
 def test_a_machine_is_offered_no_road_to_manage_the_office(alice_client: Client, office: Provider, team: Team) -> None:
     boss = teams.actions.create_team(office, name="Beheer", by=actor())
     teams.actions.set_team_rights(boss, [Right.MANAGE_PROVIDER], by=actor())
@@ -320,6 +324,7 @@ def test_the_back_button_creates_no_second_user(
     assert made() == person
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 @KINDS
 def test_a_double_click_equips_once(
@@ -377,6 +382,7 @@ def test_the_form_costs_the_same_however_many_teams(
     assert form.fields["teams"].help_text
 
 
+@pytest.mark.slow
 def test_teams_beyond_are_those_of_which_one_does_not_hold_all() -> None:
     """The list and the check agree in random offices, for every user."""
     seen = 0

@@ -265,6 +265,7 @@ def test_the_number_is_kept_nowhere_readable(alice_client: Client) -> None:
     assert not [text for text in kept if "12345678" in text.replace(" ", "") or "1234567" in text or PASSWORD in text]
 
 
+@pytest.mark.slow
 def test_only_ten_drafts_wait(alice_client: Client) -> None:
     drafts = [draft_of(alice_client, last_name=f"Naam{number}") for number in range(12)]
     assert alice_client.get(MOBILE, {"concept": drafts[1]}).status_code == 302

@@ -60,6 +60,7 @@ def test_it_names_office_person_and_number(invited: Invited) -> None:
     assert invited.token not in text
 
 
+@pytest.mark.slow
 def test_it_changes_nothing_when_opened_often(invited: Invited) -> None:
     def tables() -> list[object]:
         return [

@@ -70,6 +70,7 @@ def test_what_is_typed_is_text(alice_client: Client) -> None:
     assert "&lt;b&gt;<mark>&lt;img src=x&gt;</mark>&lt;/b&gt;" in answer.text
 
 
+@pytest.mark.slow
 def test_it_counts_rights_and_employers(alice_client: Client, team: Team) -> None:
     access = show(alice_client, teams=[team.pk]).context["access"]
     assert (set(access.rights), access.employer_count) == ({Right.VIEW_TEAMS, Right.VIEW_WAGES}, 2)

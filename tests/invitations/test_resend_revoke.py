@@ -123,6 +123,7 @@ def test_accepted_meanwhile(alice_client: Client, invited: User) -> None:
     assert invited.invitation.state == Invitation.State.ACCEPTED
 
 
+@pytest.mark.slow
 def test_every_state_has_its_page(alice_client: Client, invited: User, office: Provider) -> None:
     for state in Invitation.State:
         phone = b"x" if state == Invitation.State.OPEN else None

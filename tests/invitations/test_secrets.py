@@ -40,6 +40,7 @@ def step(invited: Invited, number: int) -> None:
         invited.post("create_account", username="p.deboer", password=PASSWORD, password_again=PASSWORD)
 
 
+@pytest.mark.slow
 def test_it_keeps_every_secret(
     alice: User, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:

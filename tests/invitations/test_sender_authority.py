@@ -73,6 +73,7 @@ def is_refused(invited: Invited, answer: ClientResponse) -> bool:
     return untouched and (answer.status_code, answer.context["reason"]) == (403, "not_vouched_for")
 
 
+@pytest.mark.slow
 def test_an_old_link_does_not_become_the_account_of_an_administrator(
     office: Provider, alice: User, mallory: User
 ) -> None:
@@ -134,6 +135,7 @@ def test_the_sender_must_still_be_able_to_send_it(alice: User, mallory: User, ch
     assert is_refused(invited, invited.post("send_code"))
 
 
+@pytest.mark.slow
 def test_what_a_team_gives_at_an_employer_counts(office: Provider, alice: User, mallory: User) -> None:
     user = invite(alice).invitation.user
     invited = resent(user, actor(mallory))
@@ -149,6 +151,7 @@ def test_what_a_team_gives_at_an_employer_counts(office: Provider, alice: User, 
     assert invited.post("create_account", **ACCOUNT).status_code == 302
 
 
+@pytest.mark.slow
 def test_it_is_told_once_to_the_history_and_to_administrators_who_can_sign_in(
     office: Provider, alice: User, bob: User, mallory: User
 ) -> None:
@@ -229,6 +232,7 @@ def test_one_of_a_release_that_noted_no_sender_asks_the_history(office: Provider
     assert invited.post("send_code").status_code == 302
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_no_right_is_given_between_the_answer_and_the_acceptance(
     office: Provider, alice: User, mallory: User, monkeypatch: pytest.MonkeyPatch
@@ -269,6 +273,7 @@ def test_an_action_that_is_refused_says_so(alice: User, mallory: User) -> None:
     assert not Message.objects.filter(kind="code").exists()
 
 
+@pytest.mark.slow
 def test_pages_say_beforehand_and_afterwards_that_it_must_be_sent_again(
     office: Provider, alice: User, alice_client: Client, mallory: User
 ) -> None:
@@ -292,6 +297,7 @@ def test_pages_say_beforehand_and_afterwards_that_it_must_be_sent_again(
     assert {person.pk: person.status for person, *_chips in rows}[user.pk] == AccountStatus.REFUSED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["members", "rights", "employers"])
 def test_changing_a_team_says_so_of_its_members(
     office: Provider, alice: User, alice_client: Client, mallory: User, path: str
@@ -318,6 +324,7 @@ def test_changing_a_team_says_so_of_its_members(
     assert len(told) == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noted", [True, False])
 def test_a_list_asks_by_sender_and_not_by_invitation(
     office: Provider,

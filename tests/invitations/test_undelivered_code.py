@@ -77,6 +77,7 @@ def test_without_a_reason_it_is_said_too(invited: Invited) -> None:
     assert f"ending in {NUMBER[-2:]} was not delivered." in read(invited.client, CODE)
 
 
+@pytest.mark.slow
 def test_the_card_of_the_invitation_leads_to_a_correction(alice: User, alice_client: Client, invited: Invited) -> None:
     user = invited.invitation.user
     card, page = reverse("users:user_detail", args=[user.pk]), reverse("users:resend_invitation", args=[user.pk])

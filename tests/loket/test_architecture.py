@@ -96,6 +96,8 @@ def test_every_app_has_its_floor() -> None:
     assert {name for name in settings.INSTALLED_APPS if (ROOT / name).is_dir()} <= set(APPS)
     layers, *_others = LINTER["contracts"]
     assert sorted(re.findall(r"\w+", " ".join(layers["layers"]))) == sorted(APPS)
+    drawn = re.findall(r"^│ (.*?) *│$", (ROOT / "docs" / "architecture.md").read_text(), re.M)
+    assert drawn == layers["layers"], "the floors in docs/architecture.md are those of the contract"
     assert sum(len(contract.get("ignore_imports", ())) for contract in LINTER["contracts"]) <= MAX_EXCEPTIONS
     assert "lint-imports" in (ROOT / "Makefile").read_text().split("\ncheck:")[1].split("\n\n")[0]
 

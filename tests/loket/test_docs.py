@@ -9,10 +9,13 @@ from typing import NamedTuple
 import pytest
 from django.core.management import BaseCommand, call_command, get_commands, load_command_class
 
+from loket.__main__ import COMMAND_GROUPS
+
 ROOT = Path(__file__).parents[2]
-PAGES = {str(path.relative_to(ROOT)): path.read_text() for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]}
+FILES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+PAGES = {str(path.relative_to(ROOT)): path.read_text() for path in FILES}
 README, OPERATING = PAGES["README.md"], PAGES["docs/operating.md"]
-OFFICES, ARCHITECTURE = PAGES["docs/how-to/offices.md"], PAGES["docs/explanation/architecture.md"]
+OFFICES, ARCHITECTURE = PAGES["docs/how-to/offices.md"], PAGES["docs/architecture.md"]
 COMMANDS, ADRS = PAGES["docs/reference/commands.md"], PAGES["docs/adr/README.md"]
 TABLE = OPERATING.partition("\n## Settings\n")[2].partition("\n## ")[0]
 WHOLE = "\n".join(PAGES.values())
@@ -31,7 +34,7 @@ class Adr(NamedTuple):
 
 def first_administrator() -> list[str]:
     """Return the command that creates an office, with the mobile number that it would ask for."""
-    (line,) = re.findall(r"^    python manage\.py (create_provider .*)$", OFFICES, re.M)
+    (line,) = re.findall(r"^    loket (create_provider .*)$", OFFICES, re.M)
     return [*shlex.split(line), "--admin-phone", "06 12345678"]
 
 
@@ -41,8 +44,9 @@ def own_commands() -> set[str]:
 
 
 def command_lines() -> list[str]:
-    """Return every complete `manage.py` command line on a line of its own."""
-    lines = [line for text in PAGES.values() for line in re.findall(r"^    .*\bmanage\.py (\w.*)$", text, re.M)]
+    """Return every complete command line of `loket` or manage.py on a line of its own."""
+    found = (re.findall(r"^    (?:.*[ /])?(?:manage\.py|loket) ([a-z].*)$", text, re.M) for text in PAGES.values())
+    lines = [line for lines in found for line in lines]
     return [line for line in lines if "…" not in line.replace('"…"', "") and "'" not in line]
 
 
@@ -84,7 +88,7 @@ def test_every_variable_of_the_settings_is_explained() -> None:
     variables = set(re.findall(r'env\.\w+\(\s*"(\w+)"', settings))
     assert len(variables) > 10
     assert {name for name in variables if f"| `{name}` |" not in TABLE} == set()
-    elsewhere = {"ANYMAIL_…", "PORT"}  # a prefix, and the demo's
+    elsewhere = {"ANYMAIL_…", "OTEL_…", "PORT", "WEB_CONCURRENCY"}  # prefixes, and what `serve` reads
     assert set(re.findall(r"^\| `([A-Z_…]+)` \|", TABLE, re.M)) - variables == elsewhere
 
 
@@ -115,15 +119,18 @@ def test_the_first_administrator_is_invited_as_it_says() -> None:
 
 
 def test_every_command_that_is_named_exists() -> None:
-    named = set(re.findall(r"manage\.py ([a-z_]+)", WHOLE))
+    named = set(re.findall(r"(?:manage\.py|[`/]loket|^    loket) ([a-z_]+)", WHOLE, re.M))
     assert {"rotate_encryption_key", "import_users", "review_dormant_accounts", "trim_history"} <= named
-    assert named - set(get_commands()) == set()
+    assert named - set(get_commands()) == {"help"}
 
 
-def test_every_command_is_in_the_reference() -> None:
+def test_every_command_is_in_the_reference_by_the_groups_of_the_help() -> None:
     own = own_commands()
     assert "rotate_encryption_key" in own
-    assert set(re.findall(r"^\| `([a-z_]+)[` ]", COMMANDS, re.M)) == own
+    parts = re.findall(r"^## (.*)\n((?:(?!## ).*\n?)*)", COMMANDS, re.M)
+    found = {group: list(dict.fromkeys(re.findall(r"^\| `([a-z_]+)[` ]", text, re.M))) for group, text in parts}
+    assert found == {group: [name for name in names if name in own] for group, names in COMMAND_GROUPS.items()}
+    assert {name for names in found.values() for name in names} == own
 
 
 def options(command: BaseCommand) -> set[str]:

@@ -19,6 +19,7 @@ PRODUCTION = {
     "DATABASE_URL": "postgres://loket_app:p@db.example/loket",
     "LOKET_OWNER_DATABASE_URL": "postgres://loket:p@db.example/loket",
     "LOKET_REPLICA_DATABASE_URL": "postgres://loket_app:p@replica.example/loket",
+    "LOKET_TRANSACTION_POOLING": "0",
     "LOKET_SECRET_KEY": "s" * 50,
     "LOKET_SEALING_KEYS": f"{KEY},{OTHER}",
     "LOKET_CHECKPOINT_KEY": KEY,
@@ -54,6 +55,7 @@ WRONG = {
     "LOKET_REPLICA_DATABASE_URL": [
         "nonsense", "mysql://u:gEhEiM@h/d", "postgres://u:gEhEiM@db.example/loket", "postgres://u:gEhEiM@h/other",
     ],
+    "LOKET_TRANSACTION_POOLING": ["transaction", ""],
     "LOKET_SECRET_KEY": [None, "", "gEhEiM"],
     "LOKET_SEALING_KEYS": [None, "", "gEhEiM", f"{KEY},", f"{KEY},gEhEiM", KEY.replace("A", "é")],
     "LOKET_CHECKPOINT_KEY": [None, "", "gEhEiM", KEY * 2],
@@ -83,7 +85,8 @@ WRONG = {
     "LOKET_ENTRA_AUTHORITY": ["", "http://login.example/organizations", "https://login.example", "nonsense"],
     "LOKET_DEMO": ["perhaps", ""],
 }  # fmt: skip
-ELSEWHERE = {"PORT"}  # tests/demo/test_demo.py
+FROM_FILES = ("DATABASE_URL", "LOKET_SECRET_KEY", "LOKET_SEALING_KEYS", "LOKET_CHECKPOINT_KEY")
+ELSEWHERE = {"OTEL_…", "PORT", "WEB_CONCURRENCY"}  # tests/core/test_tracing.py, tests/loket/test_serve.py
 CASES = [(name, value) for name, values in WRONG.items() for value in values]
 START = "import loket.wsgi"  # as granian does
 
@@ -109,8 +112,10 @@ def test_the_example_of_the_page_is_right_and_its_folder_is_made_before(tmp_path
     example = dict(line.strip().split("=", 1) for line in block.splitlines())
     folder = example.pop("LOKET_DATA_DIR")
     assert f"# install -d -o loket -g loket -m 750 {folder}\n" in OPERATING
-    assert f"StateDirectory={folder.removeprefix('/var/lib/')}\n" in OPERATING, "units may write there"
-    assert f"rm -rf {folder}/metrics\n" in OPERATING
+    units = ROOT / "deploy" / "systemd"
+    hardening = (units / "loket-.service.d" / "hardening.conf").read_text()
+    assert f"StateDirectory={folder.removeprefix('/var/lib/')}\n" in hardening, "units may write there"
+    assert f"rm -rf {folder}/metrics\n" in (units / "loket-web.service").read_text()
     assert set(example) <= set(PRODUCTION)
     filled = {name: PRODUCTION[name] if "…" in text else text for name, text in example.items()}
     filled["LOKET_SECRET_KEY"] = secrets.token_urlsafe(48)
@@ -154,3 +159,20 @@ def test_the_worker_refuses_an_unknown_gateway(tmp_path: Path) -> None:
         1,
         "CommandError: SMS_URL is invalid. Use an address that Apprise supports.\n",
     )
+
+
+@pytest.mark.slow
+def test_a_setting_can_be_in_a_file(tmp_path: Path) -> None:
+    """Secrets of containers are files; the name of such a variable ends in _FILE."""
+    given = {name: text for name, text in PRODUCTION.items() if name not in FROM_FILES}
+    for name in FROM_FILES:
+        (tmp_path / name).write_text(PRODUCTION[name] + "\n")
+    files = {f"{name}_FILE": str(tmp_path / name) for name in FROM_FILES}
+    show = "from loket.settings import *; print(DATABASES['default']['HOST'], 'demo' in INSTALLED_APPS, SECRET_KEY)"
+    done = start(given | files, tmp_path, "-c", show)
+    assert (done.stdout, done.stderr) == (f"db.example False {PRODUCTION['LOKET_SECRET_KEY']}\n", "")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    for path in ("none", "binary", "binary/below"):
+        done = start(given | files | {"LOKET_SECRET_KEY_FILE": str(tmp_path / path)}, tmp_path)
+        assert done.returncode == 1
+        assert "LOKET_SECRET_KEY_FILE" in done.stderr.splitlines()[-1]

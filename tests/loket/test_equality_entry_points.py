@@ -84,6 +84,7 @@ def test_the_export_of_teams_imported_unchanged_plans_nothing(
     assert (faults(plan), plan.items) == ([], [])
 
 
+@pytest.mark.slow
 def test_an_exported_workbook_imported_again_removes_no_employer(office: Provider, alice_client: Client) -> None:
     team = team_of(office, "Alle werkgevers")
     employers = Employer.objects.bulk_create(
@@ -270,6 +271,7 @@ def test_search_finds_an_address_in_either_form_of_the_domain(
     assert build_event_search(alice, person=q).users == search_users(q) == [user.pk]
 
 
+@pytest.mark.slow
 def test_a_page_names_the_users_with_the_same_address(office: Provider, alice: User, bob: User) -> None:
     client, url = confirmed(alice), reverse("users:create_webservice_user")
     values = {

@@ -58,12 +58,14 @@ def working(office: Provider, **fields: Any) -> User:
     return make_user(office, Right.VIEW_TEAMS, **fields)
 
 
+@pytest.mark.slow
 def test_home_page_says_in_one_line_that_nothing_needs_attention(alice_client: Client, office: Provider) -> None:
     working(office)
     assert asked(alice_client) == {}
     assert "Er is niets dat aandacht vraagt." in alice_client.get("/").text
 
 
+@pytest.mark.slow
 def test_invitations_that_went_wrong_or_are_about_to(alice_client: Client, alice: User) -> None:
     fine = invited(alice, expires_at=NOW() + timedelta(days=3))
     bounced, locked, refused, gone, late = (invited(alice) for _number in range(5))
@@ -81,6 +83,7 @@ def test_invitations_that_went_wrong_or_are_about_to(alice_client: Client, alice
     assert asked(alice_client) == {}, "who is blocked asks for nothing"
 
 
+@pytest.mark.slow
 def test_two_factor_is_asked_for_from_the_day_that_the_policy_says(alice_client: Client, office: Provider) -> None:
     working(office, second_factor_at=NOW())
     working(office, blocked_at=NOW())
@@ -98,6 +101,7 @@ def test_two_factor_is_asked_for_from_the_day_that_the_policy_says(alice_client:
     assert alice_client.get("/").context["alerts"][0].advice.startswith("Zonder two-factor werken de rechten niet.")
 
 
+@pytest.mark.slow
 def test_without_team_and_rights_about_to_end_and_dormant(alice_client: Client, office: Provider) -> None:
     today = timezone.localdate()
     nothing = make_user(office, username="niets")
@@ -132,6 +136,7 @@ def test_the_export_of_the_list_keeps_to_who_asks_for_attention(alice_client: Cl
     assert "without_rights" in str(Event.objects.get(verb=Verb.EXPORTED).changes)
 
 
+@pytest.mark.slow
 def test_many_are_counted_exactly(alice_client: Client, office: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
     users = [
         User(provider=office, login_method=LoginMethod.WEBSITE_SSO, initials="A.", last_name=f"N{n}", email="n@x.nl")
@@ -150,6 +155,7 @@ def test_many_are_counted_exactly(alice_client: Client, office: Provider, monkey
     assert "<b>ruim 1.000</b>" in page.text
 
 
+@pytest.mark.slow
 def test_two_factor_by_each_rule_is_counted_as_listed(alice_client: Client, alice: User, office: Provider) -> None:
     """The page counts sets, the list computes the day of each user."""
     today = timezone.localdate()
@@ -181,6 +187,7 @@ def reload(user: User) -> User:
     return User.objects.get(pk=user.pk)
 
 
+@pytest.mark.slow
 def test_home_page_takes_a_constant_number_of_queries(
     alice_client: Client, alice: User, office: Provider, django_assert_num_queries: Any
 ) -> None:
@@ -214,6 +221,7 @@ def asked_names(client: Client) -> list[str]:
     return [one.reason.name for one in client.get("/").context["alerts"]]
 
 
+@pytest.mark.slow
 def test_another_office_asks_for_nothing(alice_client: Client, charlie_client: Client, office: Provider) -> None:
     make_user(office, username="niets")
     team = put(office, "Loon", [], [])
@@ -307,6 +315,7 @@ def test_few_recovery_codes_are_told(bob: User) -> None:
     assert "Je hebt geen herstelcodes." in page.text
 
 
+@pytest.mark.slow
 def test_an_office_is_led_to_its_first_colleague(alice_client: Client, alice: User, office: Provider) -> None:
     """Three steps, each completed by a fact; the last one opens the form with the team selected."""
     put(office, "Beheer", [alice], [], Right.MANAGE_PROVIDER)

@@ -1,4 +1,4 @@
-"""The example configuration of docs/operating.md, in a real nginx in front of a real web server."""
+"""The configuration of deploy/nginx/, in a real nginx in front of a real web server."""
 
 import os
 import re
@@ -19,7 +19,6 @@ from tests.authentication.microsoft.test_sign_in_browser import certificate_in
 from tests.helpers.demo_process import ROOT, free_port
 from tests.helpers.servers import own_environment
 from tests.helpers.users import PASSWORD
-from tests.loket.test_docs import OPERATING
 from tests.monitoring.test_metrics import wait_until_alive
 from tests.outbox.test_killed_processes import SET_UP
 
@@ -33,7 +32,7 @@ class Site:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.data = folder, folder / "data"
-        self.port, self.plain, self.https = free_port(), free_port(), free_port()
+        self.port, self.plain, self.https, self.for_prometheus = (free_port() for _number in range(4))
         self.url = f"https://localhost:{self.https}"
         self.environment = own_environment(self.data) | {
             "LOKET_URL": self.url, "LOKET_TRUSTED_PROXIES": "127.0.0.1", "LOKET_METRICS_TOKEN": "t" * 32,
@@ -49,11 +48,13 @@ class Site:
         return done.stdout
 
     def configuration(self) -> Path:
-        """Return the nginx configuration of the docs, with the paths and ports of this test."""
-        (block,) = re.findall(r"```nginx\n(.*?)```", OPERATING, re.S)
+        """Return the configuration with the paths and ports of this test."""
+        block = (ROOT / "deploy" / "nginx" / "loket.conf").read_text()
         for old, new in {
             "listen 80;": f"listen 127.0.0.1:{self.plain};",
             "listen 443 ": f"listen 127.0.0.1:{self.https} ",
+            "listen 9443 ": f"listen 127.0.0.1:{self.for_prometheus} ",
+            "allow 192.0.2.10;": "allow 127.0.0.1;",
             "loket.example": "localhost",
             "/etc/loket/fullchain.pem": str(self.folder / "certificate.pem"),
             "/etc/loket/privkey.pem": str(self.folder / "key.pem"),
@@ -110,10 +111,12 @@ def browser(site: Site) -> Iterator[requests.Session]:
         yield session
 
 
-def test_plain_http_leads_to_https(site: Site, browser: requests.Session) -> None:
-    response = browser.get(f"http://localhost:{site.plain}/inloggen/?next=/x/", allow_redirects=False)
+@pytest.mark.parametrize("host", ["localhost", "localhost:80", "attacker.example"])
+def test_plain_http_leads_to_https_of_this_site(site: Site, browser: requests.Session, host: str) -> None:
+    url = f"http://localhost:{site.plain}/inloggen/?next=/x/"
+    response = browser.get(url, headers={"Host": host}, allow_redirects=False)
     assert response.status_code == 301
-    assert response.headers["Location"] == f"https://localhost:{site.plain}/inloggen/?next=/x/"
+    assert response.headers["Location"] == "https://localhost/inloggen/?next=/x/"
 
 
 def test_signing_in_sets_secure_cookies_and_records_the_client_address(site: Site, browser: requests.Session) -> None:
@@ -148,6 +151,25 @@ def test_probes_are_for_the_operator_only(site: Site, browser: requests.Session,
     assert browser.get(site.url + path, headers=token).status_code == 404
     expected = 503 if path == "/readyz" else 200  # no worker runs here
     assert browser.get(f"http://127.0.0.1:{site.port}{path}", headers=token).status_code == expected
+
+
+def test_metrics_are_for_the_address_of_prometheus_only(site: Site, browser: requests.Session) -> None:
+    url, token = f"https://localhost:{site.for_prometheus}", {"Authorization": f"Bearer {'t' * 32}"}
+    assert "loket_requests_total" in browser.get(f"{url}/metrics", headers=token).text
+    assert browser.get(f"{url}/readyz").status_code == browser.get(f"{url}/inloggen/").status_code == 404
+    context = ssl.create_default_context(cafile=site.folder / "certificate.pem")
+    connection = HTTPSConnection(
+        "localhost", site.for_prometheus, context=context, timeout=10, source_address=("127.0.0.2", 0)
+    )
+    connection.request("GET", "/metrics", headers=token)
+    assert connection.getresponse().status == 403
+    connection.close()
+
+
+def test_every_request_that_nginx_passes_on_has_the_address_of_its_client(site: Site) -> None:
+    """Also for static files: a location with a header of its own would lose those of the server."""
+    block = site.configuration().read_text()
+    assert re.findall(r"^ {8,}proxy_set_header", block, re.M) == []
 
 
 def test_what_is_too_large_is_refused(site: Site, browser: requests.Session) -> None:

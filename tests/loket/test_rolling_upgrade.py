@@ -7,6 +7,8 @@ compares the code with itself.
 """
 
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,6 +33,14 @@ SECOND_TEAM = """
 from accounts.models import Provider
 from permissions.models import Team
 print(Team.objects.create(provider=Provider.objects.get(), name="Fiscaal").pk)
+"""
+
+EVENTS = """
+import audit.chain
+from accounts.models import User
+from tests.helpers.invited_users import invite
+invite(User.objects.get(username="alice"))
+audit.chain.append_all_pending()
 """
 
 
@@ -187,6 +197,26 @@ def test_both_releases_do_the_same_work(releases: ReleasesAndMail) -> None:
     assert new.manage("shell", "-v0", "-c", VERIFY).strip().startswith("intact")
     for release in (old, new):
         assert '"level": "error"' not in release.log.read_text()
+
+
+def test_a_backup_of_the_old_release_is_restored_by_the_new(releases: ReleasesAndMail, tmp_path: Path) -> None:
+    """The other way to upgrade: the new release makes the backup, as the guide says, and restores it elsewhere."""
+    old, new, _mail = releases
+    old.manage("migrate", "-v0")
+    old.manage("shell", "-v0", "-c", SET_UP + EVENTS)
+    new.manage("backup", str(tmp_path / "loket.backup"))
+    before, elsewhere = Path(new.environment["LOKET_DATA_DIR"]), tmp_path / "elsewhere"
+    elsewhere.mkdir(mode=0o700)
+    for keys in ("keys.json", "checkpoint-key"):
+        shutil.copy(before / keys, elsewhere)
+    restored = Release(ROOT, new.environment | {"LOKET_DATA_DIR": str(elsewhere)}, tmp_path / "elsewhere.log")
+    try:
+        said = restored.manage("restore", str(tmp_path / "loket.backup"))
+        assert re.search(r"The history is intact: [1-9]\d* events in [1-9]\d* chains", said)
+        restored.manage("migrate", "--check")
+        assert restored.manage("shell", "-v0", "-c", VERIFY).strip().startswith("intact")
+    finally:
+        server.stop_server(elsewhere / "postgresql")
 
 
 def test_the_release_before(tmp_path: Path) -> None:

@@ -24,7 +24,6 @@ from loket import rsgi
 from tests.helpers.servers import own_environment
 from tests.outbox.test_killed_processes import free_port
 
-OPERATING = (django_settings.BASE_DIR / "docs" / "operating.md").read_text()
 STATIC = next((django_settings.BASE_DIR / "static").rglob("*.css")).relative_to(django_settings.BASE_DIR)
 
 
@@ -234,11 +233,13 @@ def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyP
     assert asyncio.run(send_slowly(2)) == [408, 408]
 
 
+@pytest.mark.slow
 def test_one_address_has_so_many_bodies_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rsgi, "MAX_BODIES_PER_ADDRESS", 2)
     assert asyncio.run(send_slowly(3)) == [None, None, 503], "the first two hung up"
 
 
+@pytest.mark.slow
 def test_files_of_one_address_fill_no_memory() -> None:
     """An uploaded file is read before the sender is known."""
     form, most = len("a=b"), rsgi.MAX_BODIES_PER_ADDRESS // rsgi.FILE_WEIGHT
@@ -277,12 +278,3 @@ def test_the_request_becomes_one_of_wsgi() -> None:
     assert request.headers["X-Forwarded-For"] == "192.0.2.1,192.0.2.2"
     assert (request.headers["Host"], request.content_type) == ("loket.example", "text/plain")
     assert (request.META["SERVER_NAME"], request.META["SERVER_PORT"]) == ("127.0.0.1", "8000")
-
-
-def test_the_operators_guide_starts_it_in_the_same_way() -> None:
-    started = OPERATING[OPERATING.index("ExecStart=") :].partition("Restart=")[0].replace("\\\n", " ").split()
-    ours = [
-        part.replace(str(django_settings.BASE_DIR), "/srv/loket")
-        for part in build_granian_arguments(8000, workers=2)[1:]
-    ]
-    assert set(ours) <= {part.rpartition("/")[2] if part.endswith("/granian") else part for part in started}

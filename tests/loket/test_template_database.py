@@ -66,6 +66,7 @@ def make_template(transactional_db: None) -> Iterator[Mock]:
                 cursor.execute(f"DROP DATABASE {name}")
 
 
+@pytest.mark.slow
 def test_template_is_created_once_and_replaces_the_one_before(make_template: Mock, tmp_path: Path) -> None:
     migration = tmp_path / "0001_initial.py"
     used = []
@@ -80,6 +81,7 @@ def test_template_is_created_once_and_replaces_the_one_before(make_template: Moc
         assert list_templates(cursor) == {used[3]}
 
 
+@pytest.mark.slow
 def test_one_that_was_not_finished_is_not_used(make_template: Mock) -> None:
     make_template.side_effect = RuntimeError("a migration fails")
     with patch.dict(connection.settings_dict["TEST"], TEMPLATE=None):

@@ -32,6 +32,7 @@ def test_no_text_of_ours_stands_in_for_a_month_or_a_day(settings: LazySettings) 
     assert str(MONTHS_ALT[5]) == "mei"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("xgettext"), reason="GNU gettext is not installed: nothing can be collected")
 def test_every_text_of_code_and_templates_is_in_the_catalog() -> None:
     assert catalog.main() == 0

@@ -9,6 +9,7 @@ import pytest
 from tests.helpers.demo_process import ROOT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "path"), [("demo:fake_entra", "/demo/microsoft/"), ("v2:openapi_document", "/v2/openapi.json")]
 )

@@ -46,6 +46,7 @@ def test_the_web_service_takes_capitals(alice: User, bob: User) -> None:
         assert [row["id"] for row in rows] == [str(bob.pk)], spelling
 
 
+@pytest.mark.slow
 def test_files_and_commands_take_every_spelling(office: Provider, alice: User, bob: User, tmp_path: Path) -> None:
     for number, spelling in enumerate(spell(bob.pk)):
         assert parse_uuid(f" {spelling} ") == bob.pk

@@ -18,6 +18,7 @@ from django.urls import reverse
 reverse("home")
 print(json.dumps([sorted(sys.modules), gc.get_freeze_count(), len(gc.get_objects())]))
 """
+pytestmark = pytest.mark.slow
 RARELY_NEEDED = ["api", "apprise", "msal", "openpyxl", "phonenumbers", "pydantic", "requests", "rich", "segno"]
 HASH_ONCE_IN_EACH_THREAD = """
 import os

@@ -78,6 +78,7 @@ def rotate_key(*options: str) -> list[str]:
     return output.getvalue().splitlines()
 
 
+@pytest.mark.slow
 def test_the_old_key_can_be_dropped_after_the_rotation(alice: User, bob: User, secret: bytes, settings: Any) -> None:
     (old,) = settings.LOKET_SEALING_KEYS
     invited, new = invite(alice), new_key()

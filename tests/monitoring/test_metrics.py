@@ -53,8 +53,8 @@ def test_every_request_of_two_processes_is_counted_once(tmp_path: Path) -> None:
     assert (data / "metrics").stat().st_mode & 0o777 == 0o700
 
 
-def wait_until_alive(url: str) -> None:
-    deadline = time.monotonic() + 30
+def wait_until_alive(url: str, *, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
     while True:
         try:
             assert requests.get(f"{url}/healthz", timeout=5).status_code == 200

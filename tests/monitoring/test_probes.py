@@ -59,6 +59,12 @@ def test_probes_answer_for_any_host_without_tls(settings: Any, client: Client, p
     assert not response.cookies
 
 
+@pytest.mark.parametrize("path", ["/readyz", "/metrics"])
+def test_what_came_through_a_proxy_gets_no_probe(client: Client, measured: None, path: str) -> None:
+    headers = {"Authorization": f"Bearer {TOKEN}", "X-Forwarded-For": "198.51.100.1"}
+    assert client.get(path, headers=headers).status_code == 404
+
+
 def test_alive_asks_the_database_nothing(client: Client) -> None:
     assert client.get("/healthz").json() == {"alive": True}  # without the mark: a query would be refused
     assert json.loads((ROOT / "loket" / "healthz" / "alive.json").read_text()) == {"alive": True}
@@ -78,7 +84,7 @@ def test_ready_when_everything_works(client: Client) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_the_commands_of_the_guide_work_as_printed(live_server: LiveServer, measured: None) -> None:
     outbox.actions.record_heartbeat(uuid7())
-    commands = re.findall(r"\bcurl -[^`\n]*", OPERATING)
+    commands = re.findall(r"(?:printf [^|`\n]*\| )?curl -[^`\n]*", OPERATING)
     assert len(commands) == 3
     for command in commands:
         here = command.replace("http://127.0.0.1:8000", live_server.url)
@@ -114,6 +120,7 @@ def test_a_migration_of_the_next_release_does_no_harm(client: Client) -> None:
     assert client.get("/readyz").status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_without_a_database_it_is_alive_and_not_ready(
     client: Client, unavailable_database: None, measured: None
@@ -134,6 +141,7 @@ def test_without_a_database_it_is_alive_and_not_ready(
     assert metrics(client) == {"loket_requests_counted": 0.0, "loket_database_up": 0.0}
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_ready_is_answered_within_a_second_whatever_hangs(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def hang() -> str:
@@ -157,6 +165,7 @@ def test_a_read_only_database_is_not_ready(client: Client) -> None:
     assert client.get("/readyz").json()["database"] == "read only"
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_is_seen() -> None:
     assert health.get_worker_last_seen() is None

@@ -720,6 +720,16 @@ GUARDS = [
         ("authentication/test_logout.py",),
     ),
     Guard(
+        0, "the scheme that a client claims", "loket/settings.py",
+        '    "core.middleware.forwarded_scheme_middleware",\n', "",
+        ("core/test_client_address.py",),
+    ),
+    Guard(
+        0, "probes through a proxy", "monitoring/probes.py",
+        'None if "X-Forwarded-For" in request.headers else known', "known",
+        ("monitoring/test_probes.py",),
+    ),
+    Guard(
         0, "pages in caches", "permissions/access.py",
         "add_never_cache_headers(response)  #", "pass  #",
         ("core/test_middleware.py",),
@@ -750,6 +760,18 @@ GUARDS = [
     Guard(
         0, "the mailbox outside the demo", "demo/access.py", "if not settings.LOKET_DEMO or forwarded", "if forwarded",
         ("demo/test_mailbox.py",),
+    ),
+    Guard(
+        0, "Django's error pages in production", "loket/dev_settings.py",
+        'if "DATA_DIR" not in DATABASES["default"] or not', "if not", ("demo/test_dev.py",),
+    ),
+    Guard(
+        0, "Django's error pages at an address", "loket/dev_settings.py", "or not set(ALLOWED_HOSTS) <= _LOOPBACK", "",
+        ("demo/test_dev.py",),
+    ),
+    Guard(
+        0, "Django's error pages for other machines", "loket/dev_settings.py",
+        'if request.META["REMOTE_ADDR"] not in INTERNAL_IPS or', "if", ("demo/test_dev.py",),
     ),
     Guard(
         0, "a new session key after login", "authentication/session_store.py", "        self.delete(old)\n", "",
@@ -1590,5 +1612,32 @@ GUARDS = [
         10, "a key signs only once its record is seen", "senders/signing.py",
         "filter(provider=provider_id, seen_at__isnull=False)", "filter(provider=provider_id)",
         ("senders/test_sender.py",),
+    ),
+    Guard(
+        9, "a restored history that was tampered with", "audit/chain.py",
+        "if link.hash != verify.hash_event(serialize_event(event), before.hash, number):", "if False:",
+        ("monitoring/test_backup.py",),
+    ),
+    Guard(
+        0, "a changed backup", "monitoring/backup/restore.py",
+        "if digest != manifest.dump_sha256:", "if False:", ("monitoring/test_backup.py",),
+    ),
+    Guard(
+        0, "a changed manifest", "monitoring/backup/manifest.py",
+        "if not encryption.verify_keyed_hash(text, signature, purpose=_PURPOSE):", "if False:",
+        ("monitoring/test_backup.py",),
+    ),
+    Guard(
+        0, "a restore into a database in use", "monitoring/backup/restore.py",
+        "    if count:\n", "    if False:\n", ("monitoring/test_backup.py",),
+    ),
+    Guard(
+        0, "a backup whose key is missing", "monitoring/backup/manifest.py",
+        "if missing := [key for key in needed if key not in present]:", "if missing := []:",
+        ("monitoring/test_backup.py",),
+    ),
+    Guard(
+        9, "an application that can change the history is reported", "monitoring/diagnosis/database.py",
+        "    elif missing or excess:", "    elif False:", ("monitoring/test_doctor.py",),
     ),
 ]  # fmt: skip

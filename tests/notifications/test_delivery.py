@@ -132,6 +132,7 @@ def test_what_holds_on_the_day_counts(clock: Any, bakery: Employer, alice: User,
     assert shown(longer) == {"bob"}, "the day of bob has passed already, the event has not"
 
 
+@pytest.mark.slow
 def test_a_signal_of_an_employer_that_one_no_longer_reaches_is_gone(clock: Any, bakery: Employer, bob: User) -> None:
     team = make_team_at_employer(bakery, bob)
     event, later = raised(bakery), raised(bakery, days=60)
@@ -197,6 +198,7 @@ def test_who_comes_before_the_event_is_told_and_who_comes_after_is_not(
     assert event.closed_on is not None
 
 
+@pytest.mark.slow
 def test_who_begins_to_want_what_lies_behind_gets_two_weeks_of_it(clock: Any, bakery: Employer, bob: User) -> None:
     wants(bakery.provider, AFTER, is_on=False, days=0)
     make_team_at_employer(bakery, bob)

@@ -109,6 +109,7 @@ def test_many_signals_are_counted(clock: Any, bakery: Employer, bob: User) -> No
     assert Notification.objects.filter(mailed_on=None).count() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_do_each_office_once(bakery: Employer, bob: User) -> None:
     make_team_at_employer(bakery, bob)

@@ -97,6 +97,7 @@ def test_notification_is_marked_as_read_once_with_time_and_reader(
     assert [event.changes for event in events] == [{"signals": [None, 1]}]
 
 
+@pytest.mark.slow
 def test_reading_marks_nothing(bob_client: Client, bakery: Employer) -> None:
     event = raised(bakery)
     for url in ("/", INBOX, INBOX + "?unread=1"):
@@ -134,6 +135,7 @@ def test_only_those_not_read_can_be_asked_for(clock: Any, bob_client: Client, ba
     assert "Je hebt alles gelezen" in bob_client.get(INBOX, {"unread": "1"}).content.decode()
 
 
+@pytest.mark.slow
 def test_pages_have_each_signal_once(clock: Any, bob_client: Client, bakery: Employer, bob: User) -> None:
     events = [raised(bakery, reference=str(number)) for number in range(PAGE_SIZE + 3)]  # all in the same moment
     first = bob_client.get(INBOX).context
@@ -157,6 +159,7 @@ def test_redirect_to_another_site_is_refused(bob_client: Client, bakery: Employe
         assert bob_client.post(mark(notice), {"next": elsewhere}).headers["Location"] == INBOX
 
 
+@pytest.mark.slow
 def test_others_cannot_see_or_mark_it(bob_client: Client, bakery: Employer, bob: User, charlie: User) -> None:
     notice = raised(bakery).notices.get()
     eve = make_user(bob.provider, username="eve")
@@ -186,6 +189,7 @@ def test_marking_as_read_affects_only_the_user(bakery: Employer, bob: User, alic
             notifications.actions.mark_all_notifications_read(bob, until=notice.pk, by=by)
 
 
+@pytest.mark.slow
 def test_the_list_takes_as_many_queries_whatever_its_length(
     clock: Any, bob_client: Client, bakery: Employer, bob: User, django_assert_num_queries: Any
 ) -> None:

@@ -76,6 +76,7 @@ def test_days_are_from_0_to_99(alice_client: Client, bob: User, office: Provider
     assert not NotificationSetting.objects.exists()
 
 
+@pytest.mark.slow
 def test_the_ends_of_the_range_and_odd_choices(alice_client: Client, bob: User, office: Provider) -> None:
     for days in (0, 99):
         alice_client.post(OFFICE, sent(alice_client, OFFICE, appraisal_days=str(days)))
@@ -127,6 +128,7 @@ def test_back_to_the_standard_of_the_office(alice_client: Client, bob: User) -> 
     assert f'action="{url}"' not in alice_client.get(of(bob)).content.decode()
 
 
+@pytest.mark.slow
 def test_of_two_tabs_the_second_is_told(alice_client: Client, bob: User, office: Provider) -> None:
     for url, values in ((OFFICE, {"appraisal_mail": "on"}), (of(bob), {"appraisal_mail": "y"})):
         first, second = sent(alice_client, url, **values), sent(alice_client, url, birthday_days="9")
@@ -172,6 +174,7 @@ def test_who_sees_users_sees_their_signals_and_changes_none(bob_client: Client, 
     assert set(preferences.get_user_overrides(alice)) == set(preferences.get_user_overrides(bob)) == {TYPE}
 
 
+@pytest.mark.slow
 def test_others_cannot(bob_client: Client, charlie_client: Client, bob: User, charlie: User, alice: User) -> None:
     own = [of(bob), of(bob, "notifications:preview_set")]
     post = [of(bob), of(bob, "notifications:clear_user_overrides"), of(bob, "notifications:apply_set")]

@@ -79,6 +79,7 @@ def test_saving_without_a_change_leaves_no_event(alice_client: Client, hr: Notif
     assert not Event.objects.filter(verb=Verb.NOTIFICATION_SET_CHANGED).exists()
 
 
+@pytest.mark.slow
 def test_two_tabs_names_that_are_taken_and_bad_input(alice_client: Client, alice: User, hr: NotificationSet) -> None:
     form = alice_client.post(NEW, sent(alice_client, NEW, name="hr")).context["form"]
     assert form.errors.as_data()["name"][0].code == "taken"
@@ -177,6 +178,7 @@ def test_who_manages_signals_applies_and_who_manages_sets_makes(
     assert preferences.get_user_overrides(alice)[TYPE] == PreferenceOverride(True, 21, True)
 
 
+@pytest.mark.slow
 def test_others_do_not_see_them(
     bob_client: Client, charlie_client: Client, charlie: User, alice_client: Client, bob: User, hr: NotificationSet
 ) -> None:

@@ -151,6 +151,7 @@ def test_suspended_office_is_notified_after_its_reactivation(invited: Invited, o
     assert told() == [("chef", "invitation")]
 
 
+@pytest.mark.slow
 def test_inbox_and_home_page_show_it_with_a_link(invited: Invited, manager: User, alice_client: Client) -> None:
     bounce(invited)
     notify_senders()
@@ -169,6 +170,7 @@ def test_inbox_and_home_page_show_it_with_a_link(invited: Invited, manager: User
     assert INBOX + "?unread=1" not in client.get("/").text
 
 
+@pytest.mark.slow
 def test_it_is_among_the_other_notifications_in_a_fixed_number_of_queries(manager: User, office: Provider) -> None:
     employer = employer_of(office)
     make_team_at_employer(employer, manager)

@@ -215,6 +215,7 @@ PAGES = ["", "nieuw/", "{pk}/", "{pk}/geheim/", "{pk}/uitzetten/", "{pk}/verwijd
 POSTS = ["{pk}/aanzetten/"]
 
 
+@pytest.mark.slow
 def test_strangers_find_nothing_and_colleagues_may_not(
     charlie_client: Client, bob_client: Client, program: Application
 ) -> None:

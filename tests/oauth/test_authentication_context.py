@@ -39,6 +39,7 @@ def read(found: dict[str, Any]) -> tuple[str, list[str]]:
     return claims["acr"], claims["amr"]
 
 
+@pytest.mark.slow
 def test_the_class_is_told_and_refreshing_keeps_it(bob: User, program: Application) -> None:
     assert read(tokens(signed_in(bob), program)) == (SINGLE_FACTOR, ["pwd"])
     found = tokens(mfa.signed_in(bob, mfa.give_app(bob)), program)
@@ -72,6 +73,7 @@ def test_microsoft_is_asked_for_a_second_factor(office: Provider, program: Appli
     assert client.get(URL, asked(program, acr_values=MULTI_FACTOR))["Location"].startswith("/bevestigen/?next=")
 
 
+@pytest.mark.slow
 def test_the_method_at_microsoft_is_told_if_it_was_asked_for_a_second_factor(
     office: Provider, program: Application
 ) -> None:

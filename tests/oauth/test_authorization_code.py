@@ -120,6 +120,7 @@ def query(address: str) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
 
 
+@pytest.mark.slow
 def test_the_whole_road(partner: Partner, program: Application, bob: User) -> None:
     found = requests.get(f"{partner.url}/.well-known/openid-configuration", timeout=10).json()
     assert found["issuer"] == partner.url
@@ -169,6 +170,7 @@ def is_active(partner: Partner, token: dict[str, Any]) -> bool:
     return bool(partner.raw("introspect", token=token["access_token"]).json()["active"])
 
 
+@pytest.mark.slow
 def test_a_refresh_token_works_once_and_its_thief_ends_the_family(partner: Partner) -> None:
     first = partner.fetch(partner.allow())
     second = refresh(partner, first).json()
@@ -180,6 +182,7 @@ def test_a_refresh_token_works_once_and_its_thief_ends_the_family(partner: Partn
         assert not is_active(partner, second)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0, 29])
 def test_a_lost_answer_is_given_again_and_ends_nothing(partner: Partner, seconds: int) -> None:
     """RFC 9700 section 4.14.2: the client that repeats cannot know that its first request was answered."""
@@ -196,6 +199,7 @@ def test_a_lost_answer_is_given_again_and_ends_nothing(partner: Partner, seconds
         assert refresh(partner, third).json()["error"] == "invalid_grant"
 
 
+@pytest.mark.slow
 def test_a_repeated_refresh_asks_for_the_same_and_for_nothing_unknown(partner: Partner) -> None:
     first = partner.fetch(partner.allow())
     refresh(partner, first)
@@ -205,6 +209,7 @@ def test_a_repeated_refresh_asks_for_the_same_and_for_nothing_unknown(partner: P
     assert partner.raw("token", **fields).status_code == 200
 
 
+@pytest.mark.slow
 def test_workers_that_refresh_at_once_get_the_same_tokens(partner: Partner) -> None:
     token = partner.fetch(partner.allow())
     for _round in range(3):
@@ -217,6 +222,7 @@ def test_workers_that_refresh_at_once_get_the_same_tokens(partner: Partner) -> N
         assert is_active(partner, token)
 
 
+@pytest.mark.slow
 def test_revoking_an_old_access_token_ends_nothing_newer_and_a_used_refresh_token_ends_all(partner: Partner) -> None:
     first = partner.fetch(partner.allow())
     second = refresh(partner, first).json()
@@ -228,6 +234,7 @@ def test_revoking_an_old_access_token_ends_nothing_newer_and_a_used_refresh_toke
     assert refresh(partner, first).json()["error"] == "invalid_grant"
 
 
+@pytest.mark.slow
 def test_the_answer_to_a_refresh_is_stored_readable_with_its_token_only(partner: Partner) -> None:
     first = partner.fetch(partner.allow())
     second = refresh(partner, first).json()
@@ -269,6 +276,7 @@ def test_nothing_is_given_after_the_end(partner: Partner, bob: User, end: Any) -
     assert {answer.json()["error"] for answer in answers} <= {"invalid_grant", "invalid_client"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "error"),
     [
@@ -292,6 +300,7 @@ def test_a_code_opens_nothing_in_other_hands(partner: Partner, change: dict[str,
     assert not AccessToken.objects.exists()
 
 
+@pytest.mark.slow
 def test_a_code_works_once_and_for_its_own_program(partner: Partner, alice: User) -> None:
     other = make_application(alice, name="Ander")
     code = query(partner.allow())["code"]
@@ -320,6 +329,7 @@ def dead(partner: Partner, token: dict[str, str]) -> bool:
     return renewed.json().get("error") == "invalid_grant" and looked == {"active": False}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verifier", [True, False], ids=["with verifier", "without"])
 def test_a_code_that_comes_twice_ends_what_it_brought(partner: Partner, verifier: bool) -> None:
     """RFC 6749 section 4.1.2: the second use may be the owner's, and the first a thief's."""
@@ -332,6 +342,7 @@ def test_a_code_that_comes_twice_ends_what_it_brought(partner: Partner, verifier
     assert partner.raw("introspect", token=bystander["access_token"]).json()["active"], "other codes bring their own"
 
 
+@pytest.mark.slow
 def test_a_code_that_comes_twice_at_once_brings_nothing(partner: Partner) -> None:
     for _round in range(3):
         data = code_of(partner)
@@ -342,6 +353,7 @@ def test_a_code_that_comes_twice_at_once_brings_nothing(partner: Partner) -> Non
         assert dead(partner, given[0])
 
 
+@pytest.mark.slow
 def test_tokens_of_others_say_nothing_and_are_not_taken_back(partner: Partner, alice: User) -> None:
     other = make_application(alice, name="Ander")
     token = partner.fetch(partner.allow())
@@ -353,6 +365,7 @@ def test_tokens_of_others_say_nothing_and_are_not_taken_back(partner: Partner, a
     assert partner.raw("introspect", token=token["access_token"]).json()["active"]
 
 
+@pytest.mark.slow
 def test_less_may_be_asked_for_later_but_not_more(partner: Partner, program: Application) -> None:
     token = partner.fetch(partner.allow())
     more = partner.raw("token", grant_type="refresh_token", refresh_token=token["refresh_token"], scope="openid sso")
@@ -365,6 +378,7 @@ def test_less_may_be_asked_for_later_but_not_more(partner: Partner, program: App
     assert (told.status_code, told.json()["error"]) == (403, "insufficient_scope")
 
 
+@pytest.mark.slow
 def test_who_agreed_before_goes_on_at_once_and_not_for_more(partner: Partner) -> None:
     partner.fetch(partner.allow())
     page = partner.browser.get(partner.address())
@@ -378,6 +392,7 @@ def test_who_agreed_before_goes_on_at_once_and_not_for_more(partner: Partner) ->
     assert query(silent.headers["Location"])["iss"] == partner.url
 
 
+@pytest.mark.slow
 def test_a_program_has_its_person_logged_out(partner: Partner, program: Application) -> None:
     """OpenID Connect RP-Initiated Logout 1.0, at the URL from discovery."""
     found = requests.get(f"{partner.url}/.well-known/openid-configuration", timeout=10).json()
@@ -407,6 +422,7 @@ def test_the_program_hears_a_no(partner: Partner) -> None:
     assert not Consent.objects.exists()
 
 
+@pytest.mark.slow
 def test_keys_are_renewed_without_anybody_noticing(partner: Partner, program: Application) -> None:
     first = partner.fetch(partner.allow())["id_token"]
     call_command("rotate_oidc_key", verbosity=0)

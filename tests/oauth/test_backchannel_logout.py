@@ -18,7 +18,6 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.test import Client, RequestFactory
 from django.utils import timezone
-from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
 import authentication.actions
@@ -48,6 +47,7 @@ from tests.helpers.consent import allow, read_target
 from tests.helpers.login_methods import make_azure
 from tests.helpers.logout_receiver import Receiver, read_logout_token
 from tests.helpers.mfa import give_app
+from tests.helpers.servers import QuickServer
 from tests.helpers.users import actor, change_user, make_user, signed_in
 from tests.oauth.test_applications import GOOD, LIST
 from tests.oauth.test_authorization_code import BACK, make_application
@@ -79,6 +79,7 @@ def sign_on(user: User, portal: Application, client: Client | None = None) -> tu
     return client, verify(tokens(client, portal), portal)
 
 
+@pytest.mark.slow
 def test_sid_is_one_per_session_and_client(alice: User, bob: User, portal: Application) -> None:
     client, first = sign_on(bob, portal)
     other = make_application(alice, name="Ander portaal")
@@ -254,6 +255,7 @@ def test_every_change_of_the_session_version_is_told() -> None:
     assert all("sessions_ended.send(" in path.read_text() for path in writers)
 
 
+@pytest.mark.slow
 def test_other_sessions_and_other_users_stay(bob: User, alice: User, portal: Application, receiver: Receiver) -> None:
     client, claims = sign_on(bob, portal)
     _second, stays = sign_on(bob, portal)
@@ -316,6 +318,7 @@ def test_only_integrations_that_ask_are_told(bob: User, alice: User, receiver: R
     assert not ClientSession.objects.exists()
 
 
+@pytest.mark.slow
 def test_blocking_many_tells_all_in_one_go(
     bob: User, alice: User, portal: Application, receiver: Receiver, django_assert_max_num_queries: Any
 ) -> None:
@@ -420,6 +423,7 @@ def test_a_session_that_ends_while_it_asks_for_a_code_brings_no_tokens(bob: User
     assert redeem(code, portal).json()["error"] == "invalid_grant"
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_block_at_the_moment_of_signing_in_is_told(alice: User, portal: Application) -> None:
     """Either the portal gets no tokens, or it is told."""
@@ -437,6 +441,7 @@ def test_a_block_at_the_moment_of_signing_in_is_told(alice: User, portal: Applic
     assert Message.objects.filter(channel=Message.Channel.HTTP).count() == 6
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_logging_out_while_a_code_is_asked_leaves_no_session(bob: User, portal: Application) -> None:
     for _time in range(6):
@@ -459,6 +464,7 @@ def test_refreshing_goes_on_after_logging_out(bob: User, portal: Application) ->
     assert again.status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_blocked_user_is_out_of_the_portal_within_two_seconds(
     bob: User, alice: User, portal: Application, receiver: Receiver
@@ -474,13 +480,14 @@ def test_a_blocked_user_is_out_of_the_portal_within_two_seconds(
     assert read_logout_token(receiver.tokens[0], portal)["sid"] == claims["sid"]
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_receiver_that_hangs_does_not_hold_up_mail_or_other_portals(
     bob: User, alice: User, portal: Application, receiver: Receiver
 ) -> None:
     silent = make_portal(alice, receiver, name="Zwijgend")
     release = ThreadEvent()
-    with HTTPServer("127.0.0.1", threaded=True) as server:
+    with QuickServer("127.0.0.1", threaded=True) as server:
         server.expect_request("/uit").respond_with_handler(
             lambda _request: Response(status=200 if release.wait(20) else 500)
         )

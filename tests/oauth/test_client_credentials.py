@@ -256,6 +256,7 @@ def test_the_login_page_and_this_grant_share_their_attempts(service: User) -> No
     assert ask().status_code == 429
 
 
+@pytest.mark.slow
 def test_a_network_that_guesses_is_locked_and_one_that_knows_is_not(service: User) -> None:
     with time_machine.travel(datetime(2026, 3, 1, 12, tzinfo=UTC), tick=False):
         assert {ask().status_code for _try in range(60)} == {200}

@@ -154,6 +154,7 @@ def test_oidcc_optional_parameters_succeed(bob: User, program: Application, chan
     assert complete(signed_in(bob).get(URL, question), program)["sub"] == oidc.compute_subject(bob)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [{"prompt": "login"}, {"max_age": "1"}])
 def test_oidcc_prompt_login_and_max_age_1(bob: User, program: Application, change: dict[str, str]) -> None:
     """oidcc-prompt-login, oidcc-max-age-1: the same user signs in again, at a later time."""

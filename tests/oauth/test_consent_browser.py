@@ -20,7 +20,7 @@ _PAGE = "<!doctype html><html lang=nl><title>Portaal</title><main><h1>Terug</h1>
 @pytest.fixture
 def portal() -> Iterator[str]:
     """The URL of an external application to which users are sent back."""
-    with HTTPServer("127.0.0.1") as server:
+    with HTTPServer("127.0.0.1", threaded=True) as server:  # browsers keep connections that send nothing
         server.expect_request("/terug", method="GET").respond_with_data(_PAGE, content_type="text/html")
         server.expect_request("/terug", method="POST").respond_with_handler(_show_form)
         home = server.url_for("/thuis").replace("127.0.0.1", "localhost")

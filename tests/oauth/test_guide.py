@@ -74,6 +74,7 @@ def test_the_guide_names_every_claim() -> None:
     assert {name for name in oidc.CLAIM_NAMES if f"`{name}`" not in read_section("Claims")} == set()
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_the_guide_names_every_claim_of_an_id_token(partner: Partner) -> None:
     claims = oidc.read_id_token(partner.fetch(partner.allow())["id_token"])
@@ -92,6 +93,7 @@ def test_the_guide_says_what_every_error_means() -> None:
     assert codes - list_rows("Errors") == set()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
 @pytest.mark.django_db(transaction=True)
 def test_its_commands_work_as_printed(partner: Partner, program: Application) -> None:

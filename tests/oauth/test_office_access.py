@@ -93,6 +93,7 @@ def redeem(client: Client, program: Application, scope: str = "openid users:read
     return dict(answer.json())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whose", ["program", "partner"])
 def test_nobody_is_asked_once_an_administrator_consented(
     alice_client: Client, alice: User, bob: User, whose: str, request: pytest.FixtureRequest
@@ -128,6 +129,7 @@ def test_nobody_is_asked_once_an_administrator_consented(
     assert redeem(client, application)["access_token"], "the office still consents"
 
 
+@pytest.mark.slow
 def test_what_was_consented_to_is_what_was_shown(
     alice_client: Client, alice: User, bob: User, program: Application
 ) -> None:
@@ -152,6 +154,7 @@ def test_what_was_consented_to_is_what_was_shown(
     assert "code" in told(client.get(URL, asked(program, prompt="none", scope="openid teams:read")))
 
 
+@pytest.mark.slow
 def test_withdrawing_ends_what_rests_on_it_and_leaves_what_users_agreed_to(
     alice_client: Client, alice: User, bob: User, program: Application
 ) -> None:
@@ -195,6 +198,7 @@ def test_a_code_of_a_consent_that_was_withdrawn_brings_nothing(alice: User, bob:
     assert not AccessToken.objects.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_withdrawing_and_redeeming_at_once(alice: User, bob: User, program: Application) -> None:
     data = {"redirect_uri": BACK, "code_verifier": VERIFIER}
@@ -336,6 +340,7 @@ def test_who_consented_may_leave(alice: User, bob: User, office: Provider, progr
     assert "De toestemming is gegeven (" in confirmed(alice).get(page_of(program)).text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whose", ["program", "partner"])
 def test_only_members_may_sign_in(
     alice_client: Client, alice: User, bob: User, loon: Team, whose: str, request: pytest.FixtureRequest

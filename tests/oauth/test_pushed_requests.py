@@ -116,6 +116,7 @@ def test_only_known_parameters_are_kept(bob_client: Client, program: Application
     assert len(PushedRequest.objects.get().encrypted_parameters) < 1_000
 
 
+@pytest.mark.slow
 def test_anyone_can_push_few_requests_for_a_public_client(office: Provider, program: Application) -> None:
     public, other = make_public(office, BACK), make_public(office, BACK, name="B")
     with time_machine.travel(timezone.now(), tick=False) as clock:

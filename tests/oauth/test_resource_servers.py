@@ -139,6 +139,7 @@ def test_a_token_for_both_opens_both(bob: User, program: Application, payroll: A
     assert ask_about(payroll, token)["active"]
 
 
+@pytest.mark.slow
 def test_refreshing_keeps_the_audience(bob: User, program: Application, payroll: Application, settings: Any) -> None:
     found = tokens(signed_in(bob), program, resource=PAYROLL)
     fresh = exchange(program, grant_type="refresh_token", refresh_token=found["refresh_token"]).json()

@@ -150,6 +150,7 @@ def test_the_keys_are_cached_for_less_long_than_a_new_one_waits(client: Client) 
     assert 0 < max_age < waits.total_seconds() / 2
 
 
+@pytest.mark.slow
 def test_an_id_token_is_recognized_long_after_its_key_was_retired(
     bob: User, bob_client: Client, program: Application
 ) -> None:

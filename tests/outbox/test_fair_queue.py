@@ -160,6 +160,7 @@ def test_domains_that_hang_have_one_sender_together() -> None:
     assert found.claim_next() is None
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_server_that_hangs_for_one_domain_holds_up_no_other(mail_server: MailServer, settings: Any) -> None:
     settings.EMAIL_TIMEOUT = 10 * LONG

@@ -107,6 +107,7 @@ def receive(mailbox: ImapServer, password_file: Path, folder: str = "") -> None:
     call_command("receive_bounces", imap=url, password_file=password_file)
 
 
+@pytest.mark.slow
 def test_bounces_are_received_and_deleted(mailbox: ImapServer, password_file: Path, capsys: Any) -> None:
     message, other = queue_mail(), queue_mail()
     Message.objects.filter(pk=message.pk).update(state="sent", attempts=1, sent_at=timezone.now(), encrypted_body=None)
@@ -122,6 +123,7 @@ def test_bounces_are_received_and_deleted(mailbox: ImapServer, password_file: Pa
     assert mailbox.selected == ['"INBOX"'] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["UID SEARCH", "UID FETCH", "UID STORE"])
 def test_no_mail_is_deleted_that_the_server_did_not_give(
     mailbox: ImapServer, password_file: Path, command: str
@@ -132,6 +134,7 @@ def test_no_mail_is_deleted_that_the_server_did_not_give(
     assert (list(mailbox.mails), mailbox.deleted) == ([7], set())
 
 
+@pytest.mark.slow
 def test_mail_that_another_program_deleted_is_not_counted(mailbox: ImapServer, password_file: Path) -> None:
     mailbox.mails, mailbox.vanishing = {7: samples.POSTFIX_UNKNOWN, 9: samples.ANSWER}, [7]
     receive(mailbox, password_file)
@@ -139,6 +142,7 @@ def test_mail_that_another_program_deleted_is_not_counted(mailbox: ImapServer, p
     assert (mailbox.mails, mailbox.deleted) == ({}, {9})
 
 
+@pytest.mark.slow
 def test_wrong_password_and_folder(mailbox: ImapServer, password_file: Path) -> None:
     with pytest.raises(CommandError, match="refused"):
         receive(mailbox, password_file, 'x"y')
@@ -148,6 +152,7 @@ def test_wrong_password_and_folder(mailbox: ImapServer, password_file: Path) -> 
         receive(mailbox, password_file)
 
 
+@pytest.mark.slow
 def test_server_that_is_away(mailbox: ImapServer, password_file: Path) -> None:
     with pytest.raises(CommandError, match="Cannot be used"):
         call_command("receive_bounces", imap="imap://bounces@127.0.0.1:1/", password_file=password_file)
@@ -155,6 +160,7 @@ def test_server_that_is_away(mailbox: ImapServer, password_file: Path) -> None:
         receive(mailbox, password_file.with_name("none"))
 
 
+@pytest.mark.slow
 def test_password_is_required_in_a_file(mailbox: ImapServer) -> None:
     with pytest.raises(CommandError, match="--password-file"):
         call_command("receive_bounces", imap="imaps://bounces@mail.example/")

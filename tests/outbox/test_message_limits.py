@@ -52,6 +52,7 @@ def kinds() -> set[str]:
     return found
 
 
+@pytest.mark.slow
 def test_every_kind_of_message_is_counted_or_must_go() -> None:
     assert kinds() == LIMITED_KINDS | UNLIMITED_KINDS
     assert frozenset() == LIMITED_KINDS & UNLIMITED_KINDS
@@ -136,6 +137,7 @@ def test_invitations_do_not_use_up_the_password_e_mails_of_an_address(bob: User,
     assert until_refused(link_mailed(bob)) == 10
 
 
+@pytest.mark.slow
 def test_a_phone_counts_however_many_invitations_name_it(alice: User) -> None:
     everybody = [invite(alice, email=f"u{number}@elders.example") for number in range(12)]
     assert [one.post("send_code").status_code for one in everybody] == [302] * 10 + [429] * 2
@@ -179,6 +181,7 @@ def test_a_page_says_when_it_works_again(alice_client: Client, alice: User) -> N
     assert user.email in response.content.decode()
 
 
+@pytest.mark.slow
 def test_a_set_is_counted_in_one_statement(office: Provider, alice: User) -> None:
     asked = [("username", f"u{number}@elders.example", office.pk) for number in range(1000)]
     with CaptureQueriesContext(connection) as queries, message_limits.batch_charges():

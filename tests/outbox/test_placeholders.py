@@ -177,6 +177,7 @@ WORDS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(WORDS).map("".join), st.lists(WORDS).map("".join), st.text(max_size=25), st.booleans())
 def test_it_fills_whatever_passes_the_check(subject: str, body: str, name: str, required: bool) -> None:
     text = EmailText(subject, body)

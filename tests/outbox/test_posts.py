@@ -78,6 +78,7 @@ def test_the_same_with_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
             assert 0.9 < time.monotonic() - start < 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [b"200 OK", b"302 Found\r\nLocation: http://127.0.0.1:1/", b"500 X"])
 def test_the_body_is_not_read(status: bytes) -> None:
     head = b"HTTP/1.1 " + status + b"\r\nContent-Length: 99999999\r\n\r\n"
@@ -87,6 +88,7 @@ def test_the_body_is_not_read(status: bytes) -> None:
         assert (found, time.monotonic() - start < 1) == (int(status[:3]), True)
 
 
+@pytest.mark.slow
 def test_many_addresses_take_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     with create_server(("", 0), backlog=0) as full:
         port = full.getsockname()[1]
@@ -124,6 +126,7 @@ def test_nothing_is_learned_of_a_private_network(
             server.accept()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("host", ["x" * 64 + ".example", "nowhere.invalid"])
 def test_a_name_without_address_is_an_error_of_the_request(host: str) -> None:
     with pytest.raises(requests.RequestException):

@@ -140,6 +140,7 @@ def test_receipt_settles_an_sms_without_response(gateway: SmsGateway, status: st
     assert state(message) == (result, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_receipt_that_is_quicker_than_the_response_is_sent_again(gateway: SmsGateway) -> None:
     message, gateway.seconds = queue_sms(), 1.0
@@ -165,6 +166,7 @@ def test_address_exists_only_if_the_gateway_gets_references(sent: Message, setti
     assert state(sent) == ("sent", 1)
 
 
+@pytest.mark.slow
 def test_address_can_only_be_posted_to(sent: Message) -> None:
     url = reverse("outbox:sms_receipt", args=[build_reference(sent.pk)])
     assert Client().get(url, {"status": "failed"}).status_code == 405

@@ -51,6 +51,7 @@ def is_sent(message: Message) -> bool:
     return fresh(message).state == Message.State.SENT
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_sms_does_not_wait_for_slow_mail(mail_server: MailServer, sms_gateway: SmsGateway, settings: Any) -> None:
     settings.EMAIL_TIMEOUT = 10 * LONG
@@ -82,6 +83,7 @@ def test_four_sms_a_second_pass_a_gateway_of_five_seconds(sms_gateway: SmsGatewa
     assert sorted(sms_gateway.keys) == sorted(str(message.pk) for message in messages)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_notification_wakes_the_worker(mail_server: MailServer, monkeypatch: Any) -> None:
     monkeypatch.setattr(worker, "POLL_SECONDS", 3 * LONG)
@@ -98,6 +100,7 @@ def test_notification_wakes_the_worker(mail_server: MailServer, monkeypatch: Any
         found.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_send_a_message_once(mail_server: MailServer) -> None:
     messages = [queue_mail() for _number in range(30)]
@@ -120,6 +123,7 @@ def test_worker_survives_a_lost_connection(mail_server: MailServer) -> None:
         wait_until(lambda: is_sent(message))
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_cancel_waits_for_a_delivery_in_progress(mail_server: MailServer, settings: Any) -> None:
     settings.EMAIL_TIMEOUT = 10 * LONG
@@ -134,6 +138,7 @@ def test_cancel_waits_for_a_delivery_in_progress(mail_server: MailServer, settin
     assert is_sent(message)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_slow_job_does_not_delay_other_jobs() -> None:
     runs: Counter[str] = Counter()
@@ -151,6 +156,7 @@ def test_slow_job_does_not_delay_other_jobs() -> None:
     assert (runs["failing"], runs["seldom"]) == (1, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_stopped_worker_leaves_no_thread(mail_server: MailServer) -> None:
     before = threading.active_count()

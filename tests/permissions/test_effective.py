@@ -51,6 +51,7 @@ def test_both_evaluators_agree_on_100_000_triples() -> None:
         seed += 1
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(min_value=10**6))
 def test_both_evaluators_agree_on_worlds_of_hypothesis(seed: int) -> None:
@@ -63,6 +64,7 @@ def test_may_agrees_by_itself() -> None:
         agree(seed + 5000, single=400)
 
 
+@pytest.mark.slow
 def test_lists_agree_with_single_questions() -> None:
     for seed in range(10):
         chance = Random(seed)  # noqa: S311 test data, not secrets

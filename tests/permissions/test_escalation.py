@@ -89,6 +89,7 @@ def test_right_is_granted_where_the_actor_holds_it(dora: User, bob: User, office
     ]
 
 
+@pytest.mark.slow
 def test_right_that_the_actor_lacks_is_not_granted(dora: User, bob: User, office: Provider, other: Employer) -> None:
     by, empty = actor(dora), put(office, "Leeg")
     wages = put(office, "Elders", [], [other], [Right.VIEW_WAGES])

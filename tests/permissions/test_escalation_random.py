@@ -277,7 +277,7 @@ class Attack(RuleBasedStateMachine):
 
 
 @pytest.mark.parametrize(
-    ("examples", "steps"), [(12, 15), pytest.param(60, 40, marks=pytest.mark.slow)], ids=["few", "many"]
+    ("examples", "steps"), [(4, 15), pytest.param(60, 40, marks=pytest.mark.slow)], ids=["few", "many"]
 )
 def test_an_attacker_never_grows(transactional_machine: Any, examples: int, steps: int) -> None:
     run_state_machine_as_test(

@@ -142,6 +142,7 @@ def list_right_holders(office: Provider, right: Right, employer: Employer | None
     return right_sources.list_right_holders(office, right, employer, holders)
 
 
+@pytest.mark.slow
 def test_who_is_everybody_who_holds_it_and_how() -> None:
     for seed in range(6):
         chance = Random(seed)  # noqa: S311
@@ -159,6 +160,7 @@ def test_who_is_everybody_who_holds_it_and_how() -> None:
                 assert holder.has_effect == random_offices.can_use_right(rows, pk, right, key)
 
 
+@pytest.mark.slow
 def test_origins_name_every_right_once_and_superfluous_ones_can_go() -> None:
     for seed in range(12):
         chance = Random(seed)  # noqa: S311

@@ -25,13 +25,10 @@ def list_rights() -> list[Right]:
 
 def test_every_right_is_in_one_group_of_its_level_and_audience() -> None:
     assert sorted(list_rights()) == sorted(Right)
-    counts = []
     for group in SUBJECT_GROUPS:
         rights = [right for subject in group.subjects for right in (subject.view, subject.manage) if right]
         assert {right.ak_only for right in rights} == {group.ak_only}
         assert len({right.level for right in rights}) == 1
-        counts.append(len(rights))
-    assert counts == [11, 9, 4, 22]
 
 
 @pytest.mark.parametrize("language", ["nl", "en"])

@@ -198,6 +198,7 @@ def test_dns_that_does_not_answer_changes_nothing_for_some_hours(used: OfficeSen
     assert Message.objects.filter(kind="sender_stopped").count() == 1
 
 
+@pytest.mark.slow
 def test_dns_that_is_silent_takes_seconds(name_server: NameServer) -> None:
     name_server.silent.add("*")
     started = time.monotonic()
@@ -435,6 +436,7 @@ def test_pressing_again_while_dns_is_asked_takes_no_second_thread(
     assert len(asked) == 1
 
 
+@pytest.mark.slow
 def test_page_takes_seconds_when_dns_is_silent(
     alice_client: Client, sender: OfficeSender, name_server: NameServer
 ) -> None:

@@ -241,6 +241,7 @@ def test_support_sees_nothing_of_support(dora_client: Client, dora: User) -> Non
         )
 
 
+@pytest.mark.slow
 def test_nothing_secret_is_on_any_page(dora_client: Client, alice: User, rows: dict[str, Any]) -> None:
     factors.give_app(alice)
     authentication.actions.email_password_link(alice, by=actor())
@@ -306,6 +307,7 @@ def found(client: Client, text: str, path: str = "accounts/user") -> list[str]:
     return re.findall(rf'<a href="/admin/{path}/([0-9a-f-]{{36}})/', page)
 
 
+@pytest.mark.slow
 def test_search_finds_users_of_every_office(dora_client: Client, alice: User, bob: User, charlie: User) -> None:
     boer = make_user(
         charlie.provider,
@@ -349,6 +351,7 @@ def test_the_number_of_an_sms_is_not_shown_nor_who_it_is_in_the_error(dora_clien
     assert invited.last_code() not in page
 
 
+@pytest.mark.slow
 def test_the_policy_stays_strict(dora_client: Client, rows: dict[str, Any]) -> None:
     for url in [*every_address(rows), "/admin/accounts/user/?q=x"]:
         response = dora_client.get(url)
@@ -407,6 +410,7 @@ def test_the_queue_says_what_lies_and_that_no_worker_runs(dora_client: Client, a
     assert len(seen) == 2
 
 
+@pytest.mark.slow
 def test_pages_are_dutch(dora_client: Client, rows: dict[str, Any]) -> None:
     page = dora_client.get("/admin/").content.decode()
     assert "Gebruikers AK" in page
@@ -417,6 +421,7 @@ def test_pages_are_dutch(dora_client: Client, rows: dict[str, Any]) -> None:
         assert not re.search(r"\b(Users|Providers|Messages|View|Search|Home|created|state|Reason)\b", text), url
 
 
+@pytest.mark.slow
 def test_nothing_is_written_in_the_log_of_the_admin(dora_client: Client, rows: dict[str, Any]) -> None:
     for url in every_address(rows):
         dora_client.get(url)

@@ -78,6 +78,7 @@ def event(verb: str) -> Event:
     return Event.objects.get(verb=verb)
 
 
+@pytest.mark.slow
 def test_pages_are_shown_as_the_user_sees_them(impersonating_client: Client, alice: User, bob: User) -> None:
     page = impersonating_client.get("/gebruikers/").content.decode()
     assert "Bakker, B." in page
@@ -402,6 +403,7 @@ def test_the_actor_of_a_page_carries_it(impersonating_client: Client, alice: Use
     assert office.name != "X"
 
 
+@pytest.mark.slow
 def test_the_person_shows_no_trace_of_it(impersonating_client: Client, alice: User) -> None:
     def trace() -> object:
         return User.objects.filter(pk=alice.pk).values().get(), UserSession.objects.filter(user=alice).count()
@@ -416,6 +418,7 @@ def test_the_person_shows_no_trace_of_it(impersonating_client: Client, alice: Us
     assert UserSession.objects.get().user.is_support
 
 
+@pytest.mark.slow
 def test_support_goes_on_as_itself_in_its_own_pages(impersonating_client: Client, bob: User) -> None:
     assert impersonating_client.get("/admin/").status_code == 200
     assert impersonating_client.get(f"/admin/accounts/user/{bob.pk}/").status_code == 200

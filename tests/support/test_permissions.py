@@ -45,6 +45,7 @@ def test_every_support_action_is_covered() -> None:
     assert len(MAY) == len(SupportAction) + 2 - 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("origin", [EventOrigin.SUPPORT, EventOrigin.PAGE])
 def test_support_may_do_what_is_listed_and_nothing_else(
     origin: EventOrigin, dora: User, action_arguments: dict[str, Any]

@@ -71,6 +71,7 @@ def test_what_changed_since_it_was_shown_stops_it(alice_client: Client, bob: Use
     assert not checks.individual_rights(bob)
 
 
+@pytest.mark.slow
 def test_users_cannot_copy_rights_they_lack(bob_client: Client, alice: User, bob: User, eve: User) -> None:
     give(bob, Right.VIEW_USERS, Right.GRANT_RIGHTS, Right.MANAGE_TEAMS)
     for person, other in ((bob, alice), (eve, alice)):

@@ -73,6 +73,7 @@ def test_a_team_with_rights_at_the_office_only_needs_no_employers(
     assert names(alice_client, only="1") == ["Beheer"]
 
 
+@pytest.mark.slow
 def test_list_is_searched_and_paged(alice_client: Client, office: Provider) -> None:
     make_teams(office, *[f"Loon {number:03}" for number in range(PAGE_SIZE + 5)], "Salaris Zuid")
     assert names(alice_client, q="SALARIS zuid") == ["Salaris Zuid"]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parents[2]
-FILES = ("requirements.txt", "requirements-demo.txt", "requirements-dev.txt", "requirements-audit.txt")
+FILES = tuple(f"requirements{name}.txt" for name in ("", "-demo", "-otel", "-dev", "-audit", "-deploy", "-build"))
 LOCK = "package-lock.json"
 _PIN = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import django
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Browser, Error, Page, Route
 
 from tests.helpers.browser import chromium, fill_quietly, run_axe, without_reload
 from tests.helpers.demo_process import ROOT, Demo, fresh_demo
@@ -68,6 +68,14 @@ class Camera:
             self.page.locator(f"main [name={name}]").fill(value)
         with self.page.expect_navigation():
             self.page.locator("main button.primary").first.click()
+
+    def wait_for_job(self, selector: str) -> None:
+        """Wait until the page of a job has this; a failure shows what the page says instead."""
+        try:
+            self.page.wait_for_selector(selector, timeout=JOB_MS)
+        except Error as error:
+            error.add_note(self.page.locator("main").inner_text())
+            raise
 
     def enter_code(self, code: str) -> None:
         """Fill in a code, which submits its form."""
@@ -444,7 +452,7 @@ def importing(camera: Camera) -> None:
         file = {"name": "nieuwe-collegas.csv", "mimeType": "text/csv", "buffer": lines.encode()}
         camera.page.locator("main [name=file]").set_input_files(file)  # type: ignore[arg-type]
         camera.send()
-        camera.page.wait_for_selector("section[aria-labelledby=totals]", timeout=JOB_MS)  # the worker plans it
+        camera.wait_for_job("section[aria-labelledby=totals]")  # the worker plans it
         camera.shoot(name)
     camera.go("/gebruikers/importeren/")
     camera.send()
@@ -469,7 +477,7 @@ def several(camera: Camera) -> None:
         waiting.execute("SELECT 1 FROM accounts_provider FOR NO KEY UPDATE")
         camera.send()
         camera.shoot("several-running")
-    camera.page.wait_for_selector("a[href$='resultaat.csv']", timeout=JOB_MS)
+    camera.wait_for_job("a[href$='resultaat.csv']")
     camera.shoot("several-done")
     with camera.page.expect_navigation():
         camera.page.locator("form[action$='terugdraaien/'] button").click()
@@ -488,7 +496,7 @@ def several(camera: Camera) -> None:
     file = {"name": "rechten.csv", "mimeType": "text/csv", "buffer": lines.encode()}
     camera.page.locator("main [name=file]").set_input_files(file)  # type: ignore[arg-type]
     camera.send()
-    camera.page.wait_for_selector("section[aria-labelledby=totals]", timeout=JOB_MS)
+    camera.wait_for_job("section[aria-labelledby=totals]")
     camera.shoot("import-teams-plan")
 
 

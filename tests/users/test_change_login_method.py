@@ -161,6 +161,7 @@ def test_they_are_not_there_for_another_office(charlie: User, bob: User) -> None
             assert confirmed(charlie).post(url(bob, name)).status_code == 404
 
 
+@pytest.mark.slow
 def test_not_of_oneself_or_of_a_user_with_more_rights(
     alice: User, bob: User, office: Provider, tenant: ExternalTenant
 ) -> None:

@@ -176,6 +176,7 @@ def test_one_of_two_offices_gets_the_username(alice_client: Client, charlie_clie
     assert User.objects.filter(username_key="exact koppeling").count() == 1
 
 
+@pytest.mark.slow
 def test_going_back_to_make_another_says_what_happened(alice_client: Client) -> None:
     user_id = concept(alice_client)
     send(alice_client, concept=user_id)

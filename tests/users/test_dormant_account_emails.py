@@ -213,6 +213,7 @@ def test_the_worker_does_it(clock: time_machine.Traveller, office: Provider, ali
     assert len(mails()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_at_once_tell_everybody_once(office: Provider) -> None:
     with time_machine.travel(at(2026, 1, 20), tick=False):

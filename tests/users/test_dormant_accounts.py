@@ -100,6 +100,7 @@ def test_it_finds_old_passwords_of_programs_only(office: Provider, alice_client:
     assert listed(alice_client, ReviewReason.PASSWORD, password_days=200) == []
 
 
+@pytest.mark.slow
 def test_it_says_what_to_do_and_links_to_it(office: Provider, alice_client: Client, alice: User) -> None:
     idle = make_user(office, username="lang", accepted_at=ago(300))
     ended = make_user(office, username="weg", access_until=date(2020, 1, 1))
@@ -136,6 +137,7 @@ def test_one_does_not_block_oneself_here(alice_client: Client, alice: User) -> N
     assert reverse("users:block_user", args=[alice.pk]) not in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reason", [ReviewReason.DORMANT, ReviewReason.ENDED])
 def test_each_list_has_its_own_pages(office: Provider, alice_client: Client, reason: ReviewReason) -> None:
     for number in range(45):
@@ -166,6 +168,7 @@ def test_days_that_are_no_good_are_refused_beside_the_field(alice_client: Client
     assert answer.context["thresholds"] == ReviewThresholds(90, 180)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["2026-13-40", "x", None, 5, "0001-01-01", "9999-12-31T23:59:59+00:00"])
 def test_a_damaged_cursor_is_the_first_page(office: Provider, alice_client: Client, key: object) -> None:
     make_user(office, username="weg", access_until=date(2020, 1, 1))

@@ -70,6 +70,7 @@ def test_the_list_shows_every_kind_with_whose_text_it_is(alice_client: Client, a
     assert alice_client.get(f"{LIST}?language=fr").status_code == 404
 
 
+@pytest.mark.slow
 def test_the_pages_take_a_fixed_number_of_queries(
     alice_client: Client, alice: User, django_assert_max_num_queries: Any
 ) -> None:
@@ -87,6 +88,7 @@ def test_the_pages_take_a_fixed_number_of_queries(
     assert [count(url) for url in (LIST, URL, PREVIEW)] == before
 
 
+@pytest.mark.slow
 def test_it_shows_the_text_of_the_product_and_every_placeholder(alice_client: Client) -> None:
     for kind in KINDS:
         for language, _name in settings.LANGUAGES:
@@ -264,6 +266,7 @@ def test_the_preview_shows_the_logo_from_its_own_address(alice_client: Client, a
     assert f'src="/logo/{"a" * 64}.png"' in alice_client.get(PREVIEW).text
 
 
+@pytest.mark.slow
 def test_it_sends_a_test_to_oneself(alice_client: Client, alice: User) -> None:
     response = send(alice_client, TEST, accepted="")
     assert response.context["test_sent"]
@@ -296,6 +299,7 @@ def test_an_earlier_text_can_be_used_again(alice_client: Client, alice: User) ->
     assert Event.objects.filter(verb=Verb.TEXT_CHANGED).count() == 4
 
 
+@pytest.mark.slow
 def test_old_versions_are_dropped(alice: User) -> None:
     for number in range(KEPT_VERSIONS + 3):
         save(alice, text=CHANGED._replace(subject=f"{number}"), version_number=number)

@@ -52,6 +52,7 @@ def test_a_view_keeps_filters_and_no_names(alice_client: Client, office: Provide
     assert UserListPreference.objects.get().views == []
 
 
+@pytest.mark.slow
 def test_views_are_bounded(alice_client: Client) -> None:
     for number in range(MAX_VIEWS + 1):
         response = alice_client.post(f"{VIEW}?status=blocked", {"name": f"Weergave {number}"}, follow=True)

@@ -87,6 +87,7 @@ def test_list_never_shows_bodies_codes_links_or_numbers(alice: User, alice_clien
     assert not any("encrypted_body" in query["sql"] for query in queries)
 
 
+@pytest.mark.slow
 def test_filters(alice_client: Client, alice: User, bob: User) -> None:
     other = make_user(bob.office, initials="E.", last_name="Visser", username="eva", email="eva@devries.example")
     sent = make_message(bob)

@@ -144,6 +144,7 @@ def test_only_webservice_users_have_one(office: Provider, alice: User, bob: User
     assert User.objects.get(pk=service.pk).previous_password == ""
 
 
+@pytest.mark.slow
 def test_the_page_offers_periods_and_ends_it_early(alice: User, service: User) -> None:
     client = confirmed(alice)
     url, detail = f"/gebruikers/{service.pk}/wachtwoord/", f"/gebruikers/{service.pk}/"
@@ -209,6 +210,7 @@ def test_of_two_rotations_of_one_password_one_is_refused(service: User, alice: U
         rotate(read, alice, "Derde-woord-33x")
 
 
+@pytest.mark.slow
 def test_by_the_web_service(service: User, alice: User) -> None:
     calls, path = program(alice), f"/providers/users/{service.pk}/password"
     until = (timezone.now() + DAY).isoformat()

@@ -56,6 +56,7 @@ def test_it_needs_the_password_for_another_address(bob_client: Client, bob: User
     assert EmailChange.objects.get().email == NEW
 
 
+@pytest.mark.slow
 def test_guessing_the_password_there_is_throttled(bob_client: Client) -> None:
     statuses = [
         bob_client.post(reverse("users:change_email"), {"email": NEW, "current_password": "Verkeerd-42"}).status_code
@@ -65,6 +66,7 @@ def test_guessing_the_password_there_is_throttled(bob_client: Client) -> None:
     assert statuses[-1] == 429
 
 
+@pytest.mark.slow
 def test_one_cannot_flood_an_address_with_the_right_password(bob_client: Client, bob: User) -> None:
     for _round in range(12):
         bob_client.post("/bevestigen/", {"current_password": PASSWORD})  # restores the password attempts

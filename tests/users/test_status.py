@@ -63,6 +63,7 @@ def test_list_and_page_show_the_status(
     assert [person for person, *_chips in people] == [invited]
 
 
+@pytest.mark.slow
 def test_a_bounce_is_told_on_list_and_page(alice_client: Client, invited: User) -> None:
     message = Message.objects.get()
     Message.objects.update(state=Message.State.SENT, encrypted_body=None)

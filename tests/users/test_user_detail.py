@@ -217,6 +217,7 @@ def test_user_managers_rename_colleagues_and_all_users_edit_their_own_profile(
     assert Event.objects.filter(verb=Verb.USER_CHANGED).count() == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["users:send_username", "users:unblock_user"])
 def test_who_manages_users_sends_an_administrator_no_mail(
     bob_client: Client, bob: User, alice: User, name: str
@@ -282,6 +283,7 @@ def test_it_reminds_of_two_factor_once_a_day(alice_client: Client, bob_client: C
     assert url not in alice_client.get(row).text + alice_client.get(page).text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["users:send_username", "users:unblock_user"])
 def test_a_button_does_not_flood_a_user_with_mail(alice_client: Client, bob: User, name: str) -> None:
     statuses = []
@@ -293,6 +295,7 @@ def test_a_button_does_not_flood_a_user_with_mail(alice_client: Client, bob: Use
     assert Event.objects.count() == 10
 
 
+@pytest.mark.slow
 def test_one_address_is_not_flooded_through_many_people(alice_client: Client, alice: User, office: Provider) -> None:
     people = [make_user(office, username=f"p{number}", email=f"p{number}@devries.example") for number in range(12)]
     responses = [

@@ -55,6 +55,7 @@ def test_it_sorts_as_dutch_does(alice_client: Client, office: Provider) -> None:
     assert names(alice_client, sort="-name") == ["Zoë", "Vries", "Özil", "eva", "Émile", "aap"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sort", ["name", "-name", "username", "-username", "email", "-email", "last_login", "-last_login"]
 )
@@ -106,6 +107,7 @@ def test_it_survives_a_forged_cursor(alice_client: Client, alice: User, cursor: 
     assert alice_client.get(URL, {"sort": sort, "page": written}).status_code == 200
 
 
+@pytest.mark.slow
 def test_it_searches_every_word_in_name_username_and_email(alice_client: Client, office: Provider) -> None:
     make_user(office, last_name="Boér", initials="P.", username="pietje", email="piet@post.example")
     make_user(office, last_name="Boer", initials="K.", username="klaas", email="klaas@post.example")
@@ -146,6 +148,7 @@ def test_it_costs_the_same_queries_for_one_as_for_many(
         alice_client.get(URL, headers={"HX-Request": "true"})
 
 
+@pytest.mark.slow
 def test_each_choice_says_how_many_users_it_finds(
     alice_client: Client, office: Provider, bob: User, charlie: User
 ) -> None:
@@ -239,6 +242,7 @@ def test_many_teams_are_offered_on_request(alice_client: Client, office: Provide
     assert "Team 15" in whole
 
 
+@pytest.mark.slow
 def test_the_count_is_exact_up_to_a_bound(
     alice_client: Client, office: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -365,6 +369,7 @@ def test_actions_of_a_row_need_rights_and_stay_in_the_office(
     assert "Rechten bekijken" in page.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "invitation",
     [

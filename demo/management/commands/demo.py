@@ -2,16 +2,18 @@
 
 import fcntl
 import os
+import shlex
 import signal
 import socket
 import subprocess
 import sys
 import time
+from argparse import ArgumentTypeError
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from django.conf import settings
 from django.core.management import call_command
@@ -21,6 +23,7 @@ from django.db import connection
 from accounts import passwords
 from accounts.models import User
 from core import local_keys
+from core.commands import parse_port
 from core.embedded_postgres import server
 from core.processes import build_granian_arguments, terminate_with_parent
 from demo import authenticator
@@ -73,10 +76,10 @@ def _get_log_path() -> Path:
 
 def _get_free_port() -> int:
     """Return PORT. Raises CommandError when it is taken."""
-    text = os.environ.get("PORT") or "8000"
-    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
-        raise CommandError(f'PORT is "{text}". Use a number from 1 to 65535.')
-    port = int(text)
+    try:
+        port = parse_port(os.environ.get("PORT") or "8000")
+    except ArgumentTypeError as error:
+        raise CommandError(str(error)) from error
     for address in ("127.0.0.1", "::1"):
         with suppress(OSError), socket.create_connection((address, port), timeout=1):
             raise CommandError(f"Port {port} is in use. Choose another one, such as make demo PORT=8123.")
@@ -92,8 +95,8 @@ def _restart_as_demo(port: int) -> None:
         "LOKET_DATA_DIR": str(settings.LOKET_DATA_DIR),
         "PORT": str(port),
     }
-    arguments = [sys.executable, str(settings.BASE_DIR / "manage.py"), "demo"]
-    os.execve(sys.executable, arguments, environment)  # noqa: S606
+    os.chdir(settings.BASE_DIR)
+    os.execve(sys.executable, [sys.executable, "-m", "loket", "demo"], environment)  # noqa: S606
 
 
 @contextmanager
@@ -161,17 +164,13 @@ def _describe_password(password: str, user: User) -> str:
 @contextmanager
 def _run_processes(port: int, log: Path) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
     """Run web server and worker; stop them at the end of the block."""
-    commands = {
-        "web server": [*build_granian_arguments(port), "--workers-kill-timeout", "4"],
-        "worker": ["manage.py", "worker"],
-    }
     children: dict[str, subprocess.Popen[bytes]] = {}
     try:
-        with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as output:
-            for name, arguments in commands.items():
+        with _open_output(log) as output:
+            for name, arguments in _build_commands(port).items():
                 children[name] = subprocess.Popen(  # noqa: S603
                     [sys.executable, *arguments],
-                    stdin=subprocess.DEVNULL,
+                    stdin=None if settings.DEBUG and name == "web server" else subprocess.DEVNULL,  # breakpoint()
                     stdout=output,
                     stderr=output,
                     cwd=settings.BASE_DIR,
@@ -181,6 +180,28 @@ def _run_processes(port: int, log: Path) -> Iterator[dict[str, subprocess.Popen[
         yield children
     finally:
         _stop_processes(children)
+
+
+def _open_output(log: Path) -> AbstractContextManager[IO[bytes] | None]:
+    """Return the log as the output of the processes; `make dev` shows it on the terminal."""
+    if settings.DEBUG:
+        return nullcontext()
+    return os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
+
+
+def _build_commands(port: int) -> dict[str, list[str]]:
+    """Return the Python arguments of each process; with DEBUG those of two that restart when a file changes."""
+    if not settings.DEBUG:
+        return {
+            "web server": [*build_granian_arguments(port), "--workers-kill-timeout", "4"],
+            "worker": ["-m", "loket", "worker"],
+        }
+    apps = sorted(path.parent.name for path in settings.BASE_DIR.glob("*/__init__.py"))
+    worker = shlex.join([sys.executable, "manage.py", "worker"])
+    return {
+        "web server": ["manage.py", "runserver", f"127.0.0.1:{port}"],
+        "worker": ["-m", "watchfiles", worker, *apps, "templates", "locale"],
+    }
 
 
 def _stop_processes(children: dict[str, subprocess.Popen[bytes]]) -> None:

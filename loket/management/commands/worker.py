@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
 import imports.runner
+from core import db_roles, tracing
 from core.periodic_jobs import JobRunner, discover_jobs
 from imports.worker_processes import run_import_processes
 from outbox import sending
@@ -29,18 +30,21 @@ class Command(BaseCommand):
         parser.add_argument("--once", action="store_true", help="process what is due now, then exit")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run the worker. Raises CommandError when SMS_URL is invalid or, with --once, when a job failed."""
+        """Run the worker. Raises CommandError for an invalid SMS_URL, a pooler or, with --once, a job that failed."""
         try:
+            db_roles.require_own_connection()  # it listens, and jobs limit how long they wait for locks
             sending.require_sms_gateway()
         except ImproperlyConfigured as error:
             raise CommandError(str(error)) from error
         if options["once"]:
+            tracing.start()
             self._once()
             return
         stop_signals: SimpleQueue[int] = SimpleQueue()  # unlike Event, safe to use in a signal handler
         with run_import_processes():  # forks, so before any thread starts
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda received, _frame: stop_signals.put(received))
+            tracing.start()
             jobs = discover_jobs()
             _widen_pool(len(jobs))
             worker = Worker(jobs)

@@ -1,4 +1,4 @@
-"""`manage.py rotate_encryption_key`: re-encrypt everything with the newest of LOKET_SEALING_KEYS."""
+"""`loket rotate_encryption_key`: re-encrypt everything with the newest of LOKET_SEALING_KEYS."""
 
 from typing import Any
 

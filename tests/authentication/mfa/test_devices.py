@@ -43,6 +43,7 @@ def add(client: Client, **change: str) -> tuple[bytes, object]:
     return secret, client.post(f"{URL}app/", data)
 
 
+@pytest.mark.slow
 def test_device_page_adds_an_app_and_keeps_the_session(bob_logged_in: Client, bob: User) -> None:
     key = bob_logged_in.session.session_key
     secret, response = add(bob_logged_in)
@@ -90,6 +91,7 @@ def test_a_wrong_code_keeps_the_secret_on_the_page(bob_logged_in: Client) -> Non
     assert response.context["form"]["offer"].value() == form["offer"].value()
 
 
+@pytest.mark.slow
 def test_an_old_page_starts_again(bob_logged_in: Client) -> None:
     for offer in ("", "rommel", "\x00", "é", "x" * 400):
         _secret, response = add(bob_logged_in, offer=offer)
@@ -210,6 +212,7 @@ def test_strangers_sign_in_first(client: Client, page: str) -> None:
     assert client.get(URL + page)["Location"].startswith("/inloggen/")
 
 
+@pytest.mark.slow
 def test_get_changes_nothing(secured: Client, bob: User) -> None:
     actions.generate_recovery_codes(bob, by=actor(bob))
     device = AuthenticatorApp.objects.get()

@@ -124,6 +124,7 @@ def test_policy_page_shows_by_name_and_changes_nothing_until_confirmed(
     assert admin.get(URL)["Location"].startswith("/profiel/twee-factor/")
 
 
+@pytest.mark.slow
 def test_confirming_something_else_than_was_shown_is_refused(admin: Client, bob: User, office: Provider) -> None:
     where = address(two_factor_from=in_days(9))
     fingerprint = admin.get(where).context["impact"].fingerprint
@@ -264,6 +265,7 @@ def test_only_who_can_sign_in_is_named_and_the_invited_are_counted(
     assert (names(shown.newly_required), shown.invited_count) == (["alice"], 1)
 
 
+@pytest.mark.slow
 def test_many_are_shown_in_part_and_counted_in_full_with_a_fixed_number_of_queries(
     admin: Client, office: Provider
 ) -> None:
@@ -301,6 +303,7 @@ def test_an_administrator_who_still_has_to_set_it_up_counts(admin: Client, alice
     assert set_policy(office, OFF, fresh) == OFF
 
 
+@pytest.mark.slow
 def test_administrators_cannot_lift_their_own_requirement(admin: Client, alice: User, office: Provider) -> None:
     set_policy(office, from_day(in_days(9)), alice)
     for wanted in ({}, {"two_factor_from": in_days(10)}, {"two_factor_days": 12}):

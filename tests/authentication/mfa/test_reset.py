@@ -153,6 +153,7 @@ def shown_for_attention(client: Client) -> set[User]:
     return {row[0] for row in client.get("/gebruikers/", {"attention": "two_factor"}).context["rows"]}
 
 
+@pytest.mark.slow
 def test_the_list_and_the_home_page_say_who_has_it(secured: Client, lost: User, office: Provider) -> None:
     missing = make_user(office, username="missing", two_factor_required=True)
     service = make_user(office, username="s", login_method=LoginMethod.SSO_WEBSERVICE)

@@ -136,6 +136,7 @@ def test_microsoft_sign_in_goes_on_to_pages_of_ours_only(
     assert visit(client, entra, start=f"{URL}?{urlencode({'next': wanted})}")["Location"] == target
 
 
+@pytest.mark.slow
 def test_everybody_who_may_not_come_in_sees_the_same_page(
     entra: Forger, dora: User, office: Provider, tenant: ExternalTenant, charlie: User
 ) -> None:

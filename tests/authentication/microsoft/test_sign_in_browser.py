@@ -53,12 +53,12 @@ class ForeignProvider:
             put.raise_for_status()
 
 
-def certificate_in(folder: Path) -> tuple[Path, Path]:
-    """Create a self-signed certificate for localhost; return its file and its key file."""
+def certificate_in(folder: Path, *, days: int = 1) -> tuple[Path, Path]:
+    """Create a self-signed certificate for localhost, valid for `days`; return its file and its key file."""
     key, now = rsa.generate_private_key(public_exponent=65537, key_size=2048), datetime.now(UTC)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-    builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+    builder = builder.not_valid_before(now - timedelta(days=9)).not_valid_after(now + timedelta(days=days, minutes=1))
     names: list[x509.GeneralName] = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     signed = builder.add_extension(x509.SubjectAlternativeName(names), critical=False).sign(key, hashes.SHA256())
     certificate, private = folder / "certificate.pem", folder / "key.pem"

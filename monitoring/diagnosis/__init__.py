@@ -1,0 +1,1 @@
+"""What `loket doctor` checks. Each check takes limited time and needs none of the others."""
