@@ -33,6 +33,8 @@ KIND_LABELS: dict[str, StrOrPromise] = {
     "looked_along": _("Impersonation by support"),
     "signals": _("Daily notifications"),
     "hygiene": _("Dormant accounts to review"),
+    "review_open": _("Access to review"),
+    "review_ended": _("Access review ended"),
     "checkpoint": _("History checkpoint"),
     "office_closed": _("Office suspended"),
     "office_reopened": _("Office reactivated"),
