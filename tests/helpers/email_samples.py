@@ -3,6 +3,7 @@
 from datetime import date, datetime
 from types import SimpleNamespace
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.conf import settings
 from django.utils import timezone
@@ -84,6 +85,8 @@ def _build_values(user: User, provider: Provider) -> dict[str, Any]:
         "review_url": "/beoordelingen/",
         "undecided": 103,
         "revoked": 6,
+        "directory": "Entra ID",
+        "connection": UUID(int=1),
         "domain": "devries.example",
         "address": "loket@devries.example",
         "records": ["DKIM", "DMARC"],
