@@ -31,11 +31,15 @@ def get_public_key_pem() -> bytes:
 
 def has_present_key(checkpoint: Checkpoint) -> bool:
     """Return whether a stored checkpoint was signed with the key that signs now."""
+    return _read_signed(checkpoint) is not None
+
+
+def _read_signed(checkpoint: Checkpoint) -> dict[str, Any] | None:
+    """Return what the key that signs now signed, or None if it did not."""
     try:
-        verify.check_signature(checkpoint.signed, _load_signing_key(settings.LOKET_CHECKPOINT_KEY).public_key())
+        return verify.check_signature(checkpoint.signed, _load_signing_key(settings.LOKET_CHECKPOINT_KEY).public_key())
     except verify.HistoryBroken:
-        return False
-    return True
+        return None
 
 
 def sign_head(
@@ -71,17 +75,13 @@ def count_unsigned() -> int:
 
 
 def _is_signed(checkpoint: Checkpoint) -> bool:
-    public = _load_signing_key(settings.LOKET_CHECKPOINT_KEY).public_key()
-    try:
-        signed = verify.check_signature(checkpoint.signed, public)
-    except verify.HistoryBroken:
-        return False
+    signed = _read_signed(checkpoint)
     row = {
         "kind": checkpoint.kind,
         "provider_id": checkpoint.provider_id and str(checkpoint.provider_id),
         "sequence": checkpoint.sequence,
     }
-    return row.items() <= signed.items()
+    return signed is not None and row.items() <= signed.items()
 
 
 @transaction.atomic

@@ -203,7 +203,7 @@ def test_an_incomplete_backup_is_named_and_not_written_to(
     draft = tmp_path / "loket-backup-abc.partial"
     draft.write_text("of another user")
     back_up(tmp_path / "loket.backup")
-    assert f"{draft} is an incomplete backup: remove it" in capsys.readouterr().err
+    assert f"{draft} is an incomplete backup: remove it, unless another one is being made." in capsys.readouterr().err
     assert draft.read_text() == "of another user"
     check(tmp_path / "loket.backup")
     assert sorted(os.listdir(tmp_path)) == [draft.name, "loket.backup"]

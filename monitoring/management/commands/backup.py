@@ -23,7 +23,7 @@ class Command(BaseCommand):
         if path.is_dir():
             path /= f"loket-{timezone.now().astimezone(UTC):%Y%m%dT%H%M%SZ}.backup"
         for draft in create.list_drafts(path.parent):
-            self.stderr.write(f"{draft} is an incomplete backup: remove it, unless another one is being manifest.")
+            self.stderr.write(f"{draft} is an incomplete backup: remove it, unless another one is being made.")
         try:
             manifest = create.create_backup(path)
         except FAILURES as error:
