@@ -53,6 +53,9 @@ KINDS: Mapping[str, EmailKind] = {
     "recovery_code_used": EmailKind(EmailCategory.SECURITY, _("Recovery code used")),
     "notifications": EmailKind(EmailCategory.NOTIFICATIONS, _("Daily notifications")),
     "dormant_accounts": EmailKind(EmailCategory.NOTIFICATIONS, _("Dormant accounts to review")),
+    "review_open": EmailKind(EmailCategory.NOTIFICATIONS, _("Access to review")),
+    "review_ended": EmailKind(EmailCategory.NOTIFICATIONS, _("Access review ended")),
+    "review_waiting": EmailKind(EmailCategory.NOTIFICATIONS, _("Access review not started")),
     "checkpoint": EmailKind(EmailCategory.NOTIFICATIONS, _("History checkpoint"), has_recipient=False),
     "office_suspended": EmailKind(EmailCategory.OFFICE, _("Office suspended")),
     "office_reactivated": EmailKind(EmailCategory.OFFICE, _("Office reactivated")),
@@ -96,6 +99,10 @@ PLACEHOLDER_MEANINGS: Mapping[str, "StrOrPromise"] = {
     "InstellingenLink": _("the link to the office settings"),
     "DnsRecords": _("the DNS records that do not hold, one per line"),
     "AfzenderLink": _("the link to the office's own sender"),
+    "BeoordelingNaam": _("the name of the access review"),
+    "BeoordelingAantal": _("how many decisions are open, and how long they take"),
+    "BeoordelingReden": _("why the access review did not start, and what to do"),
+    "BeoordelingLink": _("the link to the access review"),
 }
 
 
@@ -119,6 +126,8 @@ def build_example_context(kind: str, user: Any, sender: Any, *, with_two_factor:
         "count": 1, "more": 0, "events": [event], "lists": [(gettext("Not logged in for 90 days"), 2)],
         "number": 1234, "signed": '{"sequence":1234}', "impersonation": _build_example_impersonation(user, now),
         "hours": 48, "domain": "kantoor.example", "address": "loket@kantoor.example", "records": ["DKIM", "DMARC"],
+        "review": {"name": gettext("Autumn"), "deadline": date(now.year, 12, 1)}, "review_url": "/beoordelingen/",
+        "undecided": 3, "revoked": 2, "is_empty": False,
         "sender": sender, "reply_to": sender.email if sender and kind == "invitation" else "",
     }  # fmt: skip
 

@@ -8,12 +8,14 @@ from api import (
     changes,
     checkpoints,
     create_users,
+    duties,
     employers,
     errors,
     integrations,
     me,
     notifications,
     passwords,
+    reviews,
     team_contents,
     teams,
     tenants,
@@ -33,8 +35,10 @@ for part in (
     team_contents,
     employers,
     checkpoints,
+    duties,
     integrations,
     changes,
+    reviews,
 ):
     api.add_router("", part.operations.router)
 api.add_router("", integrations.user_operations.router)

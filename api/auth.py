@@ -30,6 +30,7 @@ from oauth.scopes import Scope
 from oauth.tokens import Caller
 from permissions import checks
 from permissions.checks import Right
+from permissions.duty_guard import collect_accepted_conflicts
 
 _LIST_PARAMETERS = ("filter", "orderBy", "pageNumber", "pageSize")  # the fields of `api.listing.ListQuery`
 CALL_LIMIT = RateLimit("web service", burst=600, every=timedelta(milliseconds=100))
@@ -127,7 +128,8 @@ def api_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         request.GET = _normalize_list_parameters(request.GET)  # type: ignore[assignment]
         with translation.override(translation.get_language_from_request(request)):
-            response = _respond(view, request, *args, **kwargs)
+            with collect_accepted_conflicts() as request.accepted_conflicts:  # type: ignore[attr-defined]
+                response = _respond(view, request, *args, **kwargs)
             response["Content-Language"] = translation.get_language()
         patch_vary_headers(response, ["Accept", "Accept-Language", "Authorization"])
         response["Expires"] = "0"

@@ -196,6 +196,14 @@ def build_step_up_error(caller: Caller) -> ApiError:
     return fault
 
 
+def build_login_again_error() -> ApiError:
+    """Return the step-up error for what takes a user who logged in within half an hour."""
+    text = _("The user must log in again: this requires a token from a login within the last half hour.")
+    fault = ApiError(403, "proof", "", WWW_Authenticate=_STEP_UP_CHALLENGE.replace('"300"', '"1800"'))
+    fault.messages = [build_error_message(403, MissingEvidence.RECENT.value, text)]
+    return fault
+
+
 def _build_schema_message(error: dict[str, Any]) -> ApiMessage:
     """Describe an error of pydantic. The value is omitted: it may be a password."""
     kind, place = error["type"], [str(part) for part in error["loc"][1:]]

@@ -266,6 +266,13 @@ class TeamContentsUpdate(RequestBody):
     remove: Annotated[list[IdInput], Field(max_length=1000)] = []
 
 
+class DecisionUpdate(RequestBody):
+    """What a reviewer decides about a path. Keeping a conflict of duties takes a reason."""
+
+    decision: Literal["keep", "revoke", "later"]
+    reason: Annotated[str, Field(max_length=300)] = ""
+
+
 def build_person_form_data(
     details: NewPersonalDetailsInput,
     contact: ContactInformationInput,

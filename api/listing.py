@@ -59,11 +59,14 @@ def build_page_parameters() -> list[dict[str, Any]]:
     ]
 
 
-def render_whole_list(request: ApiRequest, rows: list[Any], **extra: Any) -> HttpResponse:
-    """Return the requested page of `rows`, which do not come from the database; `extra` are further members."""
+def render_whole_list(
+    request: ApiRequest, rows: list[Any], serialize_page: Callable[[list[Any]], list[Any]] = list, **extra: Any
+) -> HttpResponse:
+    """Return the requested page of `rows`, which no query can page; `extra` are further members."""
     query = _parse_paging(request)
     start = (query.pageNumber - 1) * query.pageSize
-    return render_rows(request, rows[start : start + query.pageSize], len(rows), query, **extra)
+    page = serialize_page(rows[start : start + query.pageSize])
+    return render_rows(request, page, len(rows), query, **extra)
 
 
 def render_rows(request: ApiRequest, rows: list[Any], total: int, query: ListQuery, **extra: Any) -> HttpResponse:

@@ -32,7 +32,9 @@ _TAGS = {
     "signals": "Notification sets, and the notifications of a user.",
     "teams": "Teams, with their members, employers and rights.",
     "employers": "Clients of the office.",
+    "duties": "Segregation of duties: rules, conflicts and exceptions.",
     "history": "Signed checkpoints of the audit log.",
+    "reviews": "Access reviews, and the decisions of reviewers.",
     "portals": "Sign-in links, and the integrations of the token's user.",
 }
 _ACCEPT = f"{JSON_CONTENT_TYPE};version={API_VERSIONS[-1]}"

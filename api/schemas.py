@@ -146,6 +146,9 @@ def build_error_message(status: int, reason: str, description: str, field: str |
 def render_envelope(request: HttpRequest, envelope: dict[str, Any], status: int = 200) -> HttpResponse:
     """Return `envelope` as JSON, in the requested version."""
     version = getattr(request, "api_version", API_VERSIONS[-1])
+    if status < 400:
+        conflicts = getattr(request, "accepted_conflicts", ())  # of rules that only warn
+        envelope["messages"] += [build_warning("duty_conflict", conflict.text) for conflict in conflicts]
     body = {"version": {"resourceVersion": version, "obsoleteDate": None}} | envelope
     names_version = status < 400 and request.method != "DELETE"
     content_type = f"{JSON_CONTENT_TYPE};version={version}" if names_version else JSON_CONTENT_TYPE

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from accounts.models import User
 
+ACCEPT_CONFLICTS = "accept_conflicts"  # field of the page that asks about conflicts of duties
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -58,6 +59,7 @@ class Actor:
     is_impersonating: bool = False  # impersonation, which is read-only, see `support.impersonation`
     is_office_setup: bool = False  # support setting up a new office, see `users.office_setup`
     proof: ReauthenticationLevel = ReauthenticationLevel.NONE
+    accepts_conflicts: bool = True  # False: on a page, which first asks about conflicts of duties
 
     @property
     def is_support(self) -> bool:
@@ -116,7 +118,8 @@ def action(
 
 def build_page_actor(request: HttpRequest, user: User) -> Actor:
     """Return `user` as the actor of a browser request."""
-    return _build_request_actor(request, user, EventOrigin.PAGE)
+    actor = _build_request_actor(request, user, EventOrigin.PAGE)
+    return replace(actor, accepts_conflicts=ACCEPT_CONFLICTS in request.POST)
 
 
 def build_support_actor(request: HttpRequest, user: User, reason: str) -> Actor:

@@ -18,13 +18,17 @@ event that records the erasure. A checkpoint is signed with Ed25519 over its can
 
 Exit code: 0 intact, 1 broken, 2 not verifiable (wrong arguments, a missing file, a checkpoint from before the first
 event).
+
+With `--review review.json` before the others, an access review is checked as well, by `verify_review.py` beside this
+file.
 """
 
 import base64
 import hashlib
+import importlib
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
@@ -43,6 +47,9 @@ _EVENT_FIELDS = {
     "target_kind", "verb", "what", "who",
 }  # fmt: skip
 _CHECKPOINT_FIELDS = {"at", "format", "hash", "kind", "provider_id", "sequence", "signature"}
+
+# Called with the line of each event, and the part `what` of that event: decrypted, None for an erased user.
+EventReader = Callable[[dict[str, Any], dict[str, Any] | None], object]
 
 
 class HistoryBroken(Exception):
@@ -118,7 +125,7 @@ def check_signature(checkpoint: Any, *publics: Ed25519PublicKey) -> dict[str, An
     raise HistoryBroken(f"the signature of the checkpoint of {checkpoint['sequence']} is wrong")
 
 
-def _parse_line(raw: bytes, place: str) -> dict[str, Any]:
+def parse_line(raw: bytes, place: str) -> dict[str, Any]:
     """Return the object of a line. Raises HistoryBroken unless it is canonical JSON."""
     try:
         value: Any = _decode(raw[:-1].decode())
@@ -132,7 +139,11 @@ def _parse_line(raw: bytes, place: str) -> dict[str, Any]:
 class _Verifier:
     """State of the verification after the last line read."""
 
-    def __init__(self, head: dict[str, Any], checkpoints: Iterable[dict[str, Any]], *publics: Ed25519PublicKey) -> None:
+    def __init__(
+        self, head: dict[str, Any], checkpoints: Iterable[dict[str, Any]], *publics: Ed25519PublicKey,
+        read_event: EventReader,
+    ) -> None:  # fmt: skip
+        self.read_event = read_event
         if head.keys() != {"format", "head", "provider_id", "start"} or head["format"] != EXPORT_FORMAT:
             raise HistoryBroken("the first line is not that of an exported history")
         self.provider_id = head["provider_id"]
@@ -197,24 +208,28 @@ class _Verifier:
         if event.keys() != _EVENT_FIELDS or event["provider_id"] != self.provider_id:
             raise HistoryBroken(f"event {number} is not an event of this office")
         self.sequence, self.previous, self.after_keys = number, line["hash"], True
-        for name in ENCRYPTED_PARTS:
-            if event[name] is not None and "sealed" in event[name]:
-                self._open(event[name], event["id"], name)
+        parts = {name: event[name] for name in ENCRYPTED_PARTS}
+        for name, part in parts.items():
+            if part is not None and "sealed" in part:
+                parts[name] = self._open(part, event["id"], name)
+        self.read_event(line, parts["what"])
         if event["verb"] == ERASED_VERB:
             self.erased.add(event["target_id"])
 
-    def _open(self, part: dict[str, Any], event_id: str, name: str) -> None:
+    def _open(self, part: dict[str, Any], event_id: str, name: str) -> dict[str, Any] | None:
+        """Return the decrypted part, None without its key."""
         key, person_id = self.keys.get(part["key"], (None, ""))
         if key is None:
             self.missing.setdefault(part["person_id"], self.sequence)
-            return
+            return None
         self.unused.discard(part["key"])
         try:
-            decrypt_part(part["sealed"], key, event_id=event_id, name=name)
+            opened = decrypt_part(part["sealed"], key, event_id=event_id, name=name)
         except (InvalidTag, ValueError):
             raise HistoryBroken(f"event {self.sequence} cannot be opened: its key was changed") from None
         if person_id != part["person_id"]:
             raise HistoryBroken(f"event {self.sequence}: its key is attributed to another user")
+        return opened
 
     def finish(self) -> str:
         """Return the result after the last line. Raises HistoryBroken."""
@@ -233,13 +248,17 @@ class _Verifier:
         return f"intact: events up to {self.sequence}, {len(self.missing)} people erased, head {self.previous}"
 
 
-def verify_history(lines: Iterable[bytes], checkpoints: Iterable[dict[str, Any]], *publics: Ed25519PublicKey) -> str:
+def verify_history(
+    lines: Iterable[bytes], checkpoints: Iterable[dict[str, Any]], *publics: Ed25519PublicKey,
+    read_event: EventReader = lambda *_event: None,
+) -> str:  # fmt: skip
     """Return the result as text when the history is intact. Raises HistoryBroken, CannotVerify."""
     numbered = enumerate(lines, 1)
-    verifier = _Verifier(_parse_line(next(numbered, (1, b""))[1], "line 1"), checkpoints, *publics)
+    head = parse_line(next(numbered, (1, b""))[1], "line 1")
+    verifier = _Verifier(head, checkpoints, *publics, read_event=read_event)
     for number, raw in numbered:
         place = f"line {number} (after event {verifier.sequence})"
-        verifier.read(_parse_line(raw, place), place)
+        verifier.read(parse_line(raw, place), place)
     return verifier.finish()
 
 
@@ -260,24 +279,33 @@ def _load_public_key(name: str) -> Ed25519PublicKey | None:
     return public
 
 
-def main(arguments: list[str] | None = None) -> int:
+def verify_files(names: list[str], read_event: EventReader = lambda *_event: None) -> str:
+    """Return the result for an export, its checkpoints and public keys. Raises HistoryBroken, CannotVerify, OSError."""
+    keys = {name: _load_public_key(name) for name in names[1:]}
+    publics = [key for key in keys.values() if key is not None]
+    if not publics or len(publics) == len(keys):
+        raise CannotVerify("a checkpoint and a public key are needed")
+    others = [name for name, key in keys.items() if key is None]
+    checkpoints = [parse_line(Path(name).read_bytes().strip() + b"\n", name) for name in others]
+    with open(names[0], "rb") as file:
+        return verify_history(_read_lines(file), checkpoints, *publics, read_event=read_event)
+
+
+def main(arguments: list[str] | None = None, verify: Callable[[list[str]], str] = verify_files) -> int:
     """Verify the files named in `arguments`, print the result and return the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if {"-h", "--help"} & set(arguments):
         print(__doc__)
         return 0
+    if arguments[:1] == ["--review"]:
+        beside = f"{__package__}.verify_review" if __package__ else "verify_review"
+        return int(importlib.import_module(beside).main(arguments[1:]))
     if len(arguments) < 3:
-        print("usage: python verify.py export.jsonl checkpoint.json [checkpoint.json …] public.pem [older.pem …]")
+        print("usage: python verify.py [--review review.json] export.jsonl checkpoint.json [checkpoint.json …]")
+        print("       public.pem [older.pem …]")
         return 2
     try:
-        keys = {name: _load_public_key(name) for name in arguments[1:]}
-        publics = [key for key in keys.values() if key is not None]
-        if not publics or len(publics) == len(keys):
-            raise CannotVerify("a checkpoint and a public key are needed")
-        others = [name for name, key in keys.items() if key is None]
-        checkpoints = [_parse_line(Path(name).read_bytes().strip() + b"\n", name) for name in others]
-        with open(arguments[0], "rb") as file:
-            print(verify_history(_read_lines(file), checkpoints, *publics))
+        print(verify(arguments))
     except HistoryBroken as broken:
         print(f"BROKEN: {broken}")
         return 1

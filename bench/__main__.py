@@ -2,8 +2,9 @@
 
 The user list is compared with a bare Django view that runs an equal query and renders an equal table, and with Django
 admin's own changelist. Other parts: the time in which the login page rejects users for each reason; permissions among
-1,000,000 users, 20,000 offices and 200,000 employers; access tokens beside bare password verifications; the audit log;
-imports of users beside a bare `bulk_create`.
+1,000,000 users, 20,000 offices and 200,000 employers; conflicts of duties beside the bare grants; an access review
+beside bare statements; access tokens beside bare password verifications; the audit log; imports of users beside a bare
+`bulk_create`.
 
 Each part runs in its own process on the embedded PostgreSQL in a temporary folder. Requests of compared views
 alternate, so that a busy machine slows both. There is no network and no web server: pages are called as WSGI
@@ -24,11 +25,16 @@ from bench import history, report
 from bench.report import Verdict
 
 OFFICE_SIZES = (1_000, 100_000)
-BENCH_MODULES = ("login_refusals", "permissions", "rest_api", "tokens", "history", "import_jobs", "bulk_actions")
+BENCH_MODULES = (
+    "login_refusals", "permissions", "duties", "reviews", "rest_api", "tokens", "history", "import_jobs",
+    "bulk_actions",
+)  # fmt: skip
 MAX_RATIO_TO_BARE = 2.0
 MAX_HOME_RATIO_TO_LIST = 1.5
 MAX_MAY_RATIO_TO_BARE = 1.5
 MAX_RATIO_TO_BULK_CREATE = 2.5
+MAX_CONFLICTS_MS, MAX_CONFLICTS_RATIO_TO_BARE, MAX_STARTS_MS = 500.0, 3.0, 2_000.0
+MAX_REVIEW_START_MS, MAX_RATIO_OF_REVIEW_START, MAX_DECISION_MS, MAX_RATIO_OF_DECISION = 10_000.0, 20.0, 30.0, 6.0
 MAX_CORES_PER_SPEEDUP = 1.5  # each core reaches more than two thirds of its speed alone
 MAX_RATIO_OF_BULK_ACTION, MAX_BULK_ACTION_MS = 5.0, 5000.0  # times; milliseconds
 MAX_GROWTH = 1.25  # ratio of medians; the variation of the machine itself
@@ -80,6 +86,20 @@ def build_permission_verdicts(found: dict[str, float]) -> list[Verdict]:
             "page of the matrix (slowest, ms)", max(found["matrix_page"], found["matrix_office_page"]), MAX_PAGE_MS
         ),
         Verdict("search by support among 1,000,000 users (slowest, ms)", found["search"], MAX_LIST_MS),
+    ]
+
+
+def build_review_verdicts(found: dict[str, float]) -> list[Verdict]:
+    """Return the verdicts on an access review of 5,000 users."""
+    return [
+        Verdict("starting an access review of 5,000 users (ms)", found["start"], MAX_REVIEW_START_MS),
+        Verdict(
+            "starting it/storing its paths by one bare statement",
+            found["start"] / found["bare_start"],
+            MAX_RATIO_OF_REVIEW_START,
+        ),
+        Verdict("decision in an access review (p50, ms)", found["decision"], MAX_DECISION_MS),
+        Verdict("decision/bare statements (p50)", found["decision"] / found["bare_decision"], MAX_RATIO_OF_DECISION),
     ]
 
 
@@ -201,6 +221,14 @@ def build_verdicts(lists: dict[str, Any], found: dict[str, dict[str, Any]]) -> l
             MAX_RATIO_TO_BARE,
         ),
         *build_permission_verdicts(found["permissions"]),
+        Verdict("conflicts of duties, 2,000 users, 20 rules (p50, ms)", found["duties"]["conflicts"], MAX_CONFLICTS_MS),
+        Verdict(
+            "conflicts of duties/bare join of the grants (p50)",
+            found["duties"]["conflicts"] / found["duties"]["bare"],
+            MAX_CONFLICTS_RATIO_TO_BARE,
+        ),
+        Verdict("since when a page of users conflicts, 20,000 events (ms)", found["duties"]["starts"], MAX_STARTS_MS),
+        *build_review_verdicts(found["reviews"]),
         *build_api_verdicts(found["rest_api"]),
         *build_history_verdicts(found["history"]),
         *build_import_verdicts(found["import_jobs"]),

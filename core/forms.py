@@ -88,8 +88,15 @@ class VersionedForm(forms.Form):
         self.data = data
         self.add_error(None, ValidationError(_("Another user changed this in the meantime. Check it and save again.")))
         for name in sorted(self.cleaned_data.keys() - {"version"}):
-            value = getattr(saved, name)
+            value = self.read_saved(saved, name)
             if value != self.cleaned_data.get(name):
-                plain = ", ".join(map(str, value)) if isinstance(value, list) else value
-                shown = _("yes") if value is True else _("no") if value is False else plain or _("empty")
-                self.add_error(name, ValidationError(_("Currently saved: %(value)s."), params={"value": shown}))
+                words = self.describe_saved(name, value)
+                self.add_error(name, ValidationError(_("Currently saved: %(value)s."), params={"value": words}))
+
+    def read_saved(self, saved: Any, name: str) -> Any:
+        """Return what is saved of a field, to compare it with what was entered."""
+        return getattr(saved, name)
+
+    def describe_saved(self, name: str, value: Any) -> Any:
+        plain = ", ".join(map(str, value)) if isinstance(value, list) else value
+        return _("yes") if value is True else _("no") if value is False else plain or _("empty")

@@ -232,7 +232,7 @@ def build_page_range(page: "KeysetPage[Any]", *, total: int, at: str) -> PageRan
 
 
 def build_pager_context(
-    page: KeysetPage[Any] | ListPage[Any], *, parameter: str = "page", **values: str | Sequence[str]
+    page: KeysetPage[Any] | ListPage[Any], /, *, parameter: str = "page", **values: str | Sequence[str]
 ) -> dict[str, str]:
     """Return the context of `_pagination.html`: the URLs around `page`; `parameter` names the query parameter."""
     return {

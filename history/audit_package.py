@@ -1,8 +1,9 @@
 """The audit package: everything about a period that an auditor asks for, in one archive that can be verified alone."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,9 +13,10 @@ from django.utils import timezone
 
 import audit.export
 from accounts.models import Provider
-from audit import checkpoints, verify
+from audit import checkpoints, verify, verify_access, verify_review
 from audit.actors import Actor, requires_reauthentication
-from audit.export import ChainExport
+from audit.changes import Changes
+from audit.export import ChainExport, ExportTooLarge
 from audit.models import Verb
 from core import sheets, throttle
 from core.access import ReauthenticationLevel
@@ -29,6 +31,9 @@ from permissions import checks
 from permissions.checks import Right
 
 MAX_PACKAGE_EVENTS = 250_000  # from the begin of the period until now
+# By app, what others add about an office and a period; they register it when they are ready. It is listed before the
+# export of the history, which then has everything that it says.
+EXTRA_ENTRIES: dict[str, Callable[[Provider, datetime, datetime], Iterator[ZipEntry]]] = {}
 PACKAGES_PER_USER = RateLimit("audit packages of a user", burst=5, every=timedelta(minutes=5))
 
 
@@ -45,11 +50,25 @@ def create_package(provider: Provider, first_day: date, last_day: date, *, by: A
     point_in_time.require_kept(provider.pk, begin)
     throttle.consume_attempt(PACKAGES_PER_USER, str(by.user.pk if by.user else ""))
     period = {"since": first_day.isoformat(), "until": last_day.isoformat()}
-    export = audit.export.begin_export(
-        provider, by=by, since=begin, max_events=MAX_PACKAGE_EVENTS, changes={"audit_package": [None, period]}
-    )
-    end = min(get_day_start(last_day + timedelta(days=1)), timezone.now())
-    return iter_zip(_iter_entries(provider, export, begin, end, last_day))
+    end = get_day_start(last_day + timedelta(days=1))
+    extra = [entry for list_entries in EXTRA_ENTRIES.values() for entry in list_entries(provider, begin, end)]
+    # What other apps add is compared with the history from the begin of the office.
+    starts = [None, begin] if extra else [begin]
+    export = _begin_export(provider, starts, {"audit_package": [None, period]}, by)
+    entries = _iter_entries(provider, export, begin, min(end, timezone.now()), last_day)
+    return iter_zip(chain(entries, extra))
+
+
+def _begin_export(provider: Provider, starts: Sequence[datetime | None], changes: Changes, by: Actor) -> ChainExport:
+    """Export the history from the first of `starts` from which there is not too much. Raises ExportTooLarge."""
+    try:
+        return audit.export.begin_export(
+            provider, by=by, since=starts[0], max_events=MAX_PACKAGE_EVENTS, changes=changes
+        )
+    except ExportTooLarge:
+        if not starts[1:]:
+            raise
+        return _begin_export(provider, starts[1:], changes, by)
 
 
 def _iter_entries(
@@ -70,7 +89,9 @@ def _iter_entries(
     yield "controle/historie.jsonl", export.lines()
     yield "controle/checkpoint.json", [verify.encode_canonical_json(head) + b"\n"]
     yield "controle/public.pem", [public]
-    yield "controle/verify.py", [Path(verify.__file__).read_bytes()]
+    for module in (verify, verify_access, verify_review):
+        source = Path(str(module.__file__))
+        yield f"controle/{source.name}", [source.read_bytes()]
 
 
 def _iter_state_entries(folder: str, office: PastOffice) -> Iterator[ZipEntry]:

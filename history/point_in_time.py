@@ -1,6 +1,6 @@
 """State of an office at a point in time, rebuilt from its events alone."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from uuid import UUID
 
@@ -63,6 +63,12 @@ def filter_permission_events(events: QuerySet[Event]) -> QuerySet[Event]:
 
 def replay_events(office: PastOffice, events: QuerySet[Event]) -> None:
     """Apply `events` to `office`, oldest first. Two queries."""
+    for event in read_events(events):
+        replay.apply_event(office, event)
+
+
+def read_events(events: QuerySet[Event]) -> Iterator[Event]:
+    """Yield `events` with the keys to decrypt them, oldest first. Two queries."""
     about = events.filter(target_kind="user").order_by().values("target_id")
     keys = UserEncryptionKey.objects.filter(user_id__in=about, encrypted_key__isnull=False)
     ciphers = {str(row.pk): row.decrypt_key() for row in keys}
@@ -70,4 +76,4 @@ def replay_events(office: PastOffice, events: QuerySet[Event]) -> None:
         events.only("at", "verb", "target_kind", "target_id", "what").order_by("at", "id").iterator(_FETCH_SIZE)
     ):
         event.keys = ciphers
-        replay.apply_event(office, event)
+        yield event

@@ -39,11 +39,14 @@ EXCLUDED_FIELDS = frozenset({
     "access_token", "email_key", "name_key", "username_key", "sort_name", "search_text", "provider", "user",
     "is_support", "of_support",
 })  # fmt: skip
-# References to a user that the row is not about: who requested the address change of another user is in the events,
-# impersonating users belong to support, and that an invitation did not arrive is among the messages.
+# References to a user that the row is not about: who requested the address change of another user or started an access
+# review is in the events, impersonating users belong to support, and that an invitation did not arrive is among the
+# messages.
 EXCLUDED_REFERENCES = frozenset({
     "accounts.EmailChange.asked_by", "accounts.OfficeEmailText.saved_by", "invitations.Invitation.sent_by",
-    "notifications.Notification.invited", "oauth.OfficeAccess.consented_by", "support.Impersonation.supporter",
+    "notifications.Notification.invited", "permissions.DutyExemption.approved_by",
+    "permissions.DutyExemption.requested_by", "oauth.OfficeAccess.consented_by", "reviews.Campaign.starter",
+    "support.Impersonation.supporter",
 })  # fmt: skip
 _MESSAGE_FIELDS = ("channel", "kind", "state", "created_at", "sent_at", "attempts")
 

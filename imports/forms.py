@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from accounts.validators import validate_access_until
 from core.pickers import PickerSelect
-from imports.bulk_actions import TEAM_ACTIONS, BulkAction, BulkActionRequest
+from imports.bulk_actions import LIST_ACTIONS, TEAM_ACTIONS, BulkAction, BulkActionRequest
 from imports.files.budget import UPLOAD_LIMITS
 from invitations.forms.mobile_number import MobileNumberField
 from permissions.checks import Right
@@ -99,7 +99,7 @@ class BulkActionForm(forms.Form):
     def __init__(self, *args: Any, user: User, rights: Collection[Right], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         with_teams = Right.MANAGE_TEAMS in rights
-        choices = [(act.value, act.label) for act in BulkAction if with_teams or act not in TEAM_ACTIONS]
+        choices = [(act.value, act.label) for act in LIST_ACTIONS if with_teams or act not in TEAM_ACTIONS]
         cast(forms.ChoiceField, self.fields["act"]).choices = choices
         if with_teams:
             teams = Team.objects.visible_to(user).order_by("sort_name")

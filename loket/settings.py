@@ -148,6 +148,7 @@ INSTALLED_APPS = [
     "notifications",
     "users",
     "history",
+    "reviews",
     "support",
     "monitoring",
     *([] if env.str("DATABASE_URL", "") else ["demo"]),  # it has a database of its own
@@ -288,7 +289,6 @@ LOKET_MESSAGES_TO_ONE_PER_HOUR = env.int("LOKET_MESSAGES_TO_ONE_PER_HOUR", 10, v
 LOKET_MESSAGES_TO_ONE_PER_DAY = env.int("LOKET_MESSAGES_TO_ONE_PER_DAY", 20, validate=check.validate_not_negative)
 LOKET_MESSAGES_BY_ONE_PER_HOUR = env.int("LOKET_MESSAGES_BY_ONE_PER_HOUR", 10_000, validate=check.validate_not_negative)
 LOKET_MESSAGES_PER_HOUR = env.int("LOKET_MESSAGES_PER_HOUR", 20_000, validate=check.validate_not_negative)
-
 # Sign-in with Microsoft: an app registration in Entra. The demo has a fake Entra.
 LOKET_ENTRA_CLIENT_ID = env.str("LOKET_ENTRA_CLIENT_ID", "")
 LOKET_ENTRA_CLIENT_SECRET = env.str("LOKET_ENTRA_CLIENT_SECRET", "")

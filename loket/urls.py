@@ -36,6 +36,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("invitations.urls")),
     path("", include("notifications.urls")),
     path("", include("history.urls")),
+    path("", include("reviews.urls")),
     path("", include("outbox.urls")),
     path("", include("senders.urls")),
     path("", include("support.urls")),

@@ -27,6 +27,7 @@ from notifications.views.inbox import get_home_context
 from permissions.access import OfficeRequest
 from permissions.access_summary import summarize_access
 from permissions.checks import Right, effective_rights, list_active_administrators
+from reviews.alerts import find_review_alert
 from senders.alerts import find_sender_alert
 from teams.onboarding import get_onboarding_progress
 from users.alerts import count_alerts, list_alert_reasons
@@ -47,6 +48,7 @@ def home(request: OfficeRequest) -> HttpResponse:
     held = request.rights
     manages = {Right.VIEW_USERS, Right.MANAGE_USERS} <= held
     alerts = count_alerts(request.user, list_alert_reasons(held))
+    review = find_review_alert(request.user, held)
     context: dict[str, Any] = {
         "manages": manages,
         "may_invite": Right.MANAGE_USERS in held,
@@ -57,8 +59,10 @@ def home(request: OfficeRequest) -> HttpResponse:
     }
     if manages and not context["beginning"]:
         context |= build_overview_context(request.user, held)
-        tasks = sort_alerts([*alerts, find_sender_alert(request.user, held), context["single_payroll"]])
+        tasks = sort_alerts([*alerts, find_sender_alert(request.user, held), context["single_payroll"], review])
         context |= {"task_count": len(tasks), "tasks": tasks[:MAX_TASKS], "other_tasks": tasks[MAX_TASKS:]}
+    elif review:
+        context |= {"task_count": 1, "tasks": [review]}
     if not manages:
         context |= {"access_groups": summarize_access(request.user), "may_see_teams": Right.VIEW_TEAMS in held}
     return render(request, "users/home.html", context | get_home_context(request))

@@ -101,7 +101,7 @@ def revoke_consent(user: User, consent_id: UUID, *, by: Actor) -> bool:
         return False
     end_access(consent.application, by=by, user=user)
     consent.delete()
-    changes = {"integration": [str(consent.application), None]}
+    changes = {"integration": [str(consent.application), None], "integration_id": [str(consent.application_id), None]}
     record(Verb.CONSENT_ENDED, user, by=by, provider_id=user.provider_id, changes=changes)
     return True
 

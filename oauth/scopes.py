@@ -35,6 +35,11 @@ class Scope(TextChoices):
         _("Create, view, change and delete teams, employers and rights, as far as your rights allow"),
     )
     AUDIT_READ = "audit:read", _("View the signed checkpoints of the history, as far as your rights allow")
+    REVIEWS_READ = (
+        "reviews:read",
+        _("View access reviews, their decisions and segregation of duties, as far as your rights allow"),
+    )
+    REVIEWS_WRITE = "reviews:write", _("Decide about access as a reviewer, as far as your rights allow")
     SSO = "sso", _("Log you in here without a password")
 
 

@@ -42,12 +42,18 @@ class Caller:
         """How recently the user authenticated. Any token with the right scope may change permissions."""
         return ReauthenticationLevel.HALF_HOUR if self.list_missing_proof() else ReauthenticationLevel.FIVE_MINUTES
 
+    def has_authenticated_within(self, level: ReauthenticationLevel) -> bool:
+        """Return whether the user authenticated as recently as `level` asks; a refreshed token keeps the moment."""
+        if self.authenticated_at is None:
+            return False
+        age = timezone.now() - self.authenticated_at
+        return -MAX_CLOCK_SKEW <= age < timedelta(seconds=LEVEL_MAX_AGE_SECONDS[level])
+
     def list_missing_proof(self) -> list[MissingEvidence]:
         """Return what the token lacks for changing how users sign in (step-up authentication, RFC 9470)."""
         if self.authenticated_at is None:
             return [MissingEvidence.INTERACTIVE]
-        age, most = timezone.now() - self.authenticated_at, LEVEL_MAX_AGE_SECONDS[ReauthenticationLevel.FIVE_MINUTES]
-        is_recent = -MAX_CLOCK_SKEW <= age < timedelta(seconds=most)
+        is_recent = self.has_authenticated_within(ReauthenticationLevel.FIVE_MINUTES)
         if self.user.is_azure_user:  # Microsoft requires the second factor when Loket requests re-authentication
             return [] if is_recent and self.with_factor else [MissingEvidence.RECENT]
         missing = {MissingEvidence.RECENT: not is_recent, MissingEvidence.FACTOR: not self.with_factor}

@@ -35,7 +35,9 @@ class MessageBody(TypedDict, total=False):
 KINDS_SENT_WHEN_SUSPENDED = ("office_closed", "looked_along", "logout")
 URGENT_KINDS = frozenset({"code", "password_link", "confirm_address"})  # a user is waiting for these
 # Digests, reports and reminders.
-LOW_PRIORITY_KINDS = frozenset({"signals", "hygiene", "checkpoint", "factor_duty_ahead"})
+LOW_PRIORITY_KINDS = frozenset({
+    "signals", "hygiene", "review_open", "review_ended", "review_waiting", "checkpoint", "factor_duty_ahead",
+})  # fmt: skip
 
 
 class MessageQuerySet(models.QuerySet["Message"]):

@@ -16,8 +16,9 @@ from django_htmx.middleware import HtmxDetails
 from accounts.models import User
 from audit.actors import Actor, build_page_actor
 from core.access import SAFE, Access, ReauthenticationLevel, get_policy
-from permissions import checks
+from permissions import checks, duty_warnings
 from permissions.checks import Right
+from permissions.duty_guard import DutyRefusal, DutyWarning
 
 
 class OfficeRequest(HttpRequest):
@@ -56,6 +57,12 @@ class AccessMiddleware(MiddlewareMixin):
             return HttpResponseNotAllowed(policy.methods, content)
         if policy.website_users_only and not (isinstance(request.user, User) and request.user.is_website_user):
             raise Http404
+        return None
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Ask about a conflict of duties to which a change leads, or say why it is refused."""
+        if isinstance(exception, DutyWarning | DutyRefusal):
+            return duty_warnings.render_conflicts(request, exception)
         return None
 
 

@@ -15,7 +15,7 @@ from audit.models import Verb
 from core.keys import compute_name_key
 from permissions import checks
 from permissions.catalog import EMPLOYER_LEVEL_RIGHTS, Right, rights_from_codes
-from permissions.models import Employer, IndividualRight, OfficeSet, Team
+from permissions.models import DutyRule, Employer, IndividualRight, OfficeSet, Team
 
 
 def lock_and_authorize(provider_id: UUID | None, by: Actor, right: Right) -> Provider:
@@ -63,7 +63,7 @@ def record_export(provider: Provider, what: str, details: Mapping[str, str], *, 
     record(Verb.EXPORTED, provider, by=by, provider_id=provider.pk, changes={what: [None, shown]})
 
 
-def require_free_name(row: Team | ExternalTenant | OfficeSet, message: str) -> None:
+def require_free_name(row: Team | ExternalTenant | OfficeSet | DutyRule, message: str) -> None:
     """Raise ValidationError (field name, code "taken") when another row of the office has this name."""
     namesakes = type(row)._default_manager.filter(provider=row.provider_id, name_key=compute_name_key(row.name))
     if namesakes.exclude(pk=row.pk).exists():

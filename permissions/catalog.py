@@ -79,6 +79,10 @@ class Right(StrEnum):
         _("Register and turn off integrations that use the web service."),
     )  # fmt: skip
     VIEW_AUDIT = "view_audit", _("View history"), _("See who changed what, and when.")
+    REVIEW_ACCESS = (
+        "review_access", _("Review access"),
+        _("Confirm periodically that all users have the right access, and separate duties."),
+    )  # fmt: skip
 
     # Payroll for the whole office, never for users of an employer.
     VIEW_PAY_MODELS = "view_pay_models", _("View pay models"), _("View the pay models that employers use.")
@@ -208,7 +212,7 @@ class Right(StrEnum):
 
 OFFICE_LEVEL_RIGHTS = frozenset(right for right in Right if right.level is RightLevel.PROVIDER)
 EMPLOYER_LEVEL_RIGHTS = frozenset(Right) - OFFICE_LEVEL_RIGHTS
-OFFICE_ADMIN_RIGHTS = frozenset(list(Right)[: list(Right).index(Right.VIEW_AUDIT) + 1])  # the first group above
+OFFICE_ADMIN_RIGHTS = frozenset(list(Right)[: list(Right).index(Right.REVIEW_ACCESS) + 1])  # the first group above
 _RIGHT_CODES = {right.value for right in Right}
 
 

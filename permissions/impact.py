@@ -103,7 +103,7 @@ def compute_hypothetical_access(provider: Provider, users: Sequence[Hypothetical
 
 
 def build_hypothetical_parameters(
-    provider_id: UUID, ids: Sequence[UUID], users: Sequence[HypotheticalUser]
+    provider_id: UUID | None, ids: Sequence[UUID], users: Sequence[HypotheticalUser]
 ) -> dict[str, Any]:
     members = [(user_id, team) for user_id, user in zip(ids, users, strict=True) for team in user.teams]
     holders = [(user_id, right.value) for user_id, user in zip(ids, users, strict=True) for right in user.individual]

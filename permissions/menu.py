@@ -47,6 +47,8 @@ def list_office_entries() -> list[MenuEntry]:
         MenuEntry(settings, _("History and retention"), reverse("history:retention_settings"), "gear", provider),
         MenuEntry(compliance, _("Authorization matrix"), reverse("teams:matrix"), "grid", Right.VIEW_USERS),
         MenuEntry(compliance, _("Deviations"), reverse("teams:deviations"), "warn", Right.VIEW_USERS),
+        MenuEntry(compliance, _("Access reviews"), reverse("reviews:campaign_list"), "review", Right.REVIEW_ACCESS),
+        MenuEntry(compliance, _("Segregation of duties"), reverse("reviews:duty_list"), "layers", Right.REVIEW_ACCESS),
         MenuEntry(compliance, _("Dormant accounts"), reverse("users:dormant_accounts"), "user", Right.MANAGE_USERS),
         MenuEntry(compliance, _("History"), reverse("history:event_list"), "clock", Right.VIEW_AUDIT),
         # Below: *Dormant accounts* is the page that this right leads to first.

@@ -1,37 +1,22 @@
 """Employers, teams with their members and rights, authorization sets, and individual rights."""
 
-from typing import Self, TypeVar
+from typing import Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Provider, User, build_office_filter
+from accounts.models import Provider, User
 from core.composite_keys import SameOfficeForeignKey
-from core.ids import uuid7
-from core.key_fields import KeyedModel, KeyedQuerySet, KeyField
+from core.key_fields import KeyedModel, KeyField
 from core.keys import compute_name_key, compute_search_key
 from permissions.catalog import Right, rights_from_codes
+from permissions.duty_models import DutyExemption as DutyExemption
+from permissions.duty_models import DutyRule as DutyRule
+from permissions.office_models import OfficeModel as OfficeModel
+from permissions.office_models import OfficeQuerySet as OfficeQuerySet
 from permissions.products import Product
-
-ModelT = TypeVar("ModelT", bound=models.Model)
-
-
-class OfficeQuerySet(KeyedQuerySet[ModelT]):
-    def visible_to(self, user: User) -> Self:
-        """Return the rows of the office of `user`; rows of other offices do not exist for them (rule 1)."""
-        return self.filter(build_office_filter(user))
-
-
-class OfficeModel(models.Model):
-    """A row of an office. The key of the office has no index of its own: it leads the others."""
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, db_index=False, related_name="+")
-
-    class Meta:
-        abstract = True
 
 
 class Employer(KeyedModel, OfficeModel):

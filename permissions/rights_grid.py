@@ -50,6 +50,7 @@ SUBJECT_GROUPS = (
             Subject(pgettext_lazy("subject", "Office notifications"), None, Right.MANAGE_SIGNALS),
             Subject(pgettext_lazy("subject", "Integrations"), None, Right.MANAGE_INTEGRATIONS),
             Subject(pgettext_lazy("subject", "History"), Right.VIEW_AUDIT, None),
+            Subject(pgettext_lazy("subject", "Access"), None, Right.REVIEW_ACCESS, pgettext_lazy("verb", "Review")),
         ),
     ),
     SubjectGroup(

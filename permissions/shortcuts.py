@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.exceptions import ValidationError
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db.models import QuerySet
 from django.forms import Form
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django_htmx.http import push_url
@@ -56,7 +56,10 @@ def get_managed_user(request: OfficeRequest, pk: UUID, users: QuerySet[User] | N
 
 @contextmanager
 def show_errors(form: Form, field: str | None = None, *, saved: Versioned | None = None) -> Iterator[None]:
-    """Add the error of an action to `field` of the form; `saved` is the row whose concurrent change is shown."""
+    """Add the error of an action to `field` of the form; `saved` is the row whose concurrent change is shown.
+
+    Raises Http404 if that was deleted.
+    """
     try:
         yield
     except ValidationError as error:
@@ -68,7 +71,10 @@ def show_errors(form: Form, field: str | None = None, *, saved: Versioned | None
     except EditConflict:
         if saved is None or not isinstance(form, VersionedForm):
             raise
-        form.report_conflict(saved)
+        try:
+            form.report_conflict(saved)
+        except ObjectDoesNotExist:  # deleted meanwhile
+            raise Http404 from None
 
 
 @contextmanager

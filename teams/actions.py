@@ -25,6 +25,7 @@ from permissions.action_helpers import (
 )
 from permissions.catalog import EMPLOYER_LEVEL_RIGHTS
 from permissions.checks import Right
+from permissions.duty_guard import guard_duties, settle_duties_at_end
 from permissions.models import Employer, IndividualRight, Team, TeamEmployer, TeamMember, TeamRight
 
 
@@ -137,10 +138,11 @@ def change_members(team: Team, *, add: Sequence[User] = (), remove: Sequence[Use
         return
     checks.require_not_self(by, [user.pk for user in [*added, *removed]])
     _require_can_change_members(team, by, [*added, *removed])
-    TeamMember.objects.bulk_create(
-        [TeamMember(provider=team.provider, team=team, user=user) for user in added], batch_size=1000
-    )
-    team.members.filter(user__in=removed).delete()
+    with guard_duties(team.provider_id, [user.pk for user in added], granted=added, by=by):
+        TeamMember.objects.bulk_create(
+            [TeamMember(provider=team.provider, team=team, user=user) for user in added], batch_size=1000
+        )
+        team.members.filter(user__in=removed).delete()
     gives = get_team_rights(team)
     _require_administrator(team.provider, gives)
     _record_team_change(team, by, {"members": [[str(user.pk) for user in removed], [str(user.pk) for user in added]]})
@@ -169,9 +171,10 @@ def change_employers(team: Team, *, add: Sequence[Employer] = (), remove: Sequen
         team.provider, users=members
     )
     checks.require_can_grant(by, rights, [employer.pk for employer in [*added, *removed]])
-    TeamEmployer.objects.bulk_create(
-        [TeamEmployer(provider=team.provider, team=team, employer=employer) for employer in added], batch_size=1000
-    )
+    with guard_duties(team.provider_id, members, granted=added, by=by):
+        TeamEmployer.objects.bulk_create(
+            [TeamEmployer(provider=team.provider, team=team, employer=employer) for employer in added], batch_size=1000
+        )
     team.employers.filter(employer__in=removed).delete()
     _record_team_change(team, by, {"employers": [snapshot_employers(removed), snapshot_employers(added)]})
 
@@ -189,15 +192,18 @@ def set_team_rights(team: Team, rights: Iterable[Right], *, by: Actor, version: 
         return
     checks.require_not_member(by, team)
     checks.require_can_grant(by, before ^ after, get_team_employer_ids(team))
-    TeamRight.objects.bulk_create(
-        TeamRight(provider=team.provider, team=team, right=right) for right in sorted(after - before)
-    )
-    team.rights.filter(right__in=before - after).delete()
+    members = team.members.values_list("user_id", flat=True)
+    with guard_duties(team.provider_id, members, granted=after - before, by=by):
+        TeamRight.objects.bulk_create(
+            TeamRight(provider=team.provider, team=team, right=right) for right in sorted(after - before)
+        )
+        team.rights.filter(right__in=before - after).delete()
     _require_administrator(team.provider, before ^ after)
     _record_team_change(team, by, diff_rights(before, after))
 
 
 @action()
+@settle_duties_at_end()
 def change_teams(user: User, *, add: Iterable[Team] = (), remove: Iterable[Team] = (), by: Actor) -> None:
     """Add a user to teams and remove them from others, all or nothing. Raises as `change_members`."""
     lock_and_authorize(user.provider_id, by, Right.MANAGE_TEAMS)
@@ -208,6 +214,7 @@ def change_teams(user: User, *, add: Iterable[Team] = (), remove: Iterable[Team]
 
 
 @action()
+@settle_duties_at_end()
 def set_teams(user: User, teams: Iterable[Team], *, by: Actor) -> None:
     lock_and_authorize(user.provider_id, by, Right.MANAGE_TEAMS)
     desired = {team.pk: team for team in teams}
@@ -233,10 +240,11 @@ def set_individual_rights(user: User, rights: Iterable[Right], *, by: Actor) -> 
     if before == after:
         return
     checks.require_can_grant(by, before ^ after, [employer.pk for employer in checks.list_reachable_employers(user)])
-    IndividualRight.objects.bulk_create(
-        IndividualRight(provider=provider, user=user, right=right) for right in sorted(after - before)
-    )
-    user.individual_rights.filter(right__in=before - after).delete()
+    with guard_duties(provider.pk, [user.pk], granted=after - before, by=by):
+        IndividualRight.objects.bulk_create(
+            IndividualRight(provider=provider, user=user, right=right) for right in sorted(after - before)
+        )
+        user.individual_rights.filter(right__in=before - after).delete()
     _require_administrator(provider, before ^ after)
     record(Verb.RIGHTS_CHANGED, user, by=by, provider_id=provider.pk, changes=diff_rights(before, after))
 
@@ -255,13 +263,15 @@ def give_individual_rights(users: Sequence[User], rights: Iterable[Right], *, by
     held = set(IndividualRight.objects.filter(provider=provider, user__in=ids).values_list("user_id", "right"))
     new = {user: [right for right in sorted(granted) if (user.pk, right.value) not in held] for user in users}
     rows = (IndividualRight(provider=provider, user=user, right=right) for user in users for right in new[user])
-    IndividualRight.objects.bulk_create(rows, batch_size=1000)
+    with guard_duties(provider.pk, ids, granted=granted, by=by):
+        IndividualRight.objects.bulk_create(rows, batch_size=1000)
     _require_administrator(provider, granted)
     changed = ((user, diff_rights([], codes)) for user, codes in new.items() if codes)
     record_many(Verb.RIGHTS_CHANGED, changed, by=by, provider_id=provider.pk)
 
 
 @action()
+@settle_duties_at_end()
 def copy_colleague_access(user: User, colleague: User, *, by: Actor) -> None:
     provider = lock_and_authorize(user.provider_id, by, Right.MANAGE_TEAMS)
     require_same_office(provider, [colleague])

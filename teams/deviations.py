@@ -21,6 +21,7 @@ from permissions.catalog import (
     rights_from_codes,
     sort_rights,
 )
+from permissions.duty_guard import settle_duties_at_end
 from permissions.models import Employer, Grant, IndividualRight, Team, TeamEmployer
 from permissions.right_sources import find_superfluous_rights
 
@@ -118,6 +119,7 @@ def revoke_superfluous_rights(users: Iterable[User], *, by: Actor) -> int:
 
 
 @action()
+@settle_duties_at_end()
 def replace_rights_by_team(provider: Provider, group: SharedRightsGroup, *, name: str, by: Actor) -> Team:
     """Revoke the individual rights that the new team gives. Raises as the actions on both, RightsWouldChange."""
     provider = lock_and_authorize(provider.pk, by, Right.GRANT_RIGHTS)

@@ -6,12 +6,14 @@ from accounts.models import User
 from audit.actors import Actor, action
 from permissions import checks
 from permissions.checks import Right
+from permissions.duty_guard import settle_duties_at_end
 from permissions.models import AuthorizationSet, Team
 from permissions.team_reach import load_team_reach
 from teams import actions, sets
 
 
 @action()
+@settle_duties_at_end()
 def assign_initial_access(
     user: User,
     *,

@@ -20,6 +20,7 @@ from audit.models import Event, Verb
 from permissions import checks
 from permissions.action_helpers import get_team_rights, lock_and_authorize
 from permissions.catalog import Right, rights_from_codes
+from permissions.duty_guard import settle_duties_at_end
 from permissions.models import AuthorizationSet, Employer, SetApplication, Team
 
 UNDO_PERIOD = timedelta(days=7)
@@ -194,6 +195,7 @@ def _require_unchanged(reversal: Reversal, event: Event, by: Actor) -> None:
 
 
 @action()
+@settle_duties_at_end()
 def undo_change(event: Event, *, by: Actor) -> Target:
     """Undo a change by the same actions, with the rights of the actor who undoes it. Returns what was changed.
 

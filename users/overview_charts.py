@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol
 
 from django.urls import reverse
 from django.utils.formats import date_format, number_format
@@ -14,8 +14,6 @@ from authentication.mfa.status import TwoFactorStatus
 from core.charts import Bar, DayBars, Part, StackedBar
 from permissions.catalog import Right
 from permissions.coverage import SinglePayroll
-from senders.alerts import SenderAlert
-from users.alerts import Alert
 from users.overview import (
     DayChange,
     Figures,
@@ -68,7 +66,11 @@ class SinglePayrollAlert:
         return _("%(names)s and %(count)s more.") % {"names": names, "count": more} if more else f"{names}."
 
 
-AnyAlert: TypeAlias = Alert | SinglePayrollAlert | SenderAlert
+class AnyAlert(Protocol):
+    """An alert of `users.alerts`, or one of another app beside those."""
+
+    @property
+    def tone(self) -> str: ...
 
 
 def sort_alerts(alerts: Iterable[AnyAlert | None]) -> list[AnyAlert]:

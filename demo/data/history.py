@@ -24,7 +24,7 @@ from accounts.user_details import UserDetails
 from audit import chain, checkpoints
 from audit.actors import Actor
 from demo.clock import get_real_now, set_clock
-from demo.data import arrivals, office_notifications, office_teams
+from demo.data import arrivals, duties, office_notifications, office_teams, reviews
 from demo.data.arrivals import OPERATOR, build_actor, find_teams
 from demo.data.office_users import (
     ACCEPTED_USERS,
@@ -63,6 +63,8 @@ class OfficeHistory:
         self._plan_arrivals()
         self._plan_changes()
         self._plan_departures()
+        self._add(4, self._start_review)
+        self._add(3, self._decide_some)
         for days in range(330, 0, -30):
             self._scenes.append((days, lambda: checkpoints.save_checkpoint_if_due(self._office.pk)))
         for days, scene in sorted(self._scenes, key=lambda item: -item[0]):
@@ -165,11 +167,15 @@ class OfficeHistory:
         self._add(150, self._change_team, "Loon Noord", [Right.HANDLE_LEAVE])
         self._add(118, self._require_two_factor, "Loon Noord")
         self._add(88, self._move, "Nijhuis", ["Loon Noord"])
+        self._add(41, self._give_right, "Hendriks", Right.RUN_PAYROLL_COLLECTIVELY)
         self._add(63, self._edit, "Jong", UserDetails(first_name="Tessa"))
+        self._add(24, lambda: duties.create_rules(self._office, by=self._by()))
+        self._add(23, self._except_program)
         self._add(50, self._edit, "Okafor", UserDetails(access_until=_find_day(-75)))
         self._add(33, self._edit, "Timmer", UserDetails(access_until=_find_day(-40)))
-        self._add(30, self._give_superfluous_right)
+        self._add(30, self._give_right, "Dubois", Right.VIEW_WAGES)  # a team gives it already: superfluous
         self._add(20, self._edit, "Verhoeven", UserDetails(access_until=_find_day(1)))
+        self._add(6, self._ask_exception)
         self._add(5, lambda: office_notifications.create_example_notifications(self._office, by=OPERATOR))
 
     def _edit(self, last_name: str, details: UserDetails) -> None:
@@ -198,9 +204,19 @@ class OfficeHistory:
             by=self._by("Berg"),
         )
 
-    def _give_superfluous_right(self) -> None:
-        """Give a user a right that a team gives already, which the office is advised to revoke."""
-        teams.actions.give_individual_rights([self._find("Dubois")], [Right.VIEW_WAGES], by=self._by("Berg"))
+    def _give_right(self, last_name: str, right: Right) -> None:
+        teams.actions.give_individual_rights([self._find(last_name)], [right], by=self._by("Berg"))
+
+    def _except_program(self) -> None:
+        duties.request_exemption(
+            self._find("Webservice"), "Leest de historie voor het archief.", _find_day(-200),
+            by=self._by("Berg"), approver=self._by("Bakker"),
+        )  # fmt: skip
+
+    def _ask_exception(self) -> None:
+        duties.request_exemption(
+            self._find("Bakker"), "Vervangt Jan Peter tijdens zijn verlof.", _find_day(-90), by=self._by("Berg")
+        )
 
     def _plan_departures(self) -> None:
         for last_name, days in (("Hofman", 112), ("Loon", 54)):
@@ -208,6 +224,21 @@ class OfficeHistory:
 
     def _block(self, last_name: str) -> None:
         users.actions.block_user(self._find(last_name), by=self._by("Bakker"))
+
+    def _start_review(self) -> None:
+        self._record_last_logins()
+        (team,) = find_teams(self._office, ["Loon Noord"])
+        self._review = reviews.start_review(
+            self._office, [self._maria, self._find("Berg")], {team: self._find("Bakker")}, by=self._by()
+        )
+
+    def _decide_some(self) -> None:
+        reviews.decide_some(self._review, self._find("Berg"), self._find("Dubois"))
+
+    def _record_last_logins(self) -> None:
+        for example in [ADMINISTRATOR, *ACCEPTED_USERS, *IMPORTED_USERS, *FORMER_USERS, *AZURE_USERS]:
+            if User.objects.filter(provider=self._office, last_name=example.last_name).exists():
+                arrivals.record_last_login(self._find(example.last_name), example)
 
     def _invite_the_last(self) -> None:
         """Invite those who have not accepted; the sender of one invitation is blocked since."""
@@ -222,8 +253,7 @@ class OfficeHistory:
 
     def _finish(self) -> None:
         """Do what the worker would have done, and what only a browser can do."""
-        for example in [ADMINISTRATOR, *ACCEPTED_USERS, *IMPORTED_USERS, *FORMER_USERS, *AZURE_USERS]:
-            arrivals.record_last_login(self._find(example.last_name), example)
+        self._record_last_logins()
         programs = [username for _name, _email, username, _teams in WEBSERVICE_USERS]
         User.objects.filter(provider=self._office, username__in=programs).update(
             last_login=timezone.now() - timedelta(hours=1)

@@ -36,7 +36,7 @@ _ICONS: Mapping[str, tuple[str, str]] = {
 _ICONS_BY_TEXT = (
     ("invitation", "mail"), ("text", "mail"), ("factor", "shield"), ("recovery", "shield"), ("client", "plug"),
     ("team", "team"), ("employer", "building"), ("password", "key"), ("signal", "bell"), ("provider", "office"),
-    ("tenant", "cloud"), ("set_", "layers"), ("look", "eye"), ("user", "user"),
+    ("duty", "warn"), ("tenant", "cloud"), ("set_", "layers"), ("look", "eye"), ("user", "user"),
 )  # fmt: skip
 
 

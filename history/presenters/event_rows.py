@@ -53,20 +53,33 @@ def _present_event(event: Event, names: Mapping[str, str]) -> EventRow:
 
 
 def _iter_member_ids(event: Event) -> Iterator[str]:
-    """Yield the ids of users in the changes of a team."""
+    """Yield the ids of users in the changes of a team or an access review."""
     for ids in event.changes.get("members", []) if event.target_kind == "team" else []:
         yield from ids or []
+    for by_team in event.changes.get("reviewers", []) if event.target_kind == "campaign" else []:
+        yield from (user_id for ids in (by_team or {}).values() for user_id in ids)
 
 
 def _present_change(field: str, values: Sequence[Any], names: Mapping[str, str]) -> FieldChange:
     if field == "members" and all(ids is None or isinstance(ids, list) for ids in values):
         values = [[names.get(user_id) or build_erased_name(user_id) for user_id in ids or []] for ids in values]
+    elif field == "reviewers" and all(by_team is None or isinstance(by_team, dict) for by_team in values):
+        values = [_name_reviewers(by_team or {}, names) for by_team in values]
     elif field == "rights":
         values = [[right.value for right in sort_rights(rights_from_codes(codes or []))] for codes in values]
     elif field == "employers":
         values = [list(named.values()) if isinstance(named, dict) else named for named in values]
     old, new = ([*values, None, None])[:2]
     return FieldChange(_get_label(field, values), labels.format_value(field, old), labels.format_value(field, new))
+
+
+def _name_reviewers(by_team: Mapping[str, Sequence[str]], names: Mapping[str, str]) -> list[str]:
+    """Return the names of the reviewers, those of a team after its name."""
+    found = []
+    for team, ids in sorted(by_team.items()):
+        users = ", ".join(names.get(user_id) or build_erased_name(user_id) for user_id in ids)
+        found.append(f"{team}: {users}" if team else users)
+    return found
 
 
 def _get_label(field: str, values: Sequence[Any]) -> str:

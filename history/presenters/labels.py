@@ -18,6 +18,7 @@ from audit.models import Event, Verb
 from authentication.mfa.status import TwoFactorStatus
 from notifications.catalog import NotificationType
 from permissions.catalog import Right
+from permissions.models import DutyRule
 from permissions.products import Product
 from users.status import AccountStatus
 
@@ -29,8 +30,26 @@ _FIELD_LABELS: Mapping[str, "StrOrPromise"] = {
     "members": _("Members"),
     "employers": _("Employers"),
     "rights": _("Rights"),
+    "rules": _("Rules"),
     "given_by_team": _("Already given by a team"),
     "undone": _("Undone event"),
+    "review": _("Access review"),
+    "reminder": _("Reviewers reminded"),
+    "reviewers": _("Reviewers"),
+    "scope": _("What is reviewed"),
+    "scope_days": _("Days without a login"),
+    "undecided": _("What is undecided at the end"),
+    "repeat": _("Repeat (months)"),
+    "decision": _("Decision"),
+    "about": _("Access"),
+    "path": _("Path"),
+    "first": _("These rights"),
+    "first_all": _("All of these rights together"),
+    "second": _("Not together with"),
+    "second_all": _("All of those rights together"),
+    "level": _("Where"),
+    "severity": _("When a change leads to a conflict"),
+    "reason": _("Reason"),
     "name": _("Name"),
     "number": _("Number"),
     "products": _("Products"),
@@ -61,6 +80,7 @@ _FIELD_LABELS: Mapping[str, "StrOrPromise"] = {
     "email_kind": _("E-mail"),
     "language": _("Language"),
     "integration": _("Integration"),
+    "integration_id": _("Identifier of the integration"),
     "integrations": _("Integrations"),
     "scopes": _("Scopes"),
     "redirect_uris": _("Redirect URIs"),
@@ -104,7 +124,9 @@ _TARGET_LABELS: Mapping[str, "StrOrPromise"] = {
     "team": _("Team"),
     "employer": _("Employer"),
     "authorizationset": _("Set"),
+    "dutyrule": _("Rule about duties"),
     "externaltenant": _("Azure AD tenant"),
+    "campaign": _("Access review"),
     "provider": _("Office"),
 }
 _VALUE_LABELS: Mapping[Any, "StrOrPromise"] = {
@@ -124,6 +146,10 @@ _CHOICE_LABELS: Mapping[str, Mapping[Any, Any]] = {
     "products": dict(Product.choices),
     "rights": _RIGHT_LABELS,
     "given_by_team": _RIGHT_LABELS,
+    "first": _RIGHT_LABELS,
+    "second": _RIGHT_LABELS,
+    "level": dict(DutyRule.Level.choices),
+    "severity": dict(DutyRule.Severity.choices),
     "type": {type_.value: type_.label for type_ in NotificationType},
     "status": dict(AccountStatus.choices),
     "two_factor": dict(TwoFactorStatus.choices),
@@ -222,7 +248,8 @@ def format_reason(verb: str, value: str) -> str:
 
 def is_object_name(values: Iterable[Any]) -> bool:
     """Return whether a field with these values is the name of a team or set instead of a field."""
-    return any(value in ("member", "applied", "made equal") for value in values if isinstance(value, str))
+    words = ("member", "applied", "made equal")
+    return any(value in words for value in values if isinstance(value, str))
 
 
 def get_target_choices() -> list[tuple[str, "StrOrPromise"]]:

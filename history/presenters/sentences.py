@@ -60,6 +60,13 @@ _SENTENCES: Mapping[str, "StrOrPromise"] = {
     Verb.SET_CHANGED: gettext_lazy("%(who)s changed the authorization set %(target)s."),
     Verb.SET_DELETED: gettext_lazy("%(who)s deleted the authorization set %(target)s."),
     Verb.SET_APPLIED: gettext_lazy("%(who)s applied the authorization set %(first)s to %(target)s."),
+    Verb.DUTY_RULE_CREATED: gettext_lazy("%(who)s created the rule about duties %(target)s."),
+    Verb.DUTY_RULE_CHANGED: gettext_lazy("%(who)s changed the rule about duties %(target)s: %(fields)s."),
+    Verb.DUTY_RULE_DELETED: gettext_lazy("%(who)s deleted the rule about duties %(target)s."),
+    Verb.DUTY_CONFLICT_ACCEPTED: gettext_lazy("%(who)s accepted that %(target)s conflicts with the rule %(rules)s."),
+    Verb.DUTY_EXEMPTION_REQUESTED: gettext_lazy("%(who)s requested an exception to the rule %(rules)s for %(target)s."),
+    Verb.DUTY_EXEMPTION_APPROVED: gettext_lazy("%(who)s approved an exception to the rule %(rules)s for %(target)s."),
+    Verb.DUTY_EXEMPTION_ENDED: gettext_lazy("%(who)s ended an exception to the rule %(rules)s for %(target)s."),
     Verb.NOTIFICATIONS_CHANGED: gettext_lazy("%(who)s changed the notifications of %(target)s."),
     Verb.CHANGE_UNDONE: gettext_lazy("%(who)s undid an earlier change of %(target)s."),
     Verb.NOTIFICATION_SET_CREATED: gettext_lazy("%(who)s created the notification set %(target)s."),
@@ -68,6 +75,14 @@ _SENTENCES: Mapping[str, "StrOrPromise"] = {
     Verb.NOTIFICATION_SET_APPLIED: gettext_lazy("%(who)s applied the notification set %(first)s to %(target)s."),
     Verb.NOTIFICATION_RAISED: gettext_lazy("%(who)s raised a notification about the employer %(target)s."),
     Verb.NOTIFICATIONS_READ: gettext_lazy("%(who)s marked notifications as read."),
+    Verb.REVIEW_CREATED: gettext_lazy("%(who)s prepared the access review %(target)s."),
+    Verb.REVIEW_CHANGED: gettext_lazy("%(who)s changed the access review %(target)s: %(fields)s."),
+    Verb.REVIEW_DELETED: gettext_lazy("%(who)s deleted the access review %(target)s, which had not started."),
+    Verb.REVIEW_STARTED: gettext_lazy("%(who)s started the access review %(target)s."),
+    Verb.REVIEW_DECIDED: gettext_lazy("%(who)s decided about access of %(target)s in an access review."),
+    Verb.REVIEW_CLOSED: gettext_lazy("%(who)s ended the access review %(target)s."),
+    Verb.REVIEW_EXECUTED: gettext_lazy("The revocations of the access review %(target)s were carried out."),
+    Verb.REVIEW_UNDONE: gettext_lazy("The revocations of the access review %(target)s were undone."),
     Verb.EXPORTED: gettext_lazy("%(who)s exported: %(fields)s."),
     Verb.SIGNED_IN: gettext_lazy("%(target)s logged in."),
     Verb.SIGNED_OUT: gettext_lazy("%(target)s logged out."),
@@ -125,8 +140,9 @@ def describe_event(event: Event, names: Mapping[str, str], label: Mapping[str, s
         return " ".join(sentences)
     changes = event.changes
     old, new = ([*next(iter(changes.values()), []), None, None])[:2]
-    words |= {"old": str(old or "…"), "new": str(new or "…"), "first": _get_applied_set_name(changes)}
+    words |= {"old": str(old or "…"), "new": str(new or "…"), "first": _get_object_name(changes)}
     words["fields"] = ", ".join(label.get(field, field) for field in changes) or "…"
+    words["rules"] = ", ".join(([*changes.get("rules", []), None, None])[1] or ()) or "…"
     words["method"] = _get_login_method_label(changes)
     words["time"] = _format_send_time(changes)
     own = _OWN_SENTENCES.get(event.verb) if event.actor_id and event.actor_id == event.target_id else None
@@ -139,8 +155,9 @@ def says_every_change(event: Event) -> bool:
     return event.verb in _SENTENCE_BUILDERS
 
 
-def _get_applied_set_name(changes: Changes) -> str:
-    return next((field for field, pair in changes.items() if pair[-1] in ("applied", "made equal")), "…")
+def _get_object_name(changes: Changes) -> str:
+    values = ("applied", "made equal")
+    return next((field for field, pair in changes.items() if pair[-1] in values), "…")
 
 
 def _get_login_method_label(changes: Changes) -> str:

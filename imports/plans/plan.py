@@ -32,6 +32,7 @@ from invitations.actions import InvitationNotOpen
 from outbox import message_limits
 from outbox.message_limits import BulkProgress
 from permissions.checks import LastAdministrator
+from permissions.duty_guard import settle_duties_at_end
 
 PLAN_FORMAT = 1
 _BATCH_SIZE = 1000  # commands applied at once
@@ -125,6 +126,7 @@ class Plan:
         self.refusal = ""
         self.send_forecast: BulkProgress | None = None  # when its invitations are sent
         self.is_applied = False
+        self._conflicts: Counter[str] = Counter()
         self._digest = hashlib.sha256(f"{PLAN_FORMAT} {what} {provider_id} {invite}".encode())
 
     def add(self, steps: Iterable[PlanStep], faults: Iterable[PlanFault]) -> None:
@@ -139,14 +141,22 @@ class Plan:
                 self.counts["new" if item["is_new"] else "changed"] += 1
             self.counts["has_losses"] += bool(item.get("has_losses"))
 
+    def add_conflict(self, rule_name: str, text: str) -> None:
+        """Add a notice that a user would conflict with a rule about duties that only warns."""
+        self.notices[text] += 1
+        self._conflicts[rule_name] += 1
+
     @property
     def items(self) -> list[PlanItem]:
         return [step.item for step in self.steps]
 
     @property
     def digest(self) -> str:
-        """Hash of all items, with old and new values: the plan is the same while this is."""
-        return self._digest.hexdigest()
+        """Hash of all items with old and new values, and of conflicts of duties: the same while the plan is."""
+        digest = self._digest.copy()
+        if self._conflicts:
+            digest.update(_dump_line(dict(sorted(self._conflicts.items()))))
+        return digest.hexdigest()
 
     @property
     def is_empty(self) -> bool:
@@ -249,6 +259,7 @@ def apply_plan(provider: Provider, plan: Plan, *, by: Actor, progress: ProgressC
         transaction.atomic(),
         bound_contextvars(correlation_id=by.correlation_id),  # that of its messages
         message_limits.batch_charges(),
+        settle_duties_at_end(),
     ):
         for kind in sorted(pairs, key=lambda kind: kind.phase):
             for start in range(0, len(pairs[kind]), _BATCH_SIZE):

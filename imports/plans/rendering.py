@@ -159,15 +159,17 @@ def render_action(item: PlanItem) -> str:
 
 def render_details(item: PlanItem) -> list[str]:
     changes = item["changes"]
-    order = [
-        name for name in (*USER_COLUMN_LABELS, *team_rows.TEAM_COLUMN_LABELS) if name in changes and name != "blocked"
-    ]
+    known = (*USER_COLUMN_LABELS, *team_rows.TEAM_COLUMN_LABELS, "integrations")
+    order = [name for name in known if name in changes and name != "blocked"]
     lines = [_render_change(name, *changes[name]) for name in dict.fromkeys(order)]
     return lines + render_impact(item.get("effect", {}))
 
 
 def _render_change(name: str, old: Any, new: Any) -> str:
-    label = str(USER_COLUMN_LABELS[name]) if name in USER_COLUMN_LABELS else team_rows.get_column_label(name)
+    if name == "integrations":
+        label = _("Integrations")
+    else:
+        label = str(USER_COLUMN_LABELS[name]) if name in USER_COLUMN_LABELS else team_rows.get_column_label(name)
     if name == "login_method":
         old, new = (LoginMethod(value).label if value else value for value in (old, new))
     if isinstance(old, list) or isinstance(new, list):

@@ -18,8 +18,9 @@ from imports.plans.office_lookup import OfficeLookup
 from imports.plans.plan import Plan, PlanItem, ProgressCallback, ignore_progress
 from imports.plans.rendering import get_email_label
 from imports.plans.team_plans import add_items_with_impact, get_team_rights, get_team_values, has_losses
+from imports.plans.user_changes import UserChange
 from imports.plans.user_diff import DETAIL_FIELDS, convert_to_plan_value
-from imports.plans.user_plans import UserChange, UserPlanner
+from imports.plans.user_plans import UserPlanner
 from invitations.models import Invitation
 from notifications import preferences
 from notifications.preference_text import serialize_overrides

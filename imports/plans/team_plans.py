@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.locks import lock_provider
@@ -18,10 +19,11 @@ from imports.files.budget import COMMAND_LIMITS, FileLimits
 from imports.files.team_rows import NamedFiles, TeamFileContents, TeamFileRow
 from imports.files.user_rows import UserWithAccess, select_with_access
 from imports.plans import team_commands
+from imports.plans.duty_checks import add_accepted_conflicts
 from imports.plans.impact import compute_access, compute_impact
 from imports.plans.office_lookup import OfficeLookup
 from imports.plans.plan import Plan, PlanItem, PlanRefused, PlanStep, ProgressCallback, apply_plan, ignore_progress
-from imports.plans.user_plans import snapshot_user
+from imports.plans.user_changes import snapshot_user
 from permissions.catalog import Right, rights_from_codes
 from permissions.models import Employer, Team
 
@@ -61,13 +63,15 @@ def add_items_with_impact(
     steps, affected = [PlanStep(item, team_commands.build_commands(item)) for item in items], list[PlanItem]()
     if items and not contents.faults:
         try:
-            affected = _dry_run(provider, steps, by, progress)
+            affected = _dry_run(provider, steps, by, progress, plan)
         except PlanRefused as error:
             plan.refusal = str(error)
     plan.add([*steps, *map(PlanStep, affected)], contents.faults)
 
 
-def _dry_run(provider: Provider, steps: list[PlanStep], by: Actor, progress: ProgressCallback) -> list[PlanItem]:
+def _dry_run(
+    provider: Provider, steps: list[PlanStep], by: Actor, progress: ProgressCallback, plan: Plan
+) -> list[PlanItem]:
     """Return an item for each user whose rights the steps affect. Raises PlanRefused."""
     trial = Plan(provider.pk, "teams")
     trial.add(steps, ())
@@ -77,8 +81,10 @@ def _dry_run(provider: Provider, steps: list[PlanStep], by: Actor, progress: Pro
         cases = {user.pk: snapshot_user(user) for user in users}
         before = compute_access(provider, cases.values())
         # Confirming requires re-authentication.
-        by = replace(by, proof=ReauthenticationLevel.FIVE_MINUTES)
+        by = replace(by, proof=ReauthenticationLevel.FIVE_MINUTES, accepts_conflicts=True)
+        started = timezone.now()
         apply_plan(provider, trial, by=by, progress=progress)
+        add_accepted_conflicts(provider, started, plan)
         after = compute_access(provider, cases.values())
         transaction.set_rollback(True)
     for item in trial.items:

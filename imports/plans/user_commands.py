@@ -1,12 +1,10 @@
 """Commands of a plan about users: what each changes in the rights of a user, and the action that applies it."""
 
-from abc import abstractmethod
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import reduce
-from typing import Any, Self, cast
+from typing import Any, cast
 from uuid import UUID
 
 from django.utils import timezone
@@ -22,52 +20,16 @@ import users.email_changes
 from accounts.models import ExternalTenant, LoginMethod, User
 from accounts.user_details import UserDetails
 from audit.actors import Actor
-from imports.plans.plan import ApplyContext, Command, PlanItem
+from imports.plans.new_user_commands import CreateAzureUser, CreateWebserviceUser, InviteUser
+from imports.plans.user_command_types import ExistingUserCommand, SingleUserCommand, UserCommand
 from notifications import preference_text, preferences
 from notifications.models import NotificationSet, NotificationSetting
+from oauth import consents
+from oauth.models import Consent
 from permissions import checks
 from permissions.catalog import Right
 from permissions.impact import HypotheticalUser
 from permissions.models import AuthorizationSet, Team
-from users import login_methods
-from users.login_methods import NewAzureUser, NewWebserviceUser
-
-
-class UserCommand(Command):
-    """A change to a user."""
-
-    def change_access(self, access: HypotheticalUser) -> HypotheticalUser:
-        """Return what determines the rights of the user after the change."""
-        return access
-
-
-class ExistingUserCommand(UserCommand):
-    """A change to a user who exists. Equal commands are applied to all their users at once, in `APPLY_ORDER`."""
-
-    @abstractmethod
-    def apply(self, members: Sequence[User], by: Actor) -> None: ...
-
-    @classmethod
-    def apply_all(cls, pairs: Sequence[tuple[PlanItem, Self]], context: ApplyContext) -> None:
-        ids = [item["id"] or "" for item, _command in pairs]
-        rows = User.objects.filter(provider=context.provider, pk__in=ids).prefetch_related("provider")
-        users_by_id = {str(user.pk): user for user in rows}
-        groups: dict[Self, list[User]] = defaultdict(list)
-        for item, command in pairs:
-            groups[command].append(users_by_id[item["id"] or ""])
-        for command, members in groups.items():
-            command.apply(members, context.by)
-
-
-class SingleUserCommand(ExistingUserCommand):
-    """A change that is applied to one user after the other."""
-
-    def apply(self, members: Sequence[User], by: Actor) -> None:
-        for user in members:
-            self.apply_to_one(user, by)
-
-    @abstractmethod
-    def apply_to_one(self, user: User, by: Actor) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -77,88 +39,6 @@ class UnblockUser(ExistingUserCommand):
 
     def apply(self, members: Sequence[User], by: Actor) -> None:
         users.actions.unblock_users(members, by=by)
-
-
-@dataclass(frozen=True, eq=False)
-class CreateUser(UserCommand):
-    """A new user; each login method has a class of its own."""
-
-    details: UserDetails
-    login_method: LoginMethod
-
-    def change_access(self, access: HypotheticalUser) -> HypotheticalUser:
-        is_accepted = self.login_method != LoginMethod.WEBSITE_SSO
-        return access._replace(
-            login_method=self.login_method,
-            accepted_on=timezone.localdate() if is_accepted else None,
-            access_until=self.details.get("access_until"),
-            two_factor_required=self.details.get("two_factor_required", False),
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class CreateIncompleteUser(CreateUser):
-    """A new user whose row has faults: the plan shows the impact, and nothing can be applied."""
-
-    @classmethod
-    def apply_all(cls, pairs: Sequence[tuple[PlanItem, Self]], context: ApplyContext) -> None:
-        raise TypeError("a row with faults cannot be applied")
-
-
-@dataclass(frozen=True, eq=False)
-class CreateAzureUser(CreateUser):
-    username: str
-    tenant: ExternalTenant
-    external_user_id: UUID
-
-    @classmethod
-    def apply_all(cls, pairs: Sequence[tuple[PlanItem, Self]], context: ApplyContext) -> None:
-        new = [NewAzureUser(one.details, one.username, one.tenant, one.external_user_id) for _item, one in pairs]
-        _set_ids(pairs, login_methods.create_azure_users(context.provider, new, by=context.by))
-
-
-@dataclass(frozen=True, eq=False)
-class CreateWebserviceUser(CreateUser):
-    username: str
-    password: str = field(repr=False)
-
-    @classmethod
-    def apply_all(cls, pairs: Sequence[tuple[PlanItem, Self]], context: ApplyContext) -> None:
-        new = [NewWebserviceUser(command.details, command.username, command.password) for _item, command in pairs]
-        _set_ids(pairs, login_methods.create_webservice_users(context.provider, new, by=context.by))
-
-
-@dataclass(frozen=True, eq=False)
-class InviteUser(CreateUser):
-    """A new user who is invited. `grants` come first, because the invitation depends on them."""
-
-    mobile_number: str = field(repr=False)
-    grants: tuple[ExistingUserCommand, ...]
-
-    def change_access(self, access: HypotheticalUser) -> HypotheticalUser:
-        return reduce(lambda after, grant: grant.change_access(after), self.grants, super().change_access(access))
-
-    @classmethod
-    def apply_all(cls, pairs: Sequence[tuple[PlanItem, Self]], context: ApplyContext) -> None:
-        _set_ids(pairs, [command._invite(context) for _item, command in pairs])
-
-    def _invite(self, context: ApplyContext) -> User:
-        def assign_grants(user: User) -> None:
-            for grant in self.grants:
-                grant.apply([user], context.by)
-
-        return invitations.actions.invite_user(
-            context.provider,
-            details=self.details,
-            mobile_number=self.mobile_number,
-            by=context.by,
-            assign_initial_access=assign_grants,
-        )
-
-
-def _set_ids(pairs: Sequence[tuple[PlanItem, Command]], created: Iterable[User]) -> None:
-    for (item, _command), user in zip(pairs, created, strict=True):
-        item["id"] = str(user.pk)
 
 
 @dataclass(frozen=True)
@@ -322,6 +202,17 @@ class RevokeRights(SingleUserCommand):
 
 
 @dataclass(frozen=True)
+class EndIntegrations(SingleUserCommand):
+    """End what integrations may do for the user; `applications` are their IDs."""
+
+    applications: tuple[UUID, ...]
+
+    def apply_to_one(self, user: User, by: Actor) -> None:
+        for consent in Consent.objects.filter(user=user, application__in=self.applications):
+            consents.revoke_consent(user, consent.pk, by=by)
+
+
+@dataclass(frozen=True)
 class BlockUser(ExistingUserCommand):
     def change_access(self, access: HypotheticalUser) -> HypotheticalUser:
         return access._replace(blocked=True)
@@ -340,11 +231,21 @@ class RevokeInvitation(SingleUserCommand):
 APPLY_ORDER: tuple[type[UserCommand], ...] = (
     UnblockUser, CreateAzureUser, CreateWebserviceUser, InviteUser, ChangeToWebsite, ChangeDetails, ChangeEmail,
     ResendInvitation, ChangeToAzure, AddToTeam, GrantRights, ApplyAuthorizationSet, ApplyNotificationSet,
-    SetNotifications, EndAccess, RemoveFromTeam, RevokeRights, BlockUser,
-    RevokeInvitation,
+    SetNotifications, EndAccess, RemoveFromTeam, RevokeRights, EndIntegrations,
+    BlockUser, RevokeInvitation,
 )  # fmt: skip
 for phase, command_class in enumerate(APPLY_ORDER):
     command_class.phase = phase
+
+
+def iter_access_ends(new: Mapping[str, Any], integrations: Iterable[str]) -> Iterator[UserCommand]:
+    """Yield what ends or restores access as a whole; `integrations` are the IDs of those whose access ends."""
+    if "integrations" in new:
+        yield EndIntegrations(tuple(map(UUID, integrations)))
+    if "blocked" in new:
+        yield BlockUser() if new["blocked"] else UnblockUser()
+    if "invitation_revoked" in new:
+        yield RevokeInvitation()
 
 
 def compute_access_after(access: HypotheticalUser, commands: Iterable[UserCommand]) -> HypotheticalUser:

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import IO, Any, NamedTuple, cast
+from typing import IO, Any, cast
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import LoginMethod, Provider
@@ -18,12 +17,13 @@ from imports.files.budget import COMMAND_LIMITS, FileLimits
 from imports.files.user_columns import USER_COLUMN_LABELS
 from imports.files.user_rows import UserFinder, UserRow, UserWithAccess, read_user_rows
 from imports.files.wording import suggest_name
-from imports.plans import user_commands
+from imports.plans import duty_checks, new_user_commands, user_commands
 from imports.plans.impact import compute_access, compute_impact
 from imports.plans.office_lookup import OfficeLookup
 from imports.plans.plan import Plan, PlanFault, PlanItem, PlanStep, ProgressCallback, ignore_progress
 from imports.plans.row_notes import note_shared_addresses
-from imports.plans.user_commands import ExistingUserCommand, UserCommand
+from imports.plans.user_changes import UserChange, snapshot_user
+from imports.plans.user_command_types import ExistingUserCommand, UserCommand
 from imports.plans.user_diff import DETAIL_FIELDS, NOTIFICATION_FIELDS, plan_existing_user, plan_new_user
 from outbox import message_limits
 from permissions import checks
@@ -32,17 +32,6 @@ from permissions.checks import LastAdministrator
 from permissions.impact import HypotheticalAccess, HypotheticalUser
 from permissions.models import TeamEmployer, TeamRight
 from users.actions import PROFILE_FIELDS
-
-
-class UserChange(NamedTuple):
-    """A row with its planned item, and the user before and after, for computing rights."""
-
-    row: UserRow
-    item: PlanItem
-    user: UserWithAccess | None
-    commands: list[UserCommand]
-    before: HypotheticalUser | None
-    after: HypotheticalUser
 
 
 def plan_user_file(
@@ -111,6 +100,7 @@ class UserPlanner:
         access = compute_access(self.office.provider, cases)
         pairs = {(change.before, change.after) for change in changes}  # users in the same situation share their impact
         impacts = {pair: compute_impact(access[pair[0]] if pair[0] else None, access[pair[1]]) for pair in pairs}
+        duty_checks.check_changes(changes, self.office.provider, self._plan)
         for change in changes:
             self._add_impact_and_check(change, impacts[change.before, change.after], access[change.after])
         faults = [
@@ -125,7 +115,7 @@ class UserPlanner:
         item, user = change.item, change.user
         item["effect"] = impact
         ends = (item["changes"].get(name, [None, None])[1] is True for name in ("blocked", "invitation_revoked"))
-        item["has_losses"] = any(ends) or "lost" in impact
+        item["has_losses"] = any(ends) or "lost" in impact or "integrations" in item["changes"]
         if user is not None and user.accepted_at is None and "waiting" in impact:
             notice = _("The invited user gets more rights. If the sender may not grant these, resend the invitation.")
             self._plan.notices[notice] += 1
@@ -154,19 +144,6 @@ class UserPlanner:
                 plan.refusal = str(error)
         if count := plan.mails["invitation"]:
             plan.send_forecast = message_limits.forecast_bulk_invitations(provider.pk, count)
-
-
-def snapshot_user(user: UserWithAccess) -> HypotheticalUser:
-    return HypotheticalUser(
-        user.login_method,
-        None if user.accepted_at is None else timezone.localdate(user.accepted_at),
-        user.blocked_at is not None,
-        user.access_until,
-        user.two_factor_required,
-        user.second_factor_at is not None,
-        frozenset(member.team_id for member in user.membership_rows),
-        rights_from_codes(row.right for row in user.right_rows),
-    )
 
 
 def _check_permissions(change: UserChange, by: Actor, provider: Provider, *, manages: bool) -> None:
@@ -233,7 +210,7 @@ def _build_commands(
         return (
             _build_creation(new, values, grants, office, secrets)
             if is_complete
-            else [user_commands.CreateIncompleteUser(values, new.get("login_method", "")), *grants]
+            else [new_user_commands.CreateIncompleteUser(values, new.get("login_method", "")), *grants]
         )
     number = secrets.get("mobile_number") or ""
     if new.get("login_method") == LoginMethod.WEBSITE_SSO:
@@ -249,11 +226,8 @@ def _build_commands(
     if new.get("external_user_id") is not None:
         tenant = office.tenants[new["external_tenant"]]
         commands.append(user_commands.ChangeToAzure(tenant, UUID(new["external_user_id"]), new.get("username")))
-    if "blocked" in new:
-        commands.append(user_commands.BlockUser() if new["blocked"] else user_commands.UnblockUser())
-    if "invitation_revoked" in new:
-        commands.append(user_commands.RevokeInvitation())
-    return sorted(commands, key=lambda command: command.phase)
+    ends = user_commands.iter_access_ends(new, secrets.get("integrations", ()))
+    return sorted([*commands, *ends], key=lambda command: command.phase)
 
 
 def _build_creation(
@@ -265,11 +239,11 @@ def _build_creation(
 ) -> list[UserCommand]:
     kind = new["login_method"]
     if kind == LoginMethod.WEBSITE_SSO:
-        return [user_commands.InviteUser(details, kind, secrets["mobile_number"], tuple(grants))]
+        return [new_user_commands.InviteUser(details, kind, secrets["mobile_number"], tuple(grants))]
     if kind == LoginMethod.SSO_WEBSERVICE:
-        return [user_commands.CreateWebserviceUser(details, kind, new["username"], secrets["password"]), *grants]
+        return [new_user_commands.CreateWebserviceUser(details, kind, new["username"], secrets["password"]), *grants]
     tenant, external_user_id = office.tenants[new["external_tenant"]], UUID(new["external_user_id"])
-    return [user_commands.CreateAzureUser(details, kind, new["username"], tenant, external_user_id), *grants]
+    return [new_user_commands.CreateAzureUser(details, kind, new["username"], tenant, external_user_id), *grants]
 
 
 def _build_access_commands(changes: Changes, office: OfficeLookup) -> list[ExistingUserCommand]:

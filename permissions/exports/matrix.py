@@ -14,6 +14,7 @@ from audit.models import Verb
 from core.sheets import encode_xlsx_cell, force_text_cell
 from permissions.action_helpers import lock_and_authorize
 from permissions.catalog import Right
+from permissions.duties import find_broken_rules_at
 from permissions.effective import AuthorizationMatrix, build_matrix
 from permissions.models import Employer
 
@@ -48,25 +49,25 @@ def _build_workbook(provider: Provider, employer: Employer | None, matrix: Autho
     _append_row(sheet, [_("Date"), date_format(timezone.localtime(), "j F Y H:i")])
     _append_row(sheet, [_("T = via a team, I = individual only")])
     _append_row(sheet, [])
-    _append_row(
-        sheet,
-        [_("Name"), _("E-mail address"), _("Login method"), _("Inactive"), *(right.label for right in matrix.rights)],
-    )
+    details = [_("Name"), _("E-mail address"), _("Login method"), _("Inactive"), _("Conflict of duties")]
+    _append_row(sheet, [*details, *(right.label for right in matrix.rights)])
+    broken = find_broken_rules_at(provider.pk, [user.pk for user in matrix.users], employer)
     for user in matrix.users:
-        _append_row(sheet, _build_row(user, matrix))
+        _append_row(sheet, _build_row(user, matrix, broken.get(user.pk, [])))
     _format_sheet(sheet, 6, len(matrix.rights))
     file = BytesIO()
     book.save(file)
     return file.getvalue()
 
 
-def _build_row(user: User, matrix: AuthorizationMatrix) -> list[object]:
+def _build_row(user: User, matrix: AuthorizationMatrix, broken_rules: list[str]) -> list[object]:
     inactive_reason = matrix.inactive_reasons.get(user.pk)
     details = [
         user.list_name,
         user.email,
         user.get_login_method_display(),
         inactive_reason.label if inactive_reason else "",
+        ", ".join(broken_rules),
     ]
     return [*details, *build_marks(matrix, user)]
 
@@ -84,9 +85,9 @@ def _format_sheet(sheet: "Worksheet", head: int, rights_count: int) -> None:
 
     for cell in [*sheet[1], *sheet[2], *sheet[head]]:
         cell.font = Font(bold=True)
-    for cell in sheet[head][4:]:
+    for cell in sheet[head][5:]:
         cell.alignment = Alignment(text_rotation=90, vertical="bottom")
-    for column, width in enumerate([30, 34, 24, 24, *[4] * rights_count], start=1):
+    for column, width in enumerate([30, 34, 24, 24, 24, *[4] * rights_count], start=1):
         sheet.column_dimensions[get_column_letter(column)].width = width
     sheet.freeze_panes = sheet.cell(head + 1, 2)
     page = sheet.page_setup

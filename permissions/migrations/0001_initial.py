@@ -234,6 +234,77 @@ class Migration(migrations.Migration):
             model_name='teamright',
             constraint=core.composite_keys.SameOfficeForeignKey('team', name='permissions_teamright_team_id_same_office'),
         ),
+        migrations.CreateModel(
+            name='DutyRule',
+            fields=[
+                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('name', models.CharField(max_length=70, verbose_name='Name')),
+                ('first', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), default=list, size=None, verbose_name='These rights')),
+                ('first_all', models.BooleanField(default=False)),
+                ('second', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), default=list, size=None, verbose_name='Not together with')),
+                ('second_all', models.BooleanField(default=False)),
+                ('level', models.CharField(choices=[('office', 'In the whole office'), ('employer', 'At the same employer')], default='office', max_length=10, verbose_name='Where')),
+                ('severity', models.CharField(choices=[('warn', 'Warn'), ('refuse', 'Refuse')], max_length=10, verbose_name='When a change leads to a conflict')),
+                ('reason', models.CharField(max_length=300, verbose_name='Reason')),
+                ('version', models.PositiveIntegerField(default=1, editable=False)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('name_key', core.key_fields.KeyField('name', blank=True, compute=core.keys.compute_name_key, editable=False)),
+                ('provider', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.provider')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='DutyExemption',
+            fields=[
+                ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('reason', models.CharField(max_length=300, verbose_name='Reason')),
+                ('until', models.DateField(verbose_name='Last day')),
+                ('requested_at', models.DateTimeField(auto_now_add=True)),
+                ('approved_at', models.DateTimeField(null=True)),
+                ('ended_at', models.DateTimeField(null=True)),
+                ('approved_by', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('employer', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='permissions.employer')),
+                ('provider', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.provider')),
+                ('requested_by', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='duty_exemptions', to=settings.AUTH_USER_MODEL)),
+                ('rule', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='exemptions', to='permissions.dutyrule')),
+            ],
+        ),
+        migrations.AddConstraint(
+            model_name='dutyrule',
+            constraint=models.UniqueConstraint(fields=('id', 'provider'), name='duty_rule_id_provider'),
+        ),
+        migrations.AddConstraint(
+            model_name='dutyrule',
+            constraint=models.UniqueConstraint(fields=('provider', 'name_key'), name='duty_rule_name_once'),
+        ),
+        migrations.AddIndex(
+            model_name='dutyexemption',
+            index=models.Index(fields=['provider', 'user', 'rule'], name='duty_exemption_by_user'),
+        ),
+        migrations.AddConstraint(
+            model_name='dutyexemption',
+            constraint=core.composite_keys.SameOfficeForeignKey('rule', name='permissions_dutyexemption_rule_id_same_office'),
+        ),
+        migrations.AddConstraint(
+            model_name='dutyexemption',
+            constraint=core.composite_keys.SameOfficeForeignKey('user', name='permissions_dutyexemption_user_id_same_office'),
+        ),
+        migrations.AddConstraint(
+            model_name='dutyexemption',
+            constraint=core.composite_keys.SameOfficeForeignKey('employer', name='permissions_dutyexemption_employer_id_same_office'),
+        ),
+        migrations.AddConstraint(
+            model_name='dutyexemption',
+            constraint=core.composite_keys.SameOfficeForeignKey('requested_by', name='permissions_dutyexemption_requested_by_id_same_office'),
+        ),
+        migrations.AddConstraint(
+            model_name='dutyexemption',
+            constraint=core.composite_keys.SameOfficeForeignKey('approved_by', name='permissions_dutyexemption_approved_by_id_same_office'),
+        ),
+        migrations.AddConstraint(
+            model_name='dutyexemption',
+            constraint=models.CheckConstraint(condition=models.Q(('approved_by', None), models.Q(models.Q(('approved_by', models.F('user')), _negated=True), models.Q(('approved_by', models.F('requested_by')), _negated=True)), _connector='OR'), name='duty_exemption_two_users'),
+        ),
         migrations.RunSQL(f"CREATE VIEW permissions_grant AS {GRANTS_VIEW_SQL}", "DROP VIEW permissions_grant"),
         migrations.CreateModel(
             name='Grant',

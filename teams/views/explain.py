@@ -11,6 +11,7 @@ from core.replica import allow_replica
 from permissions import right_sources
 from permissions.access import OfficeRequest
 from permissions.checks import Right
+from permissions.duties import explain_conflicts
 from permissions.effective import filter_right_holders
 from permissions.explain import explain_access
 from permissions.shortcuts import get_colleague_or_404
@@ -37,6 +38,7 @@ def explain_user_right(request: OfficeRequest, pk: UUID) -> HttpResponse:
             "explanation": explanation,
             "diagram": draw_access(explanation, user, right, employer),
             "checks": list_checks(explanation, user, right, employer),
+            "duties": explain_conflicts(user, right, employer),
         }
     return render(request, "teams/explain_access.html", context)
 

@@ -12,6 +12,7 @@ from core.paging import build_pager_context, paginate_queryset
 from core.replica import allow_replica
 from permissions.access import OfficeRequest
 from permissions.checks import Right
+from permissions.duties import find_broken_rules_at
 from permissions.effective import build_matrix, filter_matrix_users
 from permissions.exports import grants, matrix
 from teams.forms.choices import EmployerChoiceForm
@@ -27,7 +28,11 @@ def authorization_matrix(request: OfficeRequest) -> HttpResponse:
         users = paginate_queryset(filter_matrix_users(provider, employer), cursor=request.GET.get("page", ""))
         found = build_matrix(provider, employer, users.rows)
         reasons = found.inactive_reasons
-        rows = [(user, reasons.get(user.pk), matrix.build_marks(found, user)) for user in found.users]
+        in_conflict = find_broken_rules_at(provider.pk, [user.pk for user in found.users], employer)
+        rows = [
+            (user, reasons.get(user.pk), matrix.build_marks(found, user), user.pk in in_conflict)
+            for user in found.users
+        ]
         context |= {"employer": employer, "columns": found.rights, "rows": rows}
         context |= build_pager_context(users, employer=str(employer.pk) if employer else "")
     return render(request, "teams/matrix.html", context)

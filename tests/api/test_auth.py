@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.conf import settings
+from django.db.models import Model
 from django.test import Client
 from django.utils import timezone
 
@@ -23,9 +24,10 @@ from notifications.models import NotificationSet
 from oauth.models import Application, Consent
 from oauth.scopes import Scope
 from permissions.checks import Right
-from permissions.models import AuthorizationSet, Employer, IndividualRight, Team
+from permissions.models import AuthorizationSet, DutyRule, Employer, IndividualRight, Team
 from tests.helpers.access_tokens import token_of
 from tests.helpers.api_client import VERSION, Program, program
+from tests.helpers.reviews import start
 from tests.helpers.users import actor, make_user
 
 pytestmark = pytest.mark.django_db
@@ -73,13 +75,21 @@ def ids(office: Provider, alice: User, bob: User) -> dict[str, str]:
     signals = NotificationSet.objects.create(provider=office, name="HR")
     portal = Application.objects.create(name="Portaal", provider=office, scopes=["sso"])
     Consent.objects.create(provider=office, user=bob, application=portal, scopes=["sso"])
-    names = {
+    rule = DutyRule.objects.create(
+        provider=office, name="Regel", first=["view_users"], second=["view_audit"], severity="warn", reason="Controle"
+    )
+    review = start(office, alice)
+    path = review.items.filter(in_scope=True).exclude(subject__user=alice)[0]
+    names: dict[str, Model] = {
         "application_id": portal,
+        "duty_rule_id": rule,
         "provider_id": office,
         "user_id": bob,
         "team_id": team,
         "set_id": made,
         "notification_set_id": signals,
+        "access_review_id": review,
+        "path_id": path,
     }
     return {name: str(row.pk) for name, row in names.items()} | {"email_template_id": str(next(iter(TEMPLATE_IDS)))}
 
@@ -114,6 +124,7 @@ def sent(operation_id: str) -> Any:
         "PutUser": {"personalDetails": person, "contactInformation": contact},
         "PutUserByToken": {"personalDetails": person, "contactInformation": contact},
         "PostSsoTicket": {},
+        "PutDecisionByPathId": {"decision": "keep"},
     }  # fmt: skip
     return bodies.get(operation_id)
 

@@ -21,6 +21,7 @@ from oauth.models import Application, Consent
 from outbox.models import Message
 from permissions.checks import Right
 from permissions.models import AuthorizationSet, Employer, Team, TeamEmployer, TeamMember
+from reviews.models import ReviewItem
 from tests.api.test_auth import OPERATIONS
 from tests.helpers import audit_events
 from tests.helpers.api_client import Program, program
@@ -28,6 +29,7 @@ from tests.helpers.invited_users import NUMBER, invite
 from tests.helpers.login_methods import GOOD, PERSON, confirmed, make_azure, make_service, tenant_of
 from tests.helpers.notification_events import wants
 from tests.helpers.responses import ClientResponse
+from tests.helpers.reviews import start
 from tests.helpers.users import make_user
 
 pytestmark = pytest.mark.django_db
@@ -286,6 +288,16 @@ def change_the_rights_of_a_team(both: Both) -> Iterator[Case]:
 def make_an_employer(both: Both) -> Iterator[Case]:
     page = both.page("teams:create_employer", number="1042", name="Bakkerij Smit", products=["290"])
     yield page, [both.office.pk], {"number": 1042, "companyName": "Bakkerij Smit", "products": [290]}
+
+
+@compared("PutDecisionByPathId")
+def decide_about_access(both: Both) -> Iterator[Case]:
+    campaign = start(both.office, both.alice)
+    item = ReviewItem.objects.get(campaign=campaign, subject__person_id=both.piet.pk, object_id=both.team.pk)
+    page = both.page(
+        "reviews:decide", campaign.pk, **{"decision": f"{item.pk}:0:revoke", f"reason-{item.pk}": "Andere afdeling"}
+    )
+    yield page, [item.pk], {"decision": "revoke", "reason": "Andere afdeling"}
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from permissions.models import Employer, Team, TeamEmployer, TeamMember
 from tests.helpers.api_client import Program, program
 from tests.helpers.login_methods import make_azure, tenant_of
 from tests.helpers.openapi_schemas import list_scalars, resolve
+from tests.helpers.reviews import start
 from tests.helpers.users import actor, change_user
 
 ADR = (Path(__file__).parents[2] / "docs" / "adr" / "0007-rest-conventions.md").read_text()
@@ -69,7 +70,8 @@ def ids(office: Provider, alice: User, bob: User) -> dict[str, Any]:
             notifications.sets.apply_set(made, bob, by=actor(alice))
     make_azure(office, tenant=tenant_of(office, name="Groep"))
     tenant_of(office, uuid4(), proved=False, name="Nieuw")
-    return {"provider_id": office.pk, "user_id": bob.pk, "team_id": team.pk}
+    review = start(office, alice)
+    return {"provider_id": office.pk, "user_id": bob.pk, "team_id": team.pk, "access_review_id": review.pk}
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import schemathesis
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, transaction
+from django.db.models import Model
 from hypothesis import HealthCheck, settings
 from schemathesis import Case
 from schemathesis.core.parameters import ParameterLocation
@@ -19,9 +20,10 @@ from accounts.models import ExternalTenant, Provider, User
 from api.authorization_sets import TEMPLATE_IDS
 from notifications import preferences
 from oauth.models import Application, Consent
-from permissions.models import AuthorizationSet, Employer, Team, TeamMember
+from permissions.models import AuthorizationSet, DutyRule, Employer, Team, TeamMember
 from tests.helpers.api_client import VERSION, program
 from tests.helpers.invited_users import invite
+from tests.helpers.reviews import start
 from tests.helpers.users import actor
 
 pytest_plugins = ["schemathesis.pytest.plugin"]  # not loaded by other processes (pyproject.toml): it is slow to import
@@ -46,14 +48,22 @@ def ids(office: Provider, alice: User, bob: User) -> dict[str, str]:
     )
     portal = Application.objects.create(name="Portaal", provider=office, scopes=["sso"])
     Consent.objects.create(provider=office, user=bob, application=portal, scopes=["sso"])
-    names = {
+    rule = DutyRule.objects.create(
+        provider=office, name="Regel", first=["view_users"], second=["view_audit"], severity="warn", reason="Controle"
+    )
+    names: dict[str, Model] = {
         "application_id": portal,
+        "duty_rule_id": rule,
         "provider_id": office,
         "team_id": team,
         "set_id": made,
         "notification_set_id": signals,
     }
     names["user_id"] = invite(alice).invitation.user
+    review = start(office, alice)
+    path = review.items.filter(in_scope=True, subject__user=bob).first()
+    assert path is not None
+    names |= {"access_review_id": review, "path_id": path}
     return {name: str(row.pk) for name, row in names.items()} | {"email_template_id": str(next(iter(TEMPLATE_IDS)))}
 
 

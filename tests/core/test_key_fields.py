@@ -15,7 +15,7 @@ from core.key_fields import KeyField
 from core.keys import compute_name_key
 from notifications.models import NotificationSet
 from oauth.models import Application
-from permissions.models import AuthorizationSet, Employer, Team
+from permissions.models import AuthorizationSet, DutyRule, Employer, Team
 from tests.helpers.users import make_user
 
 pytestmark = pytest.mark.django_db
@@ -43,6 +43,8 @@ def make_row(model: Any, office: Provider) -> Any:
         return Employer.objects.create(provider=office, name="Oud", number=1)
     if model is ExternalTenant:
         return ExternalTenant.objects.create(provider=office, name="Oud", tenant_id=uuid4())
+    if model is DutyRule:
+        return DutyRule.objects.create(provider=office, name="Oud", first=["view_users"], second=["view_audit"])
     if model is Provider:
         return office
     if model is Application:

@@ -35,8 +35,9 @@ from demo.data.arrivals import OPERATOR
 from outbox.models import Message
 from permissions import checks
 from permissions.catalog import OFFICE_ADMIN_RIGHTS, Right
-from permissions.models import Employer, Team
+from permissions.models import DutyRule, Employer, Team
 from permissions.right_sources import find_superfluous_rights
+from reviews.duty_list import filter_conflicting_users, list_conflicting_users, may_approve, paginate_open_exemptions
 from teams import deviations
 from teams.queries import filter_employers
 from teams.sets import list_set_deviations
@@ -110,7 +111,8 @@ def test_the_advice_of_the_product_finds_what_was_planted_only(example_administr
     office, users = example_administrator.office, User.objects.visible_to(example_administrator)
     (dubois,), (bouzid,), (smits,) = (users.filter(last_name=name) for name in ("Dubois", "Bouzid", "Smits"))
     assert find_superfluous_rights(office.pk) == [(dubois.pk, Right.VIEW_WAGES)]
-    assert deviations.list_deviating_rights(office) == []
+    hendriks = User.objects.get(provider=office, last_name="Hendriks")
+    assert deviations.list_deviating_rights(office) == [(hendriks.pk, Right.RUN_PAYROLL_COLLECTIVELY)]
     assert list(deviations.filter_users_without_team(office)) == [bouzid]
     assert deviations.find_shared_rights_groups(office) == []
     assert not any(one.difference for found in list_set_deviations(office).values() for one in found)
@@ -123,6 +125,22 @@ def test_the_advice_of_the_product_finds_what_was_planted_only(example_administr
 
 
 @pytest.mark.slow
+@pytest.mark.django_db
+def test_the_example_keeps_duties_apart(example_administrator: User) -> None:
+    """An administrator sees who conflicts, since when, and an exception to approve."""
+    office = example_administrator.office
+    rules = {rule.pk: rule for rule in DutyRule.objects.filter(provider=office)}
+    assert sorted(rule.severity for rule in rules.values()) == ["refuse", "warn"]
+    users, found = filter_conflicting_users(office, list(rules.values()))
+    assert {"Hendriks", "Webservice", "Vermeer"} <= {user.last_name for user in users}
+    assert {each.is_exempt for each in found} == {True, False}
+    assert all(
+        row.since for user in list_conflicting_users(office, rules, found, list(users)) for row in user.conflicts
+    )
+    exemptions = paginate_open_exemptions(example_administrator, "").rows
+    assert [may_approve(each, example_administrator) for each in exemptions] == [True, False]
+
+
 @pytest.mark.django_db
 def test_the_worker_has_nothing_to_mend(example_administrator: User) -> None:
     before = set(User.objects.values_list("pk", flat=True)), Event.objects.count()

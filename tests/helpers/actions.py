@@ -22,6 +22,7 @@ import notifications
 import oauth
 import outbox
 import permissions
+import reviews
 import senders
 import support
 import teams
@@ -36,7 +37,9 @@ from notifications.catalog import NotificationType
 from notifications.models import Notification, NotificationSet
 from oauth.models import Application
 from permissions.checks import Right
-from permissions.models import AuthorizationSet, Employer, Team
+from permissions.models import AuthorizationSet, DutyExemption, DutyRule, Employer, Team
+from reviews.campaigns import CampaignDetails, Reviewers
+from reviews.models import Campaign, CampaignReviewer, Decision, ReviewedUser, ReviewItem
 from support.models import Impersonation
 from teams.deviations import SharedRightsGroup
 from tests.helpers import mfa as factors
@@ -54,6 +57,7 @@ PACKAGES = (
     oauth,
     outbox,
     permissions,
+    reviews,
     senders,
     support,
     teams,
@@ -65,6 +69,7 @@ QUESTIONS = {"authentication.mfa.office_policy.require_policy_allowed"}  # they 
 # They take the actor, but are parts of other actions, which check it.
 PARTS = {
     "audit.actions.record", "audit.actions.record_many", "permissions.action_helpers.record_export",
+    "permissions.duty_guard.guard_duties",
     "accounts.sessions.end_sessions", "oauth.backchannel_logout.end_client_sessions",
     "oauth.backchannel_logout.handle_ended_sessions", "oauth.backchannel_logout.end_application_sessions",
     "oauth.consents.end_access",
@@ -124,6 +129,19 @@ def action_arguments(office: Provider, alice: User, bob: User, dora: User) -> di
     program = Application.objects.create(
         provider=office, name="P", redirect_uris="https://x.example/", scopes=["openid"]
     )
+    rule = DutyRule.objects.create(
+        provider=office, name="Regel", first=["view_users"], second=["view_audit"], severity="warn", reason="Controle"
+    )
+    exemption = DutyExemption.objects.create(
+        provider=office, rule=rule, user=alice, reason="Klein kantoor", until=timezone.localdate()
+    )
+    campaign = Campaign.objects.create(provider=office, name="Najaar", deadline=timezone.localdate())
+    CampaignReviewer.objects.create(provider=office, campaign=campaign, user=alice)
+    subject = ReviewedUser.objects.create(provider=office, campaign=campaign, person_id=bob.pk, user=bob)
+    item = ReviewItem.objects.create(
+        provider=office, campaign=campaign, subject=subject, kind="right", code="view_users", rights=["view_users"],
+        in_scope=True,
+    )  # fmt: skip
     impersonation = Impersonation.objects.create(provider=office, user=alice, supporter=dora, reason="x")
     return {
         "target": team, "to": [team], "required": True, "contents": [], "ceremony": None, "credential": None, "left": 1,
@@ -152,6 +170,13 @@ def action_arguments(office: Provider, alice: User, bob: User, dora: User) -> di
         "event": Event(provider_id=office.pk, verb=Verb.TEAM_CHANGED, target_id=team.pk),
         "address": "x@x.example", "reply_to": "", "domain": "x.example", "selector": "s",
         "logo": None, "columns": ["email"], "has_shortcuts": True,
+        "rule": rule, "exemption": exemption, "campaign": campaign, "item": item, "item_ids": [item.pk],
+        "chosen": CampaignDetails("Najaar", timezone.localdate()), "reviewers": Reviewers((alice,), {}),
+        "decision": Decision.KEEP,
+        "rule_values": {
+            "name": "Nieuw", "first": ["view_users"], "first_all": False, "second": ["view_teams"], "second_all": False,
+            "level": "office", "severity": "warn", "reason": "Controle",
+        },
         "first_day": date(2026, 1, 1), "last_day": date(2026, 1, 31),
     }  # fmt: skip
 

@@ -168,7 +168,9 @@ def holds_right(rows: Rows, user: UUID, right: Right, employer: UUID | None) -> 
     if right.level is RightLevel.PROVIDER:
         if employer is not None:
             return False
-        codes = {str(right)} | ({"manage_provider"} if RIGHTS.index(right) <= RIGHTS.index(Right.VIEW_AUDIT) else set())
+        codes = {str(right)} | (
+            {"manage_provider"} if RIGHTS.index(right) <= RIGHTS.index(Right.REVIEW_ACCESS) else set()
+        )
         return any((team, code) in rows.gives for team in mine for code in codes) or any(
             (user, code) in rows.own for code in codes
         )

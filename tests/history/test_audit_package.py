@@ -33,7 +33,7 @@ pytestmark = pytest.mark.django_db
 URL = "/historie/auditpakket/"
 FILES = {
     "LEESMIJ.html", "wijzigingen.csv", "exports.csv", "controle/historie.jsonl", "controle/checkpoint.json",
-    "controle/public.pem", "controle/verify.py",
+    "controle/public.pem", "controle/verify.py", "controle/verify_access.py", "controle/verify_review.py",
     *(f"{folder}/{name}.csv" for folder in ("begin", "einde") for name in ("autorisatiematrix", "gebruikers", "teams")),
 }  # fmt: skip
 

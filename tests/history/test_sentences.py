@@ -28,6 +28,10 @@ CHANGES: dict[str, Changes] = {
     Verb.TEAM_CHANGED: {"view_users": [None, "given"]},
     Verb.SET_APPLIED: {"Loonverwerking": [None, "applied"]},
     Verb.NOTIFICATION_SET_APPLIED: {"a": [None, True], "Alles": [None, "applied"]},
+    Verb.DUTY_CONFLICT_ACCEPTED: {"rules": [None, ["Loon en controle"]]},
+    Verb.DUTY_EXEMPTION_REQUESTED: {"rules": [None, ["Loon en controle"]]},
+    Verb.DUTY_EXEMPTION_APPROVED: {"rules": [None, ["Loon en controle"]]},
+    Verb.DUTY_EXEMPTION_ENDED: {"rules": [None, ["Loon en controle"]]},
     Verb.EXPORTED: {"users": [None, {"form": "csv"}]},
     Verb.LOGIN_METHOD_CHANGED: {"login_method": ["website_sso", "azure_ad"]},
 }

@@ -56,9 +56,14 @@ SHOWN = {
     "authentication.PasswordResetToken.user": "id expires_at",
     "authentication.RecoveryCodes.user": "name confirmed created_at last_used_at id",
     "support.Impersonation.user": "id supporter reason started_at ended_at",
+    "permissions.DutyExemption.user": (
+        "id rule employer reason until requested_by requested_at approved_by approved_at ended_at"
+    ),
     "permissions.IndividualRight.user": "id right",
     "permissions.SetApplication.user": "id authorization_set team applied_at",
     "permissions.TeamMember.user": "id team",
+    "reviews.CampaignReviewer.user": "id campaign team",
+    "reviews.ReviewedUser.user": "id campaign person_id login_method",
     "users.UserListPreference.user": "columns views has_shortcuts",
     "oauth.AccessToken.user": "expires scope resource created updated id authenticated_at with_factor application",
     "oauth.ClientSession.user": "id application used_at",

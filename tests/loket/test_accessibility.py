@@ -31,7 +31,7 @@ NO_PAGES = {
     "a file": {
         "history:personal_data_html",  # rendered, and so examined, but returned as a file
         "history:personal_data_json", "v2:guide", "history:download_checkpoint", "history:download_public_key",
-        "users:show_logo", "oauth:guide", "oauth:client_settings",
+        "users:show_logo", "oauth:guide", "reviews:report_workbook", "reviews:review_file", "oauth:client_settings",
         "imports:faulty_rows", "imports:result", "imports:teams_result", "imports:user_template", "teams:matrix_xlsx",
         *(f"{app}:export_{form}" for app in ("users", "history", "teams") for form in ("csv", "jsonl", "xlsx")),
         *(f"teams:grants_{form}" for form in ("csv", "jsonl", "xlsx")),

@@ -7,6 +7,7 @@ import pytest
 from django.forms import BaseForm, ModelChoiceField
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 import teams.actions
 import teams.employers
@@ -17,9 +18,10 @@ from invitations.models import Invitation
 from notifications.models import NotificationSet
 from oauth import applications
 from permissions.checks import Right
-from permissions.models import TeamMember
+from permissions.models import DutyExemption, DutyRule, TeamMember
 from tests.helpers.invited_users import invite
 from tests.helpers.login_methods import confirmed, make_azure, make_service, tenant_of
+from tests.helpers.reviews import start as start_review
 from tests.helpers.users import actor, make_user
 from tests.loket.test_malformed_input import EVERY, read
 
@@ -52,10 +54,15 @@ def furnish(office: Provider, boss: User) -> list[UUID]:
     TeamMember.objects.create(provider=office, team=team, user=people[0])
     invited = invite(boss, email="nieuw@example.nl").invitation.user
     calm = NotificationSet.objects.create(provider=office, name="Rustig")
+    rule = DutyRule.objects.create(provider=office, name="Regel", first=["view_hrm"], second=["view_wages"])
+    exemption = DutyExemption.objects.create(
+        provider=office, rule=rule, user=people[0], until=timezone.localdate(), reason="Klein kantoor"
+    )
     program = applications.register_application(office, details=PROGRAM, by=by)
     teams.actions.rename_team(team, name="Lonen", version=team.version, by=by)
     change = Event.objects.filter(provider_id=office.pk, verb=Verb.TEAM_CHANGED).latest("at")
-    return [row.pk for row in (team, employer, one, tenant, *people, invited, calm, program, change)]
+    made = (team, employer, one, tenant, *people, invited, calm, program, change, rule, exemption)
+    return [row.pk for row in (*made, start_review(office, boss))]
 
 
 @pytest.fixture
@@ -94,6 +101,19 @@ def test_no_address_leads_to_another_office(alice: User, ours: list[UUID], their
         assert client.post(url).status_code in (404, 405), url
     assert Event.objects.count() == before
     assert any(client.get(reverse(name, args=[id_])).status_code != 404 for id_ in ours), "one of ours is there"
+
+
+def test_no_address_of_a_rule_and_a_user_mixes_two_offices(
+    alice: User, bob: User, charlie: User, ours: list[UUID], theirs: list[UUID]
+) -> None:
+    client, before = confirmed(alice), Event.objects.count()
+    mine, other = (DutyRule.objects.get(provider=user.provider).pk for user in (alice, charlie))
+    form = {"reason": "Klein kantoor", "last_day": timezone.localdate().isoformat()}
+    for pair in ((mine, charlie.pk), (other, bob.pk), (other, charlie.pk)):
+        url = reverse("reviews:conflict", args=pair)
+        assert client.get(url).status_code == client.post(url, form).status_code == 404, url
+    assert Event.objects.count() == before
+    assert client.post(reverse("reviews:conflict", args=(mine, bob.pk)), form).status_code == 302
 
 
 @pytest.mark.parametrize("name", [*OWN, *BY_ID])

@@ -20,8 +20,13 @@ PAGES = [
     if kinds in ((), ("UUIDConverter",)) and name != "authentication:logout"
 ]
 
-# No pages but files: the chain is brought up to date first, or every table with rows of users is queried.
-FILES = {"history:export_jsonl": 25, "history:personal_data_json": 50, "history:personal_data_html": 50}
+# No pages but files: the chain is brought up to date first, or each table with rows of users or of a review is queried.
+FILES = {
+    "reviews:report_workbook": 25,
+    "history:export_jsonl": 25,
+    "history:personal_data_json": 50,
+    "history:personal_data_html": 50,
+}
 
 
 @pytest.mark.slow

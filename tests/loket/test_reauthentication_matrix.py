@@ -97,6 +97,13 @@ HALF_HOUR = {  # what users may do, and the office
     "teams.sets.create_set", "teams.sets.delete_set", "teams.sets.replace_with_set", "teams.sets.create_team_from_set",
     "permissions.exports.matrix.export_matrix", "oauth.consents.grant_consent", "imports.actions.request_execution",
     "users.password_overlap.end_previous_password",
+    "reviews.duties.create_rule", "reviews.duties.update_rule", "reviews.duties.delete_rule",
+    "reviews.duties.request_exemption", "reviews.duties.approve_exemption", "reviews.duties.end_exemption",
+    "reviews.campaigns.create_campaign", "reviews.campaigns.change_reviewers", "reviews.campaigns.delete_draft",
+    "reviews.campaigns.start_campaign", "reviews.campaigns.close_campaign", "reviews.plans.create_plan",
+    "reviews.campaigns.remind_reviewers", "reviews.edits.edit_draft", "reviews.edits.stop_series",
+    "reviews.decisions.decide", "reviews.decisions.keep_plain",
+    "reviews.reports.export_sheets", "reviews.reports.export_review_file",
 }  # fmt: skip
 NONE = {  # one's own preferences, ending one's own access, and what has a proof of its own
     "users.actions.edit_profile", "users.dormant_account_emails.subscribe", "users.dormant_account_emails.unsubscribe",

@@ -36,7 +36,8 @@ with ThreadPoolExecutor(4) as threads:
 """
 MEMORY_AT_START = """
 import os, sys
-sys.modules["greenlet"] = None  # structlog would load it: playwright brings it, which no server has
+for name in ("greenlet", "watchfiles", "anyio", "blinker"):
+    sys.modules[name] = None  # structlog, granian and anymail would load them: only the tools of developers bring them
 import loket.rsgi
 
 print(int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 10**6)

@@ -141,7 +141,7 @@ def test_a_right_of_the_other_level_is_never_there(office: Provider, bob: User, 
 
 def test_managing_the_office_brings_its_own_rights_and_no_payroll(alice: User, office: Provider) -> None:
     employer = Employer.objects.create(provider=office, number=7, name="Bakkerij Smit")
-    assert checks.has_right(alice, Right.VIEW_AUDIT)
+    assert checks.has_right(alice, Right.REVIEW_ACCESS)
     assert not checks.has_right(alice, Right.RUN_PAYROLL_COLLECTIVELY)
     assert not checks.has_right(alice, Right.VIEW_WAGES, employer)
     assert checks.held_rights(alice) == frozenset(Right)
@@ -208,6 +208,6 @@ def test_the_catalogue_is_whole() -> None:
     assert all(0 < len(str(right.label)) <= 50 and str(right.permits) for right in Right)
     assert all(len(right.value) <= 40 for right in Right)
     assert frozenset(RIGHTS) == OFFICE_LEVEL_RIGHTS | EMPLOYER_LEVEL_RIGHTS
-    assert len(OFFICE_ADMIN_RIGHTS) == 11
+    assert len(OFFICE_ADMIN_RIGHTS) == 12
     assert all(right.ak_only for right in OFFICE_LEVEL_RIGHTS)
     assert not any(right.products for right in OFFICE_LEVEL_RIGHTS)

@@ -10,7 +10,9 @@ from openpyxl.worksheet.worksheet import Worksheet
 from accounts.models import Provider, User
 from audit.models import Event, Verb
 from permissions.checks import Right
+from permissions.models import DutyRule
 from tests.helpers.users import make_user
+from tests.permissions.test_duties import make_rule
 from tests.teams.test_user_rights import employer, give, put
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +30,9 @@ def test_matrix_shows_rights_and_their_source(alice_client: Client, alice: User,
     give(bob, Right.VIEW_TEAMS)
     response = alice_client.get(MATRIX)
     shown = response.context["columns"]
-    rows = {user: dict(zip(shown, marks, strict=True)) for user, _rests, marks in response.context["rows"]}
+    rows = {
+        user: dict(zip(shown, marks, strict=True)) for user, _rests, marks, _in_conflict in response.context["rows"]
+    }
     assert rows[bob][Right.VIEW_AUDIT] == "T"
     assert rows[bob][Right.VIEW_TEAMS] == "I"
     assert rows[bob][Right.MANAGE_USERS] == ""
@@ -53,6 +57,27 @@ def test_the_sheet_has_office_date_and_an_event(alice_client: Client, alice: Use
     assert "I" in rows[bob.list_name]
     (event,) = Event.objects.filter(verb=Verb.EXPORTED)
     assert (event.actor_id, event.provider_id, event.target_id) == (alice.pk, office.pk, office.pk)
+
+
+def test_the_sheet_names_the_rules_that_a_user_breaks(
+    alice_client: Client, alice: User, bob: User, office: Provider
+) -> None:
+    make_rule(office, [Right.VIEW_TEAMS], [Right.VIEW_AUDIT], name="Controle")
+    make_rule(office, [Right.VIEW_WAGES], [Right.VIEW_HRM], DutyRule.Level.EMPLOYER, name="Loon en HR")
+    here, there = employer(office, 1), employer(office, 2)
+    put(office, "Loon", [bob], [here], Right.VIEW_WAGES, Right.VIEW_HRM)
+    put(office, "Elders", [bob], [there], Right.VIEW_WAGES)
+    give(bob, Right.VIEW_TEAMS)
+    cases: tuple[tuple[dict[str, object], dict[str, str]], ...] = (
+        ({}, {alice.list_name: "Controle", bob.list_name: ""}),
+        ({"employer": here.pk}, {bob.list_name: "Loon en HR"}),
+        ({"employer": there.pk}, {bob.list_name: ""}),
+    )
+    for where, named in cases:
+        found = sheet(alice_client, **where)
+        assert found["E6"].value == "Conflict in functiescheiding"
+        rows = found.iter_rows(min_row=7, values_only=True)
+        assert {row[0]: row[4] or "" for row in rows} == named
 
 
 def test_only_the_export_leaves_an_event(alice_client: Client) -> None:

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Error, Page, Route
 from tests.helpers.browser import chromium, fill_quietly, run_axe, without_reload
 from tests.helpers.demo_process import ROOT, Demo, fresh_demo
 from tests.tools.screenshot_pages import employers, ended, kinds, leaving, microsoft, not_vouched_for, two_factor
+from tests.tools.screenshot_reviews import access_review, duties
 
 FOLDER = ROOT / "screenshots"
 PASSWORD = "Zonnebloem-42"
@@ -678,6 +679,8 @@ def every_page(login: dict[str, str], come: Callable[[], Camera]) -> None:
     supporting(helper, login["Wachtwoord"])
     kinds(camera)
     employers(camera)
+    access_review(camera)
+    duties(camera)
     microsoft(come())
     two_factor(smit, "c.smit", login["Wachtwoord"])
 

@@ -18,6 +18,7 @@ from core.keys import compute_email_key
 from permissions import checks
 from permissions.access import OfficeRequest
 from permissions.checks import LastAdministrator, Right
+from permissions.duties import list_user_conflicts
 from permissions.shortcuts import render_form, show_errors
 from users.forms.users import EditUserForm
 from users.status import UserWithStatuses, annotate_statuses, build_status_chip, build_two_factor_chip
@@ -25,7 +26,7 @@ from users.user_summary import build_invitation_progress, find_next_step, get_la
 
 
 def _get_user(request: OfficeRequest, pk: UUID) -> UserWithStatuses:
-    found = User.objects.visible_to(request.user).select_related("provider", "invitation__sent_by")
+    found = User.objects.visible_to(request.user).select_related("provider", "invitation__sent_by", "email_change")
     return get_object_or_404(annotate_statuses(found), pk=pk)
 
 
@@ -49,6 +50,7 @@ def user_detail(request: OfficeRequest, pk: UUID) -> HttpResponse:
         "may_act": may_act,
         "lacks_authority": manages and not authority,
         "is_self": user.pk == request.user.pk,
+        "duty_conflicts": list_user_conflicts(user),
     }
     if may_act:
         context["next_step"] = find_next_step(
