@@ -8,7 +8,7 @@ from io import BytesIO
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -26,12 +26,12 @@ from permissions.catalog import Right
 from permissions.duties import find_broken_rules
 from permissions.models import DutyExemption
 from reviews import proof
-from reviews.campaign_models import Campaign, ReviewedUser
+from reviews.campaign_models import Campaign
 from reviews.decision_rows import list_right_names
 from reviews.decisions import load_reasons
 from reviews.duty_list import filter_open_exemptions
 from reviews.item_models import Decision, ReviewItem, ReviewItemQuerySet
-from reviews.population import PopulationSize, count_population
+from reviews.population import PopulationSize, count_login_methods, count_population
 from reviews.progress import (
     Progress,
     ReviewerProgress,
@@ -86,12 +86,11 @@ def build_report(campaign: Campaign, most: int | None = MAX_LISTED) -> Report:
     exemptions = exemptions.exclude(approved_at=None)
     allowed = list(exemptions[:most])
     reasons = load_reasons(listed)
-    methods = ReviewedUser.objects.filter(provider=campaign.provider_id, campaign=campaign)
-    counts = dict(methods.order_by().values_list("login_method").annotate(count=Count("pk")))
+    methods = count_login_methods(campaign)
     return Report(
         scope=describe_scope(campaign),
-        size=count_population(campaign),
-        login_methods=[(str(LoginMethod(method).label), count) for method, count in sorted(counts.items())],
+        size=count_population(campaign, methods),
+        login_methods=[(str(LoginMethod(method).label), count) for method, count in sorted(methods.items())],
         progress=found_progress,
         to_revoke=found_progress.count_to_revoke(campaign),
         reviewers=list_reviewer_progress(campaign),
@@ -129,9 +128,9 @@ def _find_checkpoint(campaign: Campaign) -> Checkpoint | None:
     """Return the last signature if it covers all that the history says about the review so far."""
     verbs = [Verb.REVIEW_STARTED, Verb.REVIEW_CLOSED, Verb.REVIEW_EXECUTED, Verb.REVIEW_UNDONE]
     published = Event.objects.filter(provider_id=campaign.provider_id, target_id=campaign.pk, verb__in=verbs)
-    last = ChainLink.objects.filter(event_id__in=published.order_by("-at", "-id").values("pk")[:1]).first()
+    last = ChainLink.objects.filter(event_id__in=published.order_by("-at", "-id").values("pk")[:1])
     signed = Checkpoint.objects.filter(provider_id=campaign.provider_id, kind=Checkpoint.CheckpointType.HEAD)
-    return signed.filter(sequence__gte=last.sequence).order_by("-sequence").first() if last is not None else None
+    return signed.filter(sequence__gte=Subquery(last.values("sequence"))).order_by("-sequence").first()
 
 
 @action(ReauthenticationLevel.HALF_HOUR)
