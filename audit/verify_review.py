@@ -11,10 +11,10 @@ From the events alone this checks that
   said to be undone exists again.
 
 The file of a review is canonical JSON: {"campaign":…,"decisions":[…],"format":…,"population":[…],"provider_id":…,
-"results":[…]}. Events of the campaign each publish the root of the Merkle tree (RFC 6962 section 2.1) over one of these
-lists, whose leaves are the canonical JSON of its members, sorted: that of the results at each plan that was carried out
-or undone. Only the root vouches for the integrations
-that existed, because no single event says who allowed which, and for which users had not logged in for long.
+"results":[…]}. Events of the campaign publish the root of the Merkle tree (RFC 6962 section 2.1) over each of these
+lists, whose leaves are the canonical JSON of its members, sorted: that of the results at each plan carried out or
+undone. Only the root vouches for the integrations that existed, because no single event says who allowed which, and for
+which users had not logged in for long.
 
 This file needs `verify.py` and `verify_access.py` beside it. The exit codes are the same.
 """

@@ -12,7 +12,6 @@ from django.db.models import Case, F, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.locks import lock_provider
 from accounts.models import Provider, User
 from audit import chain, verify_review
 from audit.actions import record
@@ -20,7 +19,6 @@ from audit.actors import Actor, action
 from audit.changes import Changes
 from audit.models import Verb
 from core.errors import EditConflict
-from permissions import checks
 from permissions.action_helpers import lock_and_authorize
 from permissions.checks import Right
 from permissions.models import Team
@@ -222,9 +220,7 @@ def remind_reviewers(campaign: Campaign, *, by: Actor) -> int:
 @action()
 def close_campaign(campaign: Campaign, *, by: Actor) -> Campaign:
     """End the decisions, early or at the deadline, and publish their root. Raises ValidationError ("over")."""
-    checks.require_office(by, campaign.provider_id)
-    provider = lock_provider(campaign.provider_id)
-    checks.require_right(by, Right.MANAGE_PROVIDER)
+    provider = lock_and_authorize(campaign.provider_id, by, Right.MANAGE_PROVIDER)
     campaign = lock_campaign(campaign.pk, provider.pk)
     if campaign.state != Campaign.State.RUNNING:
         raise ValidationError(_("This review is over. Nothing was changed."), code="over")

@@ -151,5 +151,6 @@ def test_a_phone_and_a_browser_without_scripts_decide(
     press_enter_in_a_reason(person)
     row.locator("button[id^=later-]").click()
     person.page.locator(f"#{path} button[id^=later-][aria-pressed=true]").wait_for()
+    assert person.page.locator(f"#{path} button[aria-pressed=true]").count() == 1, "of the three"
     person.examine()
     person.page.context.close()
