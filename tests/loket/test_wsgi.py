@@ -63,8 +63,8 @@ def test_rarely_needed_modules_are_not_loaded_at_the_start(tmp_path: Path) -> No
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="Linux only")
-def test_a_web_worker_takes_at_most_100_mb_at_the_start(tmp_path: Path) -> None:
-    assert int(run_python(MEMORY_AT_START, tmp_path)) <= 100
+def test_a_web_worker_takes_at_most_110_mb_at_the_start(tmp_path: Path) -> None:
+    assert int(run_python(MEMORY_AT_START, tmp_path)) <= 110
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="Linux only")
