@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
 
 from django.conf import settings
 from django.db import models
@@ -62,6 +63,8 @@ KINDS: Mapping[str, EmailKind] = {
     "impersonation_ended": EmailKind(EmailCategory.OFFICE, _("Impersonation by support")),
     "sender_stopped": EmailKind(EmailCategory.OFFICE, _("Own sender stopped")),
     "sender_contested": EmailKind(EmailCategory.OFFICE, _("Domain also proved by another office")),
+    "directory_held": EmailKind(EmailCategory.OFFICE, _("Changes of a directory are held")),
+    "directory_stopped": EmailKind(EmailCategory.OFFICE, _("A directory is refused")),
 }
 
 # Placeholders of every e-mail to a user, filled in by `accounts.emails`; the first one also without a user.
@@ -103,6 +106,7 @@ PLACEHOLDER_MEANINGS: Mapping[str, "StrOrPromise"] = {
     "BeoordelingAantal": _("how many decisions are open, and how long they take"),
     "BeoordelingReden": _("why the access review did not start, and what to do"),
     "BeoordelingLink": _("the link to the access review"),
+    "DirectoryLink": _("the link to the directory"),
 }
 
 
@@ -127,7 +131,7 @@ def build_example_context(kind: str, user: Any, sender: Any, *, with_two_factor:
         "number": 1234, "signed": '{"sequence":1234}', "impersonation": _build_example_impersonation(user, now),
         "hours": 48, "domain": "kantoor.example", "address": "loket@kantoor.example", "records": ["DKIM", "DMARC"],
         "review": {"name": gettext("Autumn"), "deadline": date(now.year, 12, 1)}, "review_url": "/beoordelingen/",
-        "undecided": 3, "revoked": 2, "is_empty": False,
+        "undecided": 3, "revoked": 2, "is_empty": False, "directory": "Entra ID", "connection": UUID(int=0),
         "sender": sender, "reply_to": sender.email if sender and kind == "invitation" else "",
     }  # fmt: skip
 

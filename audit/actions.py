@@ -57,12 +57,13 @@ def _build_events(
     verb: Verb, changed: list[tuple[models.Model, Changes]], by: Actor, provider_id: UUID | None, reason: str
 ) -> list[Event]:
     by.require_not_impersonating()
-    keys = encryption_keys.get_or_create_keys([by.user, by.on_behalf_of, *(target for target, _changes in changed)])
+    people = [by.recorded_user, by.on_behalf_of, *(target for target, _changes in changed)]
+    keys = encryption_keys.get_or_create_keys(people)
     events = []
     for target, changes in changed:
         event = Event(
             provider_id=provider_id,
-            actor_id=by.user.pk if by.user else None,
+            actor_id=by.recorded_user.pk if by.recorded_user else None,
             on_behalf_of_id=by.on_behalf_of.pk if by.on_behalf_of else None,
             origin=by.origin,
             verb=verb,
@@ -90,7 +91,7 @@ def _encrypt_parts(
         return key.encrypt_part(content, event_id=event.pk, name=name) if key else content
 
     # The network address of a failed sign-in is personal data of the user whose account was tried.
-    actor = by.user or (target if by.address else None)
+    actor = by.recorded_user or (target if by.address else None)
     event.who = encrypt("who", {"address": by.address or None, "name": by.name[:200]}, actor)
     event.what = encrypt("what", what, target)
     if by.on_behalf_of is not None:

@@ -35,6 +35,7 @@ class EventOrigin(models.TextChoices):
     COMMAND = "command", _("command")
     SUPPORT = "support", _("support")
     SCHEDULED = "scheduled", _("automatic")
+    DIRECTORY = "scim", _("directory")
 
 
 class ReauthenticationRequired(PermissionDenied):
@@ -47,7 +48,10 @@ class ReauthenticationRequired(PermissionDenied):
 
 @dataclass(frozen=True)
 class Actor:
-    """Who makes a change: a user through some channel, or without `user` the operator or a scheduled job."""
+    """Who makes a change: a user through some channel, or without `user` the operator or a scheduled job.
+
+    Through a directory `user` is the owner of the connection, whose rights count; events name the directory.
+    """
 
     origin: EventOrigin
     name: str
@@ -76,8 +80,14 @@ class Actor:
             self.user is None and self.origin in (EventOrigin.COMMAND, EventOrigin.SCHEDULED)
         )
 
+    @property
+    def recorded_user(self) -> User | None:
+        """The user whom events name as the actor: none for a directory, which acts on behalf of its owner."""
+        return None if self.origin == EventOrigin.DIRECTORY else self.user
+
     def is_user(self, user_id: UUID) -> bool:
-        return self.user is not None and self.user.pk == user_id
+        """Return whether the user acts themselves; a directory is another actor than its owner."""
+        return self.recorded_user is not None and self.recorded_user.pk == user_id
 
     def require_not_impersonating(self) -> None:
         """Raise PermissionDenied during impersonation."""
@@ -130,6 +140,22 @@ def build_support_actor(request: HttpRequest, user: User, reason: str) -> Actor:
 def build_api_actor(request: HttpRequest, user: User) -> Actor:
     """Return `user` as the actor of an API request."""
     return _build_request_actor(request, user, EventOrigin.API)
+
+
+def build_directory_actor(owner: User, directory: str, request: HttpRequest | None = None) -> Actor:
+    """Return the directory with the name `directory` as an actor with the rights of the owner of its connection.
+
+    Without a request the worker acts for it.
+    """
+    return Actor(
+        origin=EventOrigin.DIRECTORY,
+        name=f"directory {directory}",
+        user=owner,
+        address=get_client_address(request) if request else "",
+        correlation_id=getattr(request, "correlation_id", "") if request else get_correlation_id(),
+        on_behalf_of=owner,
+        proof=ReauthenticationLevel.FIVE_MINUTES,  # that of the owner, when the connection was made
+    )
 
 
 def build_anonymous_actor(request: HttpRequest, origin: EventOrigin = EventOrigin.PAGE) -> Actor:

@@ -27,7 +27,7 @@ from bench.report import Verdict
 OFFICE_SIZES = (1_000, 100_000)
 BENCH_MODULES = (
     "login_refusals", "permissions", "duties", "reviews", "rest_api", "tokens", "history", "import_jobs",
-    "bulk_actions",
+    "bulk_actions", "directories",
 )  # fmt: skip
 MAX_RATIO_TO_BARE = 2.0
 MAX_HOME_RATIO_TO_LIST = 1.5
@@ -40,6 +40,7 @@ MAX_RATIO_OF_BULK_ACTION, MAX_BULK_ACTION_MS = 5.0, 5000.0  # times; millisecond
 MAX_GROWTH = 1.25  # ratio of medians; the variation of the machine itself
 MAX_FILTER_GROWTH = 1.5  # ratio of medians, the largest of many
 MAX_CHECK_MS, MAX_LIST_MS, MAX_PAGE_MS, MAX_OWN_USER_MS = 5.0, 300.0, 400.0, 15.0  # milliseconds
+MIN_CREATES = 50.0  # users a second that one process creates for a directory
 MIN_TOKEN_RATIO = 0.72  # of the rate of bare verifications
 _AUDIT_CHAIN_DOC = "adr/0012-audit-chain.md"  # explains its statements, and why keys are not cached
 _TOKENS_DOC = "adr/0019-client-credentials.md"  # explains why there are fewer, and the alternatives tried
@@ -108,6 +109,14 @@ def build_api_verdicts(found: dict[str, float]) -> list[Verdict]:
     return [
         Verdict("REST list of 250/bare JSON (p50)", found["list"] / found["bare"], MAX_RATIO_TO_BARE),
         Verdict("GET /user (p99, ms)", found["user_p99"], MAX_OWN_USER_MS),
+    ]
+
+
+def build_directory_verdicts(found: dict[str, float]) -> list[Verdict]:
+    """Return the verdicts on directories."""
+    return [
+        Verdict("50/users a second that a directory creates in its first cycle", MIN_CREATES / found["creates"], 1.0),
+        Verdict("SCIM list of 100/bare JSON (p50)", found["list"] / found["bare_list"], MAX_RATIO_TO_BARE),
     ]
 
 
@@ -230,6 +239,7 @@ def build_verdicts(lists: dict[str, Any], found: dict[str, dict[str, Any]]) -> l
         Verdict("since when a page of users conflicts, 20,000 events (ms)", found["duties"]["starts"], MAX_STARTS_MS),
         *build_review_verdicts(found["reviews"]),
         *build_api_verdicts(found["rest_api"]),
+        *build_directory_verdicts(found["directories"]),
         *build_history_verdicts(found["history"]),
         *build_import_verdicts(found["import_jobs"]),
         *build_bulk_verdicts(found["bulk_actions"]),

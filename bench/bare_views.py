@@ -1,6 +1,10 @@
 """Bare views for comparison: one query, no middleware, no sign-in, no translation."""
 
+import json
+from uuid import UUID
+
 from django.contrib.auth.models import AnonymousUser
+from django.db import transaction
 from django.db.models import F
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -10,6 +14,7 @@ from accounts.models import User
 from api.user_schemas import annotate_users
 from core.middleware import GetResponse
 from core.paging import PAGE_SIZE
+from scim.models import DirectoryUser
 from users.status import annotate_statuses
 
 
@@ -51,6 +56,33 @@ def bare_user_json(request: HttpRequest, provider_id: str) -> HttpResponse:
     return JsonResponse({"totalSize": users.count(), "_embedded": rows})
 
 
+def bare_directory_list(request: HttpRequest, connection_id: UUID) -> HttpResponse:
+    """Dump the first 100 users of a directory, and their total."""
+    rows = DirectoryUser.objects.filter(connection=connection_id, ended_at=None).select_related("user")
+    found = [
+        {
+            "id": row.pk,
+            "userName": row.user_name,
+            "externalId": row.external_id,
+            **row.attributes,
+            "active": row.user is not None and row.user.blocked_at is None,
+            "meta": {"created": row.created_at, "lastModified": row.changed_at, "version": row.version},
+        }
+        for row in rows.order_by("pk")[:100]
+    ]
+    return JsonResponse({"totalResults": rows.count(), "Resources": found})
+
+
+def bare_directory_change(request: HttpRequest, connection_id: UUID, pk: UUID) -> HttpResponse:
+    """Store another name of a user of a directory."""
+    with transaction.atomic():
+        row = DirectoryUser.objects.select_for_update().get(connection=connection_id, pk=pk)
+        row.attributes["name"] |= json.loads(request.body)
+        row.save()
+        User.objects.filter(directory_users=row).update(version=F("version") + 1)
+    return JsonResponse({})
+
+
 def use_bare_urls(get_response: GetResponse) -> GetResponse:
     """Route requests to the bare views, which have no URL in the product."""
 
@@ -74,5 +106,7 @@ def use_admin_urls(get_response: GetResponse) -> GetResponse:
 urlpatterns = [
     path("bare/<uuid:provider_id>/", bare_user_list),
     path("bare/<uuid:provider_id>/json/", bare_user_json),
+    path("bare/<uuid:connection_id>/directory/", bare_directory_list),
+    path("bare/<uuid:connection_id>/directory/<uuid:pk>/", bare_directory_change),
     path("gebruikers/<uuid:pk>/", bare_user_list, name="person"),
 ]

@@ -15,7 +15,7 @@ from django.http.response import HttpResponseBase
 from django.middleware.common import CommonMiddleware
 from django.middleware.gzip import GZipMiddleware
 from django.shortcuts import render
-from django.urls import reverse
+from django.urls import Resolver404, resolve, reverse
 from django.utils import translation
 from whitenoise.middleware import WhiteNoiseMiddleware
 
@@ -90,11 +90,20 @@ def body_limit_middleware(get_response: GetResponse) -> GetResponse:
         request.encoding = "utf-8"  # as browsers send it; other encodings make Django fail with a 500
         length = str(request.headers.get("Content-Length") or "0")
         if not length.isdecimal() or not _is_body_allowed(request, int(length)):
+            if _has_own_limit(request):
+                return get_response(request)
             _discard_body(request)
             return render(request, "400.html", status=400)
         return get_response(request)
 
     return middleware
+
+
+def _has_own_limit(request: HttpRequest) -> bool:
+    """Return whether the address has the same limit, and answers in its own form: that of directories."""
+    with suppress(Resolver404):
+        return resolve(request.path_info).namespace == "scim_v2"
+    return False
 
 
 def _is_body_allowed(request: HttpRequest, length: int) -> bool:

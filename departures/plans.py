@@ -49,6 +49,7 @@ class Situation:
     consents: list[Consent]
     session_count: int
     override_count: int
+    directories: list[str]  # names of those that act with the rights of the user
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ class DeparturePlan:
             [[row.pk, row.sent_at] for row in [*found.sent_invitations, found.own_invitation] if row],
             [consent.pk for consent in found.consents],
             found.override_count,
+            found.directories,
         ]
         return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()
 
@@ -126,6 +128,9 @@ class DeparturePlan:
         if self.uncovered_employers:
             text = _("No active colleague works for these employers: %(names)s.")
             gaps.append(text % {"names": join_names(self.uncovered_employers)})
+        if self.situation.directories:
+            text = _("These directories are refused from then on, until a colleague becomes their owner: %(names)s.")
+            gaps.append(text % {"names": join_names(self.situation.directories)})
         return gaps
 
 
@@ -151,6 +156,7 @@ def examine_departure(user: User) -> Situation:
         consents=list(Consent.objects.filter(provider=user.office, user=user).select_related("application")),
         session_count=list_active_sessions(user).count(),
         override_count=len(preferences.get_user_overrides(user)),
+        directories=list(user.directory_connections.order_by("name_key").values_list("name", flat=True)),
     )
 
 

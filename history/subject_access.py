@@ -37,7 +37,7 @@ EXCLUDED_FIELDS = frozenset({
     "version", "message", "message_id", "invited",
     "device_code", "user_code", "nonce", "claims", "code_challenge", "code_challenge_method", "source_refresh_token",
     "access_token", "email_key", "name_key", "username_key", "sort_name", "search_text", "provider", "user",
-    "is_support", "of_support",
+    "is_support", "of_support", "user_name_key",
 })  # fmt: skip
 # References to a user that the row is not about: who requested the address change of another user or started an access
 # review is in the events, impersonating users belong to support, and that an invitation did not arrive is among the
@@ -46,7 +46,7 @@ EXCLUDED_REFERENCES = frozenset({
     "accounts.EmailChange.asked_by", "accounts.OfficeEmailText.saved_by", "invitations.Invitation.sent_by",
     "notifications.Notification.invited", "permissions.DutyExemption.approved_by",
     "permissions.DutyExemption.requested_by", "oauth.OfficeAccess.consented_by", "reviews.Campaign.starter",
-    "support.Impersonation.supporter",
+    "scim.DirectoryConnection.owner", "support.Impersonation.supporter",
 })  # fmt: skip
 _MESSAGE_FIELDS = ("channel", "kind", "state", "created_at", "sent_at", "attempts")
 

@@ -19,6 +19,7 @@ from audit.actors import Actor
 from core.ids import build_min_uuid7
 from imports.files.user_rows import BATCH_ROWS, ExistingUserRow, UserWithAccess, select_with_access
 from imports.plans.plan import Plan, PlanItem, ProgressCallback, ignore_progress
+from imports.plans.user_changes import describe_kept_team
 from imports.plans.user_diff import plan_existing_user
 from imports.plans.user_plans import UserPlanner
 from invitations.models import Invitation
@@ -27,7 +28,7 @@ from outbox import message_limits
 from outbox.message_limits import MessageLimitReached
 from permissions import checks
 from permissions.catalog import rights_from_codes
-from permissions.models import Team
+from permissions.models import ManagedBy, Team
 
 
 class BulkAction(models.TextChoices):
@@ -160,10 +161,13 @@ class _RowPlanner:
         gone = {*paths["teams"]} - held.keys() or {*paths["rights"]} - codes
         if gone or {*paths["integrations"]} - self.consents.get(user.pk, {}).keys():
             self._plan.notices[_("Some of this access was gone already.")] += 1
+        stays = {str(row.team_id) for row in user.membership_rows if row.managed_by == ManagedBy.DIRECTORY}
+        for key in stays & {*paths["teams"]}:
+            self._plan.notices[describe_kept_team(held[key].name)] += 1
         regranted = _find_regranted(paths, user)
         if regranted:
             self._plan.notices[_("Some of this access was given again after that decision, and stays.")] += 1
-        ends = {*paths["teams"], *paths["rights"]} - regranted
+        ends = {*paths["teams"], *paths["rights"]} - regranted - stays
         return {
             "teams": sorted(team.name for key, team in held.items() if key not in ends),
             "individual_rights": sorted(codes - ends),

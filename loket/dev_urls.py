@@ -7,7 +7,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from core.access import Access, DuringImpersonation, page
 from loket import urls
 
-handler403, handler404, handler500 = urls.handler403, urls.handler404, urls.handler500
+handler400, handler403, handler404, handler500 = urls.handler400, urls.handler403, urls.handler404, urls.handler500
 _toolbar = DebugToolbar.get_urls()
 for _pattern in _toolbar:  # each asks itself whether the toolbar may be shown
     page(

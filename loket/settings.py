@@ -155,6 +155,7 @@ INSTALLED_APPS = [
     "django.contrib.admin.apps.SimpleAdminConfig",  # no autodiscovery: pages for support are registered explicitly
     "oauth2_provider",
     "oauth",
+    "scim",
     "imports",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -256,8 +257,7 @@ LANGUAGE_CODE, TIME_ZONE = "nl", "Europe/Amsterdam"
 LANGUAGES = [("nl", _("Dutch")), ("en", _("English"))]
 LOCALE_PATHS = [paths.RESOURCES_DIR / "locale"]
 
-STATIC_URL = "/static/"
-STATICFILES_DIRS = [paths.RESOURCES_DIR / "static"]
+STATIC_URL, STATICFILES_DIRS = "/static/", [paths.RESOURCES_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 
 # Email: EMAIL_URL for SMTP, or LOKET_EMAIL_BACKEND with the ANYMAIL_… variables of the provider.

@@ -20,12 +20,14 @@ class OnDemandResolver(URLResolver):
             super()._populate()
 
 
+handler400 = "loket.views.handle_bad_request"
 handler403 = "loket.views.handle_permission_denied"
 handler404 = "loket.views.handle_page_not_found"
 handler500 = "loket.views.handle_server_error"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("oauth.urls")),  # first: API clients call most often
     OnDemandResolver(RoutePattern("v2/"), "api.urls", app_name="v2", namespace="v2"),
+    OnDemandResolver(RoutePattern("scim/"), "scim.endpoint_urls", app_name="scim_v2", namespace="scim_v2"),
     path("", views.home, name="home"),
     path("taal/", views.set_language, name="language"),
     path("", include("authentication.urls")),
@@ -39,6 +41,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("reviews.urls")),
     path("", include("outbox.urls")),
     path("", include("senders.urls")),
+    path("", include("scim.urls")),
     path("", include("support.urls")),
 ]
 if "demo" in settings.INSTALLED_APPS:

@@ -14,8 +14,9 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.csrf import csrf_failure
-from django.views.defaults import server_error
+from django.views.defaults import bad_request, server_error
 
+import scim.errors
 from accounts.models import User
 from authentication import ended_sessions, pending_forms
 from authentication.mfa import actions as factors
@@ -28,6 +29,7 @@ from permissions.access import OfficeRequest
 from permissions.access_summary import summarize_access
 from permissions.checks import Right, effective_rights, list_active_administrators
 from reviews.alerts import find_review_alert
+from scim.alerts import find_directory_alert
 from senders.alerts import find_sender_alert
 from teams.onboarding import get_onboarding_progress
 from users.alerts import count_alerts, list_alert_reasons
@@ -59,7 +61,8 @@ def home(request: OfficeRequest) -> HttpResponse:
     }
     if manages and not context["beginning"]:
         context |= build_overview_context(request.user, held)
-        tasks = sort_alerts([*alerts, find_sender_alert(request.user, held), context["single_payroll"], review])
+        others = (find_sender_alert(request.user, held), find_directory_alert(request.user, held))
+        tasks = sort_alerts([*alerts, *others, context["single_payroll"], review])
         context |= {"task_count": len(tasks), "tasks": tasks[:MAX_TASKS], "other_tasks": tasks[MAX_TASKS:]}
     elif review:
         context |= {"task_count": 1, "tasks": [review]}
@@ -121,6 +124,12 @@ def handle_permission_denied(request: HttpRequest, exception: Exception) -> Http
     return _render_error(request, "403.html", 403, exception)
 
 
+def handle_bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if request.path.startswith(scim.errors.PREFIX):
+        return scim.errors.render_error(400, "The request cannot be read.", "invalidSyntax")
+    return bad_request(request, exception)
+
+
 def handle_page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _render_error(request, "404.html", 404, exception)
 
@@ -150,13 +159,16 @@ def _list_helpers(user: User) -> list[User]:
 
 def handle_server_error(request: HttpRequest) -> HttpResponse:
     """Render the error page, or the page that offers a retry while the database is down. Makes no queries."""
+    is_directory = request.path.startswith(scim.errors.PREFIX)
     if not is_database_unavailable(sys.exception()):
-        return server_error(request)
+        return scim.errors.render_error(500, "Something went wrong.") if is_directory else server_error(request)
     if request.path.startswith("/v2/"):
         from api.schemas import build_error_message, render_error  # loaded when needed, see `loket.urls`
 
         text = _("The database is temporarily unavailable. Try again in a few seconds.")
         response = render_error(request, 503, [build_error_message(503, "unavailable", text)])
+    elif is_directory:
+        response = scim.errors.render_error(503, "The database is temporarily unavailable. Try again in a few seconds.")
     else:
         response = HttpResponse(render_to_string("503.html", _build_retry_context(request)), status=503)
         response["Cache-Control"] = "no-store"

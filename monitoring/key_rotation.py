@@ -12,6 +12,7 @@ from core import encryption
 from imports.models import ImportJob, ImportJobPage
 from oauth.models import IdempotentResponse, SigningKey
 from outbox.models import Message
+from scim.models import DirectoryUser
 from senders.models import DkimKey
 
 
@@ -26,6 +27,7 @@ class EncryptedColumn(NamedTuple):
 ENCRYPTED_COLUMNS = (
     EncryptedColumn(UserEncryptionKey, "encrypted_key", lambda row: row.encryption_context),
     EncryptedColumn(Message, "encrypted_body", lambda row: row.encryption_context),
+    EncryptedColumn(DirectoryUser, "encrypted_phone", lambda row: row.encryption_context),
     EncryptedColumn(AuthenticatorApp, "encrypted_secret", lambda row: row.encryption_context),
     EncryptedColumn(PasswordResetRequest, "encrypted_email", lambda row: row.encryption_context),
     EncryptedColumn(SigningKey, "encrypted_pem", lambda row: row.encryption_context),

@@ -41,6 +41,8 @@ KIND_LABELS: dict[str, StrOrPromise] = {
     "office_reopened": _("Office reactivated"),
     "sender_stopped": _("Own sender stopped"),
     "sender_contested": _("Domain also proved by another office"),
+    "directory_held": _("Changes of a directory are held"),
+    "directory_stopped": _("A directory is refused"),
 }
 
 

@@ -45,7 +45,7 @@ UNLIMITED_KINDS = frozenset({
     "blocked", "address_changed", "password_changed", "factor_added", "factor_removed", "factors_reset",
     "factor_duty_ahead", "recovery_codes_made", "recovery_code_used", "looked_along", "office_closed",
     "office_reopened", "invitation_refused", "signals", "hygiene", "review_open", "review_ended",
-    "review_waiting", "checkpoint", "sender_stopped", "sender_contested",
+    "review_waiting", "checkpoint", "sender_stopped", "sender_contested", "directory_held", "directory_stopped",
 })  # fmt: skip
 _SMS_KINDS = ("invitation", "code")  # an invitation leads to an SMS later
 _BULK_PERIOD = timedelta(hours=1)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.utils.translation import gettext as _
 
 from permissions.catalog import Right
-from permissions.models import Employer, Team
+from permissions.models import Employer, ManagedBy, Team
 
 if TYPE_CHECKING:
     from permissions.explain import TeamContext
@@ -61,13 +61,21 @@ def list_access_ways(
 def _build_team_way(place: TeamContext, right: Right, employer: Employer | None) -> AccessWay:
     gives = bool(place.gives)
     links = [
-        WayLink(place.has_user, _("is a member") if place.has_user else _("is not a member")),
+        WayLink(place.has_user, _describe_membership(place.managed_by)),
         WayLink(gives, _("gives the right") if gives else _("does not give this right")),
     ]
     if employer is not None:
         text = _("has this employer") if place.has_employer else _("does not have this employer")
         links.append(WayLink(place.has_employer, text))
     return AccessWay(place.gives[0] if gives else right, False, place.team, links)
+
+
+def _describe_membership(managed_by: str) -> str:
+    return {
+        ManagedBy.MANUAL.value: _("is a member"),
+        ManagedBy.DIRECTORY.value: _("is a member through the directory"),
+        ManagedBy.BOTH.value: _("is a member, by hand and through the directory"),
+    }.get(managed_by, _("is not a member"))
 
 
 def _build_individual_way(by: Right, team: Team | None, employer: Employer | None) -> AccessWay:

@@ -256,7 +256,7 @@ def require_authority_over(by: Actor, *users: User) -> None:
     for user in users:
         if by.user is None or by.user.is_support or by.user.provider_id != user.provider_id:
             raise PermissionDenied(_("This user does not belong to your office."))
-        if by.user.pk == user.pk:
+        if by.is_user(user.pk):
             raise PermissionDenied(_("You cannot do this to yourself. Ask another administrator."))
     if by.user is None or holds_every_right(by):
         return

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Count, Exists, OuterRef, Q, Subquery
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -12,7 +12,7 @@ from permissions import checks
 from permissions.access_ways import AccessWay, list_access_ways
 from permissions.catalog import Right, RightLevel
 from permissions.effective import InactiveReason, list_inactive_reasons
-from permissions.models import Employer, Team, TeamEmployer, TeamMember, TeamRight
+from permissions.models import Employer, ManagedBy, Team, TeamEmployer, TeamMember, TeamRight
 from permissions.products import Product
 
 
@@ -35,6 +35,7 @@ class AccessChange(NamedTuple):
     product: Product | None = None
     inactive_reason: InactiveReason | None = None
     other_member_count: int = 0
+    by_directory: bool = False  # a directory keeps the membership to end
 
     @property
     def text(self) -> str:
@@ -46,6 +47,9 @@ class AccessChange(NamedTuple):
                 InactiveReason.ENDED: _("Remove the end date, or set a later one."),
                 InactiveReason.TWO_FACTOR: _("Ask the user to set up two-factor."),
             }[self.inactive_reason]
+        if self.by_directory:
+            text = _("Remove the user in the directory from the group of team %(team)s.")
+            return text % {"team": self.team}
         values = {
             "team": self.team,
             "right": self.right and self.right.label,
@@ -125,11 +129,17 @@ class AccessExplanation:
 
 
 class TeamContext(NamedTuple):
+    """A team as seen by one user; `managed_by` is who keeps their membership, "" if there is none."""
+
     team: Team
-    has_user: bool
+    managed_by: str
     gives: list[Right]
     has_employer: bool
     other_member_count: int
+
+    @property
+    def has_user(self) -> bool:
+        return bool(self.managed_by)
 
 
 def explain_access(user: User, right: Right, employer: Employer | None = None) -> AccessExplanation:
@@ -165,7 +175,7 @@ def _load_team_contexts(user: User, right: Right, employer: Employer | None) -> 
         TeamEmployer.objects.filter(team=OuterRef("pk"), employer=employer) if employer else TeamEmployer.objects.none()
     )
     teams = Team.objects.visible_to(user).annotate(
-        has_user=Exists(TeamMember.objects.filter(team=OuterRef("pk"), user=user)),
+        managed_by=Subquery(TeamMember.objects.filter(team=OuterRef("pk"), user=user).values("managed_by")),
         has_employer=Exists(there),
         other_member_count=Count("members", filter=~Q(members__user=user)),
     )
@@ -176,7 +186,7 @@ def _load_team_contexts(user: User, right: Right, employer: Employer | None) -> 
     return [
         TeamContext(
             team,
-            team.has_user,
+            team.managed_by or "",
             sorted(gives.get(team.pk, [])),
             employer is None or team.has_employer,
             team.other_member_count,
@@ -202,7 +212,12 @@ def _find_smallest_revocation(
     """Return the fewest steps after which no path is open, preferring steps that affect only the user."""
     bringing = [place for place in places if place.has_user and place.has_employer]
     giving = [place for place in bringing if place.gives]
-    leave = [AccessChange(AccessChangeType.LEAVE, place.team) for place in giving]
+    leave = [
+        AccessChange(AccessChangeType.LEAVE, place.team, by_directory=by_directory)
+        for place in giving
+        for by_directory in (False, True)
+        if place.managed_by in (ManagedBy.BOTH, ManagedBy.DIRECTORY if by_directory else ManagedBy.MANUAL)
+    ]
     if employer is not None and own and len(bringing) == len(giving):
         return leave  # without a team with the employer the individual right has no effect either
     return leave + [AccessChange(AccessChangeType.REVOKE_INDIVIDUAL, right=by) for by in own]

@@ -65,9 +65,18 @@ class Team(KeyedModel, OfficeModel):
         return self.name
 
 
+class ManagedBy(models.TextChoices):
+    """Who keeps a membership; none of them ends what the other gave."""
+
+    MANUAL = "manual", _("by hand")
+    DIRECTORY = "directory", _("by the directory")
+    BOTH = "both", _("by hand and by the directory")
+
+
 class TeamMember(OfficeModel):
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="members")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    managed_by = models.CharField(max_length=10, choices=ManagedBy, default=ManagedBy.MANUAL)
 
     class Meta:
         constraints = [

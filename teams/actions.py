@@ -26,7 +26,8 @@ from permissions.action_helpers import (
 from permissions.catalog import EMPLOYER_LEVEL_RIGHTS
 from permissions.checks import Right
 from permissions.duty_guard import guard_duties, settle_duties_at_end
-from permissions.models import Employer, IndividualRight, Team, TeamEmployer, TeamMember, TeamRight
+from permissions.models import Employer, IndividualRight, ManagedBy, Team, TeamEmployer, TeamMember, TeamRight
+from teams.shared_members import compare_members, share_members
 
 
 @action()
@@ -122,25 +123,39 @@ def _require_administrator(provider: Provider, touched: Iterable[Right]) -> None
 
 
 @action()
-def change_members(team: Team, *, add: Sequence[User] = (), remove: Sequence[User] = (), by: Actor) -> None:
-    """Add members to a team and remove members; changes without effect are ignored.
+def change_members(
+    team: Team,
+    *,
+    add: Sequence[User] = (),
+    remove: Sequence[User] = (),
+    by: Actor,
+    managed_by: ManagedBy = ManagedBy.MANUAL,
+) -> None:
+    """Add members to a team and remove members, by hand or for a directory; changes without effect are ignored.
 
-    Raises EditConflict if the team is deleted, PermissionDenied for the actors themselves, for users of another office
-    and for rights that the actor does not hold, LastAdministrator.
+    Who is added by both stays a member until both remove them. Raises EditConflict if the team is deleted,
+    PermissionDenied for the actors themselves, for users of another office, for rights that the actor does not hold and
+    for removing by hand who is a member through the directory; LastAdministrator.
     """
     team = _lock_team(team, by)
     require_same_office(team.provider, [*add, *remove])
-    asked = [user.pk for user in [*add, *remove]]
-    present = set(team.members.filter(user__in=asked).values_list("user_id", flat=True))
-    added = list({user.pk: user for user in add if user.pk not in present}.values())
-    removed = list({user.pk: user for user in remove if user.pk in present}.values())
-    if not added and not removed:
+    changes = compare_members(team, add, remove, managed_by)
+    if not changes.touched:
         return
-    checks.require_not_self(by, [user.pk for user in [*added, *removed]])
-    _require_can_change_members(team, by, [*added, *removed])
+    checks.require_not_self(by, [user.pk for user in changes.touched])
+    _require_can_change_members(team, by, changes.touched)
+    share_members(team, changes, managed_by, by)
+    if changes.added or changes.removed:
+        _exchange_members(team, changes.added, changes.removed, managed_by, by)
+
+
+def _exchange_members(
+    team: Team, added: Sequence[User], removed: Sequence[User], managed_by: ManagedBy, by: Actor
+) -> None:
     with guard_duties(team.provider_id, [user.pk for user in added], granted=added, by=by):
         TeamMember.objects.bulk_create(
-            [TeamMember(provider=team.provider, team=team, user=user) for user in added], batch_size=1000
+            [TeamMember(provider=team.provider, team=team, user=user, managed_by=managed_by) for user in added],
+            batch_size=1000,
         )
         team.members.filter(user__in=removed).delete()
     gives = get_team_rights(team)
@@ -216,13 +231,15 @@ def change_teams(user: User, *, add: Iterable[Team] = (), remove: Iterable[Team]
 @action()
 @settle_duties_at_end()
 def set_teams(user: User, teams: Iterable[Team], *, by: Actor) -> None:
+    """Replace the teams of a user, except those that a directory keeps alone. Raises as `change_members`."""
     lock_and_authorize(user.provider_id, by, Right.MANAGE_TEAMS)
     desired = {team.pk: team for team in teams}
-    present = {member.team_id: member.team for member in user.memberships.select_related("team")}
+    present = {member.team_id: member for member in user.memberships.select_related("team")}
+    left = [present[key] for key in present.keys() - desired.keys()]
     change_teams(
         user,
         add=[desired[key] for key in desired.keys() - present.keys()],
-        remove=[present[key] for key in present.keys() - desired.keys()],
+        remove=[member.team for member in left if member.managed_by != ManagedBy.DIRECTORY],
         by=by,
     )
 

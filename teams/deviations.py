@@ -22,7 +22,7 @@ from permissions.catalog import (
     sort_rights,
 )
 from permissions.duty_guard import settle_duties_at_end
-from permissions.models import Employer, Grant, IndividualRight, Team, TeamEmployer
+from permissions.models import Employer, Grant, IndividualRight, ManagedBy, Team, TeamEmployer
 from permissions.right_sources import find_superfluous_rights
 
 ItemT = TypeVar("ItemT")
@@ -160,19 +160,28 @@ class UserComparison:
     individual: SideBySide[Right]
     held: SideBySide[Right]
     employers: SideBySide[Employer]
+    kept_teams: list[Team]  # of the first user only, who stays in them through a directory
 
     @property
     def is_equal(self) -> bool:
         """Whether copying the access of one user to the other would change nothing."""
-        return not (self.teams.first or self.teams.second or self.individual.first or self.individual.second)
+        return not (self.left_teams or self.teams.second or self.individual.first or self.individual.second)
+
+    @property
+    def left_teams(self) -> list[Team]:
+        return [team for team in self.teams.first if team not in self.kept_teams]
 
 
 def compare_users(user: User, other: User) -> UserComparison:
     def theirs(user: User) -> "models.QuerySet[Team]":
         return Team.objects.visible_to(user).filter(members__user=user).order_by("sort_name")
 
+    sides = _split_by_side(theirs(user), theirs(other))
+    kept = user.memberships.exclude(managed_by=ManagedBy.MANUAL).values_list("team_id", flat=True)
+    kept_ids = set(kept) if sides.first else set()
     return UserComparison(
-        teams=_split_by_side(theirs(user), theirs(other)),
+        teams=sides,
+        kept_teams=[team for team in sides.first if team.pk in kept_ids],
         individual=_split_by_side(
             sort_rights(checks.individual_rights(user)), sort_rights(checks.individual_rights(other))
         ),

@@ -70,6 +70,27 @@ def change_to_azure(
 
 
 @action()
+def rename_azure_user(user: User, *, username: str, by: Actor) -> User:
+    """Change the username of an Azure user whose account at Microsoft was renamed; the account stays the same.
+
+    Repeating the call changes nothing. Raises PermissionDenied on oneself or without authority, ValidationError when
+    the user is no Azure user ("kind") or the username is in use ("taken") or impossible.
+    """
+    user, _invitation = _lock_user_and_invitation(user, by)
+    if not user.is_azure_user:
+        raise ValidationError(_("This is possible only for Azure AD users."), code="kind")
+    if user.username == username:
+        return user
+    validate_username(username)
+    before, user.username = _get_recorded_values(user), username
+    user.version += 1
+    with login_methods.require_unique([user]):
+        user.save()
+    record(Verb.USER_CHANGED, user, by=by, provider_id=user.provider_id, changes=_build_changes(before, user))
+    return user
+
+
+@action()
 def change_to_website(user: User, *, mobile_number: str, by: Actor) -> User:
     """Change an Azure user to "Via website en SSO" and send an invitation; rights are inactive until it is accepted.
 

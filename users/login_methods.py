@@ -105,6 +105,17 @@ def create_azure_user(
     return _save_new_user(user, by, user_id, assign_initial_access)
 
 
+def add_azure_user(provider: Provider, new: NewAzureUser, *, user_id: UUID, by: Actor) -> User:
+    """Create a user with an id that nobody has, within an action that locked the office and asked for the right.
+
+    Raises ValidationError as `create_azure_user`.
+    """
+    (user,) = _build_azure_users(provider, [new])
+    user.pk = user_id
+    _save_new_users([user], by)
+    return user
+
+
 @action()
 def create_azure_users(provider: Provider, new_users: Sequence[NewAzureUser], *, by: Actor) -> list[User]:
     """Create users, all or none, with few queries, and e-mail them. Raises as `create_azure_user`."""

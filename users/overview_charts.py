@@ -67,7 +67,7 @@ class SinglePayrollAlert:
 
 
 class AnyAlert(Protocol):
-    """An alert of `users.alerts`, or one of another app beside those."""
+    """An alert of `users.alerts`, or one beside those, also of an app above this one."""
 
     @property
     def tone(self) -> str: ...

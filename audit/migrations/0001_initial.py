@@ -90,7 +90,7 @@ class Migration(migrations.Migration):
                 ('who', models.JSONField()),
                 ('on_behalf_of_id', models.UUIDField(null=True)),
                 ('for_whom', models.JSONField(null=True)),
-                ('origin', models.CharField(choices=[('page', 'page'), ('api', 'web service'), ('command', 'command'), ('support', 'support'), ('scheduled', 'automatic')], max_length=10)),
+                ('origin', models.CharField(choices=[('page', 'page'), ('api', 'web service'), ('command', 'command'), ('support', 'support'), ('scheduled', 'automatic'), ('scim', 'directory')], max_length=10)),
                 ('verb', models.CharField(choices=audit.models.get_verb_choices, max_length=30)),
                 ('target_kind', models.CharField(max_length=30)),
                 ('target_id', models.UUIDField(null=True)),

@@ -94,6 +94,17 @@ _FIELD_LABELS: Mapping[str, "StrOrPromise"] = {
     "pushed_requests_required": _("Only pushed authorization requests"),
     "resource": _("Address as a resource server"),
     "public_keys": _("Public keys"),
+    "directory_state": _("Status"),
+    "directory_team": _("Team"),
+    "allows_administrators": _("May make users administrator"),
+    "blocks_removed": _("Blocks users whom the group loses"),
+    "directory_losses": _("Held changes"),
+    "email_source": _("E-mail address"),
+    "name_source": _("Name"),
+    "mobile_source": _("Mobile number"),
+    "max_blocked_count": _("Hold above this many blocked users in an hour"),
+    "max_blocked_percent": _("Or above this percentage of the active users"),
+    "max_removed_percent": _("Hold above this percentage of removed members of a team in an hour"),
     "previous_password_until": _("The previous password works until"),
     "hours": _("Hours the previous secret keeps working"),
     "type": _("Notification"),
@@ -128,6 +139,7 @@ _TARGET_LABELS: Mapping[str, "StrOrPromise"] = {
     "externaltenant": _("Azure AD tenant"),
     "campaign": _("Access review"),
     "provider": _("Office"),
+    "directoryconnection": _("Directory"),
 }
 _VALUE_LABELS: Mapping[Any, "StrOrPromise"] = {
     "given": _("granted"),
@@ -156,6 +168,7 @@ _CHOICE_LABELS: Mapping[str, Mapping[Any, Any]] = {
     "kind": _TARGET_LABELS,
     "verb": dict(Verb.choices),
     "origin": dict(EventOrigin.choices),
+    "directory_state": {"shadow": _("Shadow"), "on": _("Turned on"), "off": _("Turned off")},
     "email_kind": {name: kind.title for name, kind in KINDS.items()},
     "email_language": dict(settings.LANGUAGES),
     "language": dict(settings.LANGUAGES),
@@ -190,6 +203,7 @@ _ORIGIN_LABELS: Mapping[str, "StrOrPromise"] = {
     EventOrigin.COMMAND: _("via command line"),
     EventOrigin.SUPPORT: _("via support"),
     EventOrigin.SCHEDULED: _("automatic"),
+    EventOrigin.DIRECTORY: _("via directory"),
 }
 
 

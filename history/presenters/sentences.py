@@ -105,6 +105,16 @@ _SENTENCES: Mapping[str, "StrOrPromise"] = {
     Verb.CLIENT_SWITCHED_ON: gettext_lazy("%(who)s turned on the integration %(target)s."),
     Verb.CLIENT_REMOVED: gettext_lazy("%(who)s removed the integration %(target)s."),
     Verb.CLIENT_ASSIGNED: gettext_lazy("%(who)s changed which teams may use the integration %(target)s."),
+    Verb.DIRECTORY_ADDED: gettext_lazy("%(who)s added the directory %(target)s."),
+    Verb.DIRECTORY_CHANGED: gettext_lazy("%(who)s changed the directory %(target)s: %(fields)s."),
+    Verb.DIRECTORY_TAKEN_OVER: gettext_lazy("%(who)s became the owner of the directory %(target)s."),
+    Verb.DIRECTORY_TOKEN_MADE: gettext_lazy("%(who)s created a token for the directory %(target)s."),
+    Verb.DIRECTORY_TOKEN_REMOVED: gettext_lazy("%(who)s removed a token of the directory %(target)s."),
+    Verb.MEMBERSHIP_SHARED: gettext_lazy("%(who)s changed who keeps a membership of %(target)s: %(fields)s."),
+    Verb.DIRECTORY_GROUP_MAPPED: gettext_lazy("%(who)s changed a group of the directory %(target)s: %(fields)s."),
+    Verb.DIRECTORY_WAVE_RELEASED: gettext_lazy("%(who)s released what was held of the directory %(target)s."),
+    Verb.DIRECTORY_WAVE_REJECTED: gettext_lazy("%(who)s rejected what was held of the directory %(target)s."),
+    Verb.DIRECTORY_REMOVED: gettext_lazy("%(who)s removed the directory %(target)s."),
     Verb.OFFICE_CONSENT_GIVEN: gettext_lazy("%(who)s allowed the integration %(target)s for the whole office."),
     Verb.OFFICE_CONSENT_WITHDRAWN: gettext_lazy(
         "%(who)s withdrew the consent of the whole office for the integration %(target)s."

@@ -22,7 +22,7 @@ from imports.plans.impact import compute_access, compute_impact
 from imports.plans.office_lookup import OfficeLookup
 from imports.plans.plan import Plan, PlanFault, PlanItem, PlanStep, ProgressCallback, ignore_progress
 from imports.plans.row_notes import note_shared_addresses
-from imports.plans.user_changes import UserChange, snapshot_user
+from imports.plans.user_changes import UserChange, check_shared_teams, snapshot_user
 from imports.plans.user_command_types import ExistingUserCommand, UserCommand
 from imports.plans.user_diff import DETAIL_FIELDS, NOTIFICATION_FIELDS, plan_existing_user, plan_new_user
 from outbox import message_limits
@@ -89,10 +89,12 @@ class UserPlanner:
         self, row: UserRow, item: PlanItem, user: UserWithAccess | None, secrets: Mapping[str, Any] | None = None
     ) -> UserChange:
         """Return the change of an item; `secrets` are those of the row if omitted."""
+        shared = check_shared_teams(row, item, user, self._plan)
         commands = _build_commands(item, self.office, row.values if secrets is None else secrets, not row.problems)
         before = None if user is None else snapshot_user(user)
         start = before or HypotheticalUser("", None, False, None, False, False, frozenset(), frozenset())
-        return UserChange(row, item, user, commands, before, user_commands.compute_access_after(start, commands))
+        after = user_commands.compute_access_after(start, commands)
+        return UserChange(row, item, user, commands, before, after._replace(teams=after.teams | shared), shared)
 
     def add_changes(self, changes: list[UserChange], rows: Iterable[UserRow]) -> None:
         """Add changes to the plan, and the problems of `rows` as faults."""
@@ -181,7 +183,7 @@ def _check_grant_permissions(change: UserChange, by: Actor, provider: Provider) 
         rows = TeamEmployer.objects.filter(provider=provider, team__in=team_ids)
         return set(rows.values_list("employer_id", flat=True))
 
-    if teams := before.teams ^ after.teams:
+    if teams := before.teams ^ after.teams | change.shared:
         checks.require_right(by, Right.MANAGE_TEAMS)
         codes = TeamRight.objects.filter(provider=provider, team__in=teams).values_list("right", flat=True)
         rights = rights_from_codes(codes) | before.individual | after.individual

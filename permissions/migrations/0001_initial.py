@@ -115,6 +115,7 @@ class Migration(migrations.Migration):
                 ('provider', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.provider')),
                 ('team', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='members', to='permissions.team')),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to=settings.AUTH_USER_MODEL)),
+                ('managed_by', models.CharField(choices=[('manual', 'by hand'), ('directory', 'by the directory'), ('both', 'by hand and by the directory')], default='manual', max_length=10)),
             ],
         ),
         migrations.CreateModel(

@@ -23,7 +23,7 @@ from teams.forms.choices import ColleagueChoiceForm
 
 
 def _fingerprint(comparison: UserComparison) -> str:
-    parts = [[str(team.pk) for team in side] for side in comparison.teams]
+    parts = [[str(team.pk) for team in side] for side in (*comparison.teams, comparison.kept_teams)]
     parts += [[right.value for right in side] for side in comparison.individual]
     shown = "|".join(",".join(sorted(part)) for part in parts)
     return sha256(shown.encode()).hexdigest()
@@ -69,10 +69,14 @@ def copy_colleague_access(request: OfficeRequest, pk: UUID) -> HttpResponse:
         raise Http404
     other: User = form.cleaned_data["colleague"]
     with report_refusal(request):
-        if _fingerprint(deviations.compare_users(user, other)) != request.POST.get("shown"):
+        comparison = deviations.compare_users(user, other)
+        if _fingerprint(comparison) != request.POST.get("shown"):
             raise EditConflict
         teams.actions.copy_colleague_access(user, other, by=request.actor)
         values = {"name": user.full_name, "other": other.full_name}
-        messages.success(request, _("%(name)s now has the same teams and individual rights as %(other)s.") % values)
+        text = _("%(name)s now has the same teams and individual rights as %(other)s.")
+        if comparison.kept_teams:
+            text = _("%(name)s now has the access of %(other)s, and stays in teams through the directory.")
+        messages.success(request, text % values)
         return redirect("teams:user_rights", user.pk)
     return redirect("teams:compare_users", user.pk)

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.db.models.expressions import Combinable
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -93,6 +93,7 @@ def team_detail(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 def _find_members(request: OfficeRequest, team: Team, q: str) -> tuple[QuerySet[Any], Mapping[str, Combinable]]:
     members = User.objects.visible_to(request.user).filter(memberships__team=team)
+    members = members.annotate(managed_by=F("memberships__managed_by"))
     return filter_by_search(annotate_statuses(members), q), sort_users_by_match(q)
 
 

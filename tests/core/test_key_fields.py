@@ -10,12 +10,13 @@ from django.apps import apps
 from django.core.exceptions import FieldError
 from django.db import models
 
-from accounts.models import ExternalTenant, Provider
+from accounts.models import ExternalTenant, LoginMethod, Provider
 from core.key_fields import KeyField
 from core.keys import compute_name_key
 from notifications.models import NotificationSet
 from oauth.models import Application
 from permissions.models import AuthorizationSet, DutyRule, Employer, Team
+from scim.models import DirectoryConnection, DirectoryGroup, DirectoryUser
 from tests.helpers.users import make_user
 
 pytestmark = pytest.mark.django_db
@@ -47,6 +48,14 @@ def make_row(model: Any, office: Provider) -> Any:
         return DutyRule.objects.create(provider=office, name="Oud", first=["view_users"], second=["view_audit"])
     if model is Provider:
         return office
+    if model is DirectoryConnection:
+        return DirectoryConnection.objects.create(provider=office, name="Oud", login_method=LoginMethod.WEBSITE_SSO)
+    if model is DirectoryUser:
+        connection = make_row(DirectoryConnection, office)
+        return DirectoryUser.objects.create(provider=office, connection=connection, user_name="oud", attributes={})
+    if model is DirectoryGroup:
+        connection = make_row(DirectoryConnection, office)
+        return DirectoryGroup.objects.create(provider=office, connection=connection, name="Oud")
     if model is Application:
         return Application.objects.create(provider=office, name="Oud", scopes=[])
     return make_user(office, username="oud", email="oud@example.org")

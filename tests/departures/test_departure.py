@@ -1,6 +1,7 @@
 """The departure of a user: what depends on them, the plan, and its execution as a whole."""
 
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from permissions.catalog import Right
 from permissions.models import Employer, IndividualRight, Team, TeamEmployer, TeamMember
 from tests.helpers.invited_users import invite
 from tests.helpers.users import actor, make_user
+from tests.scim.conftest import make_connection
 
 pytestmark = pytest.mark.django_db
 
@@ -248,13 +250,26 @@ def test_it_lists_twenty_and_says_how_many_more() -> None:
     assert join_names([f"t{number}" for number in range(25)]).endswith("t19 en nog 5")
 
 
+def test_it_says_which_directories_are_refused_from_then_on(alice_client: Client, leaver: User) -> None:
+    assert "Okta Vertrek" not in confirm(alice_client, leaver)[1].text
+    make_connection(leaver, LoginMethod.WEBSITE_SSO, name="Okta Vertrek")
+    assert "Okta Vertrek" in alice_client.get(address(leaver)).text
+    posted, page = confirm(alice_client, leaver)
+    warning = gettext("These directories are refused from then on, until a colleague becomes their owner: %(names)s.")
+    assert warning % {"names": "Okta Vertrek"} in unescape(page.text)
+    make_connection(leaver, LoginMethod.WEBSITE_SSO, name="Later")
+    alice_client.post(address(leaver), posted)
+    leaver.refresh_from_db()
+    assert leaver.blocked_at is None, "another plan than was shown"
+
+
 def test_the_number_of_queries_does_not_grow(
     alice_client: Client, leaver: User, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     for number in range(30):
         team = Team.objects.create(provider=leaver.office, name=f"Team {number}")
         TeamMember.objects.create(provider=leaver.office, team=team, user=leaver)
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(21):
         page = alice_client.get(address(leaver))
     assert len(page.context["form"].fields["teams"].widget.choices) == 20
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import date
 from types import ModuleType
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import transaction
@@ -23,11 +23,12 @@ import oauth
 import outbox
 import permissions
 import reviews
+import scim
 import senders
 import support
 import teams
 import users
-from accounts.models import ExternalTenant, Provider, User
+from accounts.models import ExternalTenant, LoginMethod, Provider, User
 from audit.actors import Actor
 from audit.models import Event, Verb
 from authentication.mfa.office_policy import MfaPolicy
@@ -40,6 +41,9 @@ from permissions.checks import Right
 from permissions.models import AuthorizationSet, DutyExemption, DutyRule, Employer, Team
 from reviews.campaigns import CampaignDetails, Reviewers
 from reviews.models import Campaign, CampaignReviewer, Decision, ReviewedUser, ReviewItem
+from scim.directory_groups import GroupMapping, GroupRecord
+from scim.directory_rows import DirectoryRecord
+from scim.models import ConnectionToken, DirectoryConnection, DirectoryGroup, DirectoryUser
 from support.models import Impersonation
 from teams.deviations import SharedRightsGroup
 from tests.helpers import mfa as factors
@@ -58,6 +62,7 @@ PACKAGES = (
     outbox,
     permissions,
     reviews,
+    scim,
     senders,
     support,
     teams,
@@ -142,6 +147,13 @@ def action_arguments(office: Provider, alice: User, bob: User, dora: User) -> di
         provider=office, campaign=campaign, subject=subject, kind="right", code="view_users", rights=["view_users"],
         in_scope=True,
     )  # fmt: skip
+    connection = DirectoryConnection.objects.create(
+        provider=office, name="Okta", owner=alice, login_method=LoginMethod.WEBSITE_SSO
+    )
+    said = DirectoryUser.objects.create(
+        provider=office, connection=connection, user_name="eva@x.example", attributes={"active": True}
+    )
+    group = DirectoryGroup.objects.create(provider=office, connection=connection, name="Lonen")
     impersonation = Impersonation.objects.create(provider=office, user=alice, supporter=dora, reason="x")
     return {
         "target": team, "to": [team], "required": True, "contents": [], "ceremony": None, "credential": None, "left": 1,
@@ -177,6 +189,10 @@ def action_arguments(office: Provider, alice: User, bob: User, dora: User) -> di
             "name": "Nieuw", "first": ["view_users"], "first_all": False, "second": ["view_teams"], "second_all": False,
             "level": "office", "severity": "warn", "reason": "Controle",
         },
+        "connection": connection, "shown": "", "connection_token": ConnectionToken(connection=connection),
+        "pk": bob.pk, "row": said, "directory_group": group, "mapping": GroupMapping(team), "newest": UUID(int=0),
+        "group_record": GroupRecord("Groep", None, frozenset()),
+        "record": DirectoryRecord("eva.new@x.example", None, {"active": True}),
         "first_day": date(2026, 1, 1), "last_day": date(2026, 1, 31),
     }  # fmt: skip
 

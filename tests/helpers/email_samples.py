@@ -3,6 +3,7 @@
 from datetime import date, datetime
 from types import SimpleNamespace
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.conf import settings
 from django.utils import timezone
@@ -85,6 +86,8 @@ def _build_values(user: User, provider: Provider) -> dict[str, Any]:
         "undecided": 103,
         "revoked": 6,
         "is_empty": False,
+        "directory": "Entra ID",
+        "connection": UUID(int=1),
         "domain": "devries.example",
         "address": "loket@devries.example",
         "records": ["DKIM", "DMARC"],

@@ -55,13 +55,17 @@ SHOWN = {
     ),
     "authentication.PasswordResetToken.user": "id expires_at",
     "authentication.RecoveryCodes.user": "name confirmed created_at last_used_at id",
+    "scim.DirectoryUser.user": (
+        "id connection external_id user_name attributes blocked_at ended_at is_out is_held pending"
+        " refusal created_at changed_at"
+    ),
     "support.Impersonation.user": "id supporter reason started_at ended_at",
     "permissions.DutyExemption.user": (
         "id rule employer reason until requested_by requested_at approved_by approved_at ended_at"
     ),
     "permissions.IndividualRight.user": "id right",
     "permissions.SetApplication.user": "id authorization_set team applied_at",
-    "permissions.TeamMember.user": "id team",
+    "permissions.TeamMember.user": "id team managed_by",
     "reviews.CampaignReviewer.user": "id campaign team",
     "reviews.ReviewedUser.user": "id campaign person_id login_method",
     "users.UserListPreference.user": "columns views has_shortcuts",

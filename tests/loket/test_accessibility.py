@@ -39,6 +39,7 @@ NO_PAGES = {
     "for programs and scripts": {
         "demo:mailbox_json", "authentication:passkey_translations", "v2:openapi_document", "v2:not_found",
         "teams:preview_team_rights",
+        "scim_v2:root", "scim_v2:root_with_slash", "scim_v2:endpoint", "scim_v2:unknown_address",
         "oauth:openid_configuration", "oauth:jwks", "oauth:server_metadata", "oauth:userinfo",
     },
     "an e-mail in the frame of a page that is walked": {"demo:mailbox_email", "users:preview_email_text"},

@@ -19,6 +19,7 @@ from notifications.models import NotificationSet
 from oauth import applications
 from permissions.checks import Right
 from permissions.models import DutyExemption, DutyRule, TeamMember
+from scim.models import DirectoryConnection
 from tests.helpers.invited_users import invite
 from tests.helpers.login_methods import confirmed, make_azure, make_service, tenant_of
 from tests.helpers.reviews import start as start_review
@@ -29,12 +30,13 @@ pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 PROGRAM = applications.ApplicationDetails(
     name="Portaal", redirect_uris=["https://portaal.example/terug"], post_logout_redirect_uris=[], scopes=["openid"]
 )
-# Users' own factors, sessions and integrations have other ids; confirming a tenant needs Microsoft; an uploaded file is
-# visible to its sender only.
+# Users' own factors, sessions and integrations have other ids; a directory authenticates by a token; confirming a
+# tenant needs Microsoft; an uploaded file is visible to its sender only.
 ELSEWHERE = {
     "authentication:rename_device", "authentication:remove_device", "authentication:end_own_session",
     "authentication:confirm_tenant", "oauth:end_own_integration", "imports:plan", "imports:result",
     "imports:faulty_rows", "imports:teams_plan", "imports:teams_result",
+    "scim_v2:root", "scim_v2:root_with_slash",
 }  # fmt: skip
 # Tried in tests/support/test_admin.py.
 OF_SUPPORT = {"support:start_impersonation", "support:change_partner", "support:partner_secret"}
@@ -59,9 +61,10 @@ def furnish(office: Provider, boss: User) -> list[UUID]:
         provider=office, rule=rule, user=people[0], until=timezone.localdate(), reason="Klein kantoor"
     )
     program = applications.register_application(office, details=PROGRAM, by=by)
+    directory = DirectoryConnection.objects.create(provider=office, name="Okta", owner=boss, login_method="website_sso")
     teams.actions.rename_team(team, name="Lonen", version=team.version, by=by)
     change = Event.objects.filter(provider_id=office.pk, verb=Verb.TEAM_CHANGED).latest("at")
-    made = (team, employer, one, tenant, *people, invited, calm, program, change, rule, exemption)
+    made = (team, employer, one, tenant, *people, invited, calm, program, directory, change, rule, exemption)
     return [row.pk for row in (*made, start_review(office, boss))]
 
 

@@ -200,8 +200,8 @@ def test_home_page_takes_a_constant_number_of_queries(
             make_user(office, username=f"x{User.objects.count()}", access_until=timezone.localdate())
             working(office, two_factor_required=True)
         # session, person, rights, attention, anybody else, figures, two-factor (2), week, payroll, import, leavers,
-        # sender, reviews, signals
-        with django_assert_num_queries(15):
+        # sender, directory, reviews, signals
+        with django_assert_num_queries(16):
             alice_client.get("/")
 
 

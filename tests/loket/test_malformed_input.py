@@ -30,7 +30,7 @@ NASTY = [
 ODD = ["🙂", "\u202e<b>"]  # may pass the form and so get further
 # What programs send carries no token of ours, but their own.
 BY_MACHINES = (
-    "outbox:delivery_report", "outbox:sms_receipt", "v2:",
+    "outbox:delivery_report", "outbox:sms_receipt", "v2:", "scim_v2:",
     *(f"oauth:{name}" for name in ("par", "token", "revoke", "introspect", "userinfo"))
 )  # fmt: skip
 

@@ -25,6 +25,7 @@ OURS = (
     "oauth",
     "outbox",
     "permissions",
+    "scim",
     "senders",
     "support",
 )
@@ -32,7 +33,7 @@ OURS = (
 BASELINE = {
     "accounts": "0001", "audit": "0001", "authentication": "0001", "core": "0001", "imports": "0001",
     "invitations": "0001", "notifications": "0001", "oauth": "0001", "outbox": "0001", "permissions": "0001",
-    "senders": "0001", "support": "0001",
+    "scim": "0001", "senders": "0001", "support": "0001",
 }  # fmt: skip
 SAFE = "-- safe: "  # in the SQL of a RunSQL, with the reason why it does not block users
 

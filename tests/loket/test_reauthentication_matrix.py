@@ -61,7 +61,10 @@ FIVE_MINUTES = {  # how users sign in
     "oauth.applications.register_application", "oauth.applications.delete_application",
     "oauth.applications.set_client_secret", "oauth.applications.set_application_enabled",
     "oauth.office_decisions.grant_office_consent", "oauth.office_decisions.withdraw_office_consent",
-    "oauth.office_decisions.assign_to_teams",
+    "oauth.office_decisions.assign_to_teams", "scim.actions.create_connection", "scim.actions.update_connection",
+    "scim.actions.switch_connection", "scim.actions.take_over_connection", "scim.actions.create_token",
+    "scim.actions.remove_token", "scim.actions.delete_connection", "scim.actions.go_live",
+    "scim.directory_groups.map_group",
 }  # fmt: skip
 HALF_HOUR = {  # what users may do, and the office
     "users.actions.block_user", "users.actions.change_retention", "users.actions.change_provider",
@@ -79,7 +82,8 @@ HALF_HOUR = {  # what users may do, and the office
     "invitations.actions.resend_invitation", "invitations.actions.revoke_invitation",
     "users.email_texts.change_email_language", "users.email_texts.save_email_text",
     "users.email_texts.send_test_email", "users.change_login_method.change_to_azure",
-    "users.change_login_method.change_to_website", "notifications.actions.apply_initial_set",
+    "users.change_login_method.change_to_website", "users.change_login_method.rename_azure_user",
+    "notifications.actions.apply_initial_set",
     "notifications.actions.clear_user_overrides", "notifications.actions.set_overrides_for_users",
     "notifications.actions.raise_notification_event", "notifications.actions.set_office_preferences",
     "notifications.actions.set_user_overrides", "notifications.sets.apply_set", "notifications.sets.update_set",
@@ -104,6 +108,12 @@ HALF_HOUR = {  # what users may do, and the office
     "reviews.campaigns.remind_reviewers", "reviews.edits.edit_draft", "reviews.edits.stop_series",
     "reviews.decisions.decide", "reviews.decisions.keep_plain",
     "reviews.reports.export_sheets", "reviews.reports.export_review_file",
+    "scim.directory_users.create_directory_user",
+    "scim.directory_users.update_directory_user", "scim.directory_users.end_directory_user",
+    "scim.directory_users.invite_waiting_user", "scim.directory_users.apply_pending_user",
+    "scim.directory_groups.create_directory_group", "scim.directory_groups.update_directory_group",
+    "scim.directory_users.repeat_block",
+    "scim.directory_groups.end_directory_group", "scim.held.release_held", "scim.held.reject_held",
 }  # fmt: skip
 NONE = {  # one's own preferences, ending one's own access, and what has a proof of its own
     "users.actions.edit_profile", "users.dormant_account_emails.subscribe", "users.dormant_account_emails.unsubscribe",

@@ -27,6 +27,7 @@ from imports.models import ImportJob, ImportJobPage
 from monitoring import key_rotation
 from oauth.models import IdempotentResponse, SigningKey
 from outbox.models import Message
+from scim.models import DirectoryConnection, DirectoryUser
 from senders.signing import generate_key
 from tests.helpers.invited_users import Invited, invite, token_of
 from tests.helpers.mfa import code_now, give_app, secret_of
@@ -69,6 +70,10 @@ def secret(alice: User, bob: User) -> bytes:
     job.save()
     storage.store_pages(job, ImportJobPage.ListName.ITEMS, [1])
     generate_key(alice.office).save()
+    connection = DirectoryConnection.objects.create(provider=alice.provider, name="Okta", login_method="website_sso")
+    waiting = DirectoryUser(provider=alice.provider, connection=connection, user_name="x", attributes={})
+    waiting.encrypted_phone = encryption.encrypt(b"+31612345678", context=waiting.encryption_context)
+    waiting.save()
     return give_app(bob)
 
 

@@ -345,7 +345,7 @@ GUARDS = [
     ),
     Guard(
         5, "authority over oneself", "permissions/checks.py",
-        "if by.user.pk == user.pk:\n            raise", "if False:\n            raise",
+        "if by.is_user(user.pk):\n            raise", "if False:\n            raise",
         ("users/test_user_detail.py", "permissions/test_escalation.py"),
     ),
     Guard(
@@ -1747,5 +1747,25 @@ GUARDS = [
         9, "what is said to be gone", "audit/verify_review.py",
         '(fact in present) is (result in ("gone", "revoked"))', "False",
         ("audit/test_verify_review.py",),
+    ),
+    Guard(
+        4, "a leaver whose directory sends a wrong address", "scim/account_changes.py",
+        "    elif not row.active:\n", "    elif not row.active and not has_other_email(row, row.user):\n",
+        ("scim/test_users.py",),
+    ),
+    Guard(
+        5, "a connection that changed while its call waited", "scim/endpoint.py",
+        'for name in same}).exists():', 'for name in same}).exists() or by:',
+        ("scim/test_limits.py",),
+    ),
+    Guard(
+        0, "the limit on calls of a directory", "scim/endpoint.py",
+        "    throttle.consume_attempt(CALL_LIMIT, str(connection.pk))\n", "",
+        ("scim/test_protocol.py",),
+    ),
+    Guard(
+        0, "users whom a filter with or finds", "scim/storage.py",
+        "if isinstance(node, LogicalExpr) and node.op is LogicalOperator.and_:", "if isinstance(node, LogicalExpr):",
+        ("scim/test_fuzz.py",),
     ),
 ]  # fmt: skip

@@ -92,7 +92,7 @@ def test_every_mail_says_whom_to_ask_and_presses_no_one(name: str) -> None:
     footer = sample.text.partition("\n-- \n")[2].splitlines()
     assert footer[-2:] == ["Loket vraagt nooit per e-mail om je wachtwoord of een code.", f"{OFFICE} via Loket"]
     assert re.match(r"Vragen\? (Stel ze aan (een beheerder van|support van Loket)|Beantwoord deze mail)", footer[-3])
-    shown = f"{sample.content.subject} {sample.text}".lower()
+    shown = f"{sample.content.subject} {sample.text}".lower().replace("directory", "")  # has the letters of “direct”
     for word in ("klik", "direct", "onmiddellijk", "dringend", "zo snel mogelijk", "laatste kans", "verloopt", "!"):
         assert word not in shown, word
 

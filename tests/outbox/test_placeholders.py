@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.conf import settings
@@ -157,7 +158,7 @@ def test_what_differs_between_two_mails_stands_in_placeholders(kind: str) -> Non
     text = emails.get_product_text(kind, "nl")
     context = {"office": "Quist BV", "user": user, "invited": user, "device": "Quist", "reason": "Quist", "left": 777}
     values = {"token": "quist", "number": 777, "signed": "Quist", "minutes": 777, "count": 777, "digits": "777"}
-    values |= {"undecided": 777, "revoked": 777}
+    values |= {"undecided": 777, "revoked": 777, "directory": "Quist", "connection": UUID(int=777)}
     other = render_draft(kind, language="nl", **context, **values, by_support=True, lists=[("Quist", 777)]).text
     assert text == other
 

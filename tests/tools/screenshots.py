@@ -251,6 +251,57 @@ def the_office(camera: Camera) -> str:
     return programs(camera)
 
 
+def directories(camera: Camera) -> None:
+    """Add a directory that invites users, and let it create one whom an administrator has to invite."""
+    camera.go("/kantoor/koppelingen/directory/")
+    camera.shoot("directories")
+    camera.go("/kantoor/koppelingen/directory/nieuw/")
+    camera.shoot("directory-new")
+    camera.send(name="Okta", login_method="website_sso")
+    page = camera.page.url.removeprefix(camera.demo.url)
+    camera.go(f"{page}token/")
+    camera.shoot("directory-token")
+    camera.send()
+    camera.shoot("directory-token-shown")
+    secret = camera.page.locator("main dl code").nth(1).inner_text()
+    body = {
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "noor@devries.example",
+        "name": {"familyName": "van Dam", "givenName": "Noor"},
+    }  # fmt: skip
+    root, headers = f"{camera.demo.url}/scim/v2/{page.split('/')[-2]}", {"Authorization": f"Bearer {secret}"}
+    made = camera.page.request.post(f"{root}/Users", data=body, headers=headers)
+    assert made.status == 201, made.text()
+    group = {
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": "Loonadministratie",
+        "members": [{"value": made.json()["id"]}],
+    }  # fmt: skip
+    kept = camera.page.request.post(f"{root}/Groups", data=group, headers=headers)
+    assert kept.status == 201, kept.text()
+    camera.go(f"{page}groepen/")
+    camera.shoot("directory-groups")
+    camera.go(f"{page}groepen/{kept.json()['id']}/")
+    camera.shoot("directory-group")
+    camera.go(f"{page}aanroepen/")
+    camera.shoot("directory-calls")
+    camera.go(page)
+    camera.shoot("directory")
+    camera.go(f"{page}plan/")
+    camera.shoot("directory-plan")
+    camera.send()
+    camera.shoot("directory-live")
+    camera.go(f"{page}uitnodigen/{made.json()['id']}/")
+    camera.shoot("directory-invite")
+    camera.go(page)
+    remove = camera.page.locator("main td a[href*='/token/']").first.get_attribute("href")
+    camera.go(str(remove))
+    camera.shoot("directory-token-remove")
+    for name in ("uitzetten", "overnemen", "verwijderen"):
+        camera.go(f"{page}{name}/")
+        camera.shoot(f"directory-{name}")
+    camera.go("/kantoor/koppelingen/directory/")
+    camera.shoot("directories-some")
+
+
 def programs(camera: Camera) -> str:
     camera.go("/kantoor/koppelingen/nieuw/")
     camera.send(name="", redirect_uris="http://portaal.example/")
@@ -274,6 +325,7 @@ def programs(camera: Camera) -> str:
     camera.shoot("integration-switch-off")
     camera.go(f"{page.removeprefix(camera.demo.url)}verwijderen/")
     camera.shoot("integration-remove")
+    directories(camera)
     camera.go("/kantoor/koppelingen/")
     camera.shoot("integrations-some")
     parameters = {

@@ -101,6 +101,8 @@ def block_user(request: OfficeRequest, pk: UUID) -> HttpResponse:
             messages.success(request, text % {"name": user.full_name})
             return redirect("users:user_detail", user.pk)
     values = {"name": user.full_name, "email": user.email}
+    directories = ", ".join(user.directory_connections.order_by("name_key").values_list("name", flat=True))
+    text = _("These directories are refused from then on, until a colleague becomes their owner: %(names)s.")
     confirmation = Confirmation(
         _("Block %(name)s") % values,
         _("Block"),
@@ -114,6 +116,7 @@ def block_user(request: OfficeRequest, pk: UUID) -> HttpResponse:
         heading=_("Block %(name)s?") % values,
         breadcrumb="users/_breadcrumb.html",
         note=_("You can unblock the account at any time."),
+        warning=text % {"names": directories} if directories else "",
         error=error,
     )
     return render_confirmation(request, confirmation, colleague=user)

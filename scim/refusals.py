@@ -1,0 +1,43 @@
+"""What the owner of a connection may not do for some of many users, who keep nobody else from it."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from core.errors import EditConflict
+from core.throttle import Throttled
+from permissions.checks import LastAdministrator
+from scim.models import DirectoryConnection
+
+T = TypeVar("T")
+REFUSALS = (PermissionDenied, LastAdministrator, ValidationError, EditConflict, Throttled)
+MAX_LENGTH = 300
+
+
+def try_all(items: Sequence[T], change: Callable[[Sequence[T]], object]) -> list[tuple[T, Exception]]:
+    """Change all at once, and by halves if that is refused for some; return these, and why. `change` is an action."""
+    if not items:
+        return []
+    try:
+        change(items)
+    except REFUSALS as error:
+        if len(items) == 1:
+            return [(items[0], error)]
+        middle = len(items) // 2
+        return try_all(items[:middle], change) + try_all(items[middle:], change)
+    return []
+
+
+def describe_refusal(error: Exception, connection: DirectoryConnection) -> str:
+    """Return why a step was refused as administrators read it: in their language, and not about themselves."""
+    with translation.override(connection.provider.email_language):
+        if isinstance(error, ValidationError):
+            text = " ".join(error.messages)
+        elif isinstance(error, PermissionDenied):
+            text = _("The owner of the connection does not have every right that this user has.")
+        else:
+            text = str(error)
+    return (text or type(error).__name__)[:MAX_LENGTH]
