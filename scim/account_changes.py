@@ -101,7 +101,7 @@ def _create_azure_user(row: DirectoryUser, by: Actor) -> User:
         if not former.filter(user__username_key=compute_username_key(row.user_name)).exists():
             raise
         text = _(
-            "A user whom the directory deleted has this userName and another object ID. If this is the same person,"
+            "A user whom the directory deleted has this userName and another object ID. If both are the same user,"
             " give that user the new object ID in Loket; the directory then opens the account again."
         )
         raise ValidationError(text, code="taken") from None

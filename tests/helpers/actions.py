@@ -86,7 +86,7 @@ PARTS = {
     "imports.actions.create_bulk_action", "imports.actions.replan_job", "imports.plans.user_plans.plan_user_file",
     "imports.runner.plan_and_store", "imports.bulk_actions.plan_bulk_action", "imports.files.team_export.export_teams",
     "imports.plans.team_plans.plan_team_files", "imports.plans.reverts.plan_team_revert",
-    "imports.plans.reverts.plan_user_revert",
+    "imports.plans.reverts.plan_user_revert", "users.login_methods.add_azure_user",
 }  # fmt: skip
 
 

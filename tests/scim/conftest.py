@@ -50,7 +50,7 @@ class Directory:
             method, self.root + path, content, content_type="application/scim+json", headers=headers
         )
         assert response["Content-Type"] == "application/scim+json"
-        return response  # type: ignore[no-any-return]
+        return response  # type: ignore[return-value]
 
     def call(self, method: str, path: str, body: object = None, status: int = 200) -> dict[str, Any]:
         """Return the answer, which has this status."""
