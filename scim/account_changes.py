@@ -23,9 +23,8 @@ from core.keys import compute_email_key, compute_username_key
 from core.throttle import Throttled
 from permissions import checks
 from permissions.checks import Right
-from scim.models import DirectoryUser, EmailSource, NameSource
+from scim.models import MAX_REFUSAL_LENGTH, DirectoryUser, EmailSource, NameSource
 from scim.names import derive_initials, get_first_name, get_given_name, join_family_name, split_family_name
-from scim.refusals import MAX_LENGTH as MAX_REFUSAL_LENGTH
 from scim.refusals import describe_refusal
 from users import email_changes
 from users.login_methods import NewAzureUser

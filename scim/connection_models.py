@@ -5,7 +5,6 @@ from datetime import timedelta
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import ExternalTenant, LoginMethod, User
@@ -167,7 +166,7 @@ class DirectoryUser(KeyedModel, OfficeModel):
     is_out = models.BooleanField(default=False)  # removed from a group that blocks whom it loses
     is_held = models.BooleanField(default=False)  # the brake keeps the block from the user, see `AccessLoss`
     pending = models.BooleanField(default=False)  # the worker still has to take that step
-    refusal = models.CharField(max_length=MAX_REFUSAL_LENGTH, blank=True)  # why that was not possible, in English
+    refusal = models.CharField(max_length=MAX_REFUSAL_LENGTH, blank=True)  # why that was not possible
     version = models.PositiveIntegerField(default=1)  # incremented by every change
     created_at = models.DateTimeField(auto_now_add=True)
     changed_at = models.DateTimeField(auto_now=True)
@@ -205,11 +204,6 @@ class DirectoryUser(KeyedModel, OfficeModel):
     @property
     def encryption_context(self) -> str:
         return f"directory user:{self.pk}"
-
-    @property
-    def refusal_text(self) -> str:
-        """Why the directory did not get what it wants, in the language of the reader."""
-        return gettext(self.refusal) if self.refusal else ""
 
     @property
     def wants_active(self) -> bool:

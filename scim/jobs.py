@@ -2,16 +2,13 @@
 
 from uuid import UUID
 
-from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.utils import timezone, translation
-from django.utils.translation import gettext as _
 
 from accounts import emails
 from accounts.locks import lock_provider
 from audit.actors import build_directory_actor
 from core import periodic_jobs
-from core.errors import EditConflict
 from core.periodic_jobs import PeriodicJob
 from core.throttle import Throttled
 from permissions import checks
@@ -19,7 +16,8 @@ from permissions.checks import LastAdministrator
 from scim.announcements import settle
 from scim.directory_users import apply_pending_user
 from scim.journal import remove_old_calls
-from scim.models import MAX_REFUSAL_LENGTH, AnnouncedStep, DirectoryConnection, DirectoryUser
+from scim.models import AnnouncedStep, DirectoryConnection, DirectoryUser
+from scim.refusals import REFUSALS, describe_refusal
 
 _BATCH_SIZE = 200
 
@@ -38,7 +36,7 @@ def _list_working_connections() -> list[UUID]:
 
 
 def _apply_pending_user(pk: UUID) -> bool:
-    """Apply one user; a step that the owner may not take is stored as refused, in English: see `refusal_text`."""
+    """Apply one user; a step that the owner may not take is stored as refused."""
     try:
         with translation.override("en"), transaction.atomic():
             rows = DirectoryUser.objects.filter(pk=pk, pending=True, connection__state=DirectoryConnection.State.ON)
@@ -51,23 +49,13 @@ def _apply_pending_user(pk: UUID) -> bool:
         return False  # done by another worker, or by the directory itself
     except Throttled:
         return False  # another run has it again
-    except (PermissionDenied, ValidationError, LastAdministrator, EditConflict) as error:
+    except REFUSALS as error:
         rows = DirectoryUser.objects.filter(pk=pk)
-        rows.update(pending=False, refusal=_describe(error)[:MAX_REFUSAL_LENGTH], encrypted_phone=None)
+        rows.update(pending=False, refusal=describe_refusal(error, row.connection), encrypted_phone=None)
         settle(AnnouncedStep.objects.filter(row=pk))
         if isinstance(error, LastAdministrator):
             DirectoryConnection.objects.filter(directory_users__in=rows).update(alarm_at=timezone.now())
     return True
-
-
-def _describe(error: Exception) -> str:
-    """Return why a step was refused, for administrators who are not the owner, in English."""
-    with translation.override("en"):
-        if isinstance(error, PermissionDenied):
-            return _("The owner of the connection does not have the rights for this user.")
-        if isinstance(error, EditConflict):
-            return _("Something changed in the meantime.")
-        return " ".join(error.messages) if isinstance(error, ValidationError) else str(error)
 
 
 def warn_of_stopped_connections() -> int:

@@ -10,11 +10,10 @@ from django.utils.translation import gettext as _
 from core.errors import EditConflict
 from core.throttle import Throttled
 from permissions.checks import LastAdministrator
-from scim.models import DirectoryConnection
+from scim.models import MAX_REFUSAL_LENGTH, DirectoryConnection
 
 T = TypeVar("T")
 REFUSALS = (PermissionDenied, LastAdministrator, ValidationError, EditConflict, Throttled)
-MAX_LENGTH = 300
 
 
 def try_all(items: Sequence[T], change: Callable[[Sequence[T]], object]) -> list[tuple[T, Exception]]:
@@ -32,12 +31,17 @@ def try_all(items: Sequence[T], change: Callable[[Sequence[T]], object]) -> list
 
 
 def describe_refusal(error: Exception, connection: DirectoryConnection) -> str:
-    """Return why a step was refused as administrators read it: in their language, and not about themselves."""
+    """Return why a step was refused as administrators read it: in their language, and not about themselves.
+
+    The directory, whose call raised the error, reads English.
+    """
     with translation.override(connection.provider.email_language):
-        if isinstance(error, ValidationError):
-            text = " ".join(error.messages)
-        elif isinstance(error, PermissionDenied):
-            text = _("The owner of the connection does not have every right that this user has.")
+        if isinstance(error, PermissionDenied):
+            text = _("The owner of the connection does not have the rights for this user.")
+        elif isinstance(error, EditConflict):
+            text = _("Something changed in the meantime.")
+        elif isinstance(error, ValidationError):
+            text = " ".join(_(message) for message in error.messages)
         else:
             text = str(error)
-    return (text or type(error).__name__)[:MAX_LENGTH]
+    return text[:MAX_REFUSAL_LENGTH]

@@ -140,7 +140,7 @@ def test_owner_with_more_rights_than_before_tries_again(entra: Directory, alice:
     DirectoryUser.objects.update(pending=True, refusal="")
     apply_pending_users()
     row.refresh_from_db()
-    assert row.refusal == "The owner of the connection does not have the rights for this user."
+    assert row.refusal == "De eigenaar van de koppeling heeft niet de rechten voor deze gebruiker."
     page, retry = (reverse(f"scim:{name}", args=[entra.connection.pk]) for name in ("connection_detail", "take_over"))
     text = alice_client.get(page).content.decode()
     assert "De eigenaar van de koppeling heeft niet de rechten voor deze gebruiker." in text

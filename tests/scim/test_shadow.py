@@ -176,7 +176,7 @@ def test_plan_of_users_without_an_address_opens(shadow: Directory, bob: User, al
     DirectoryConnection.objects.update(email_source="user_name")
     assert "1 gebruiker krijgt een andere naam" in go_live(alice_client, shadow)
     row = DirectoryUser.objects.get(user=bob)
-    assert "geen geldig e-mailadres" in row.refusal_text
+    assert "geen geldig e-mailadres" in row.refusal
 
 
 def test_mobile_numbers_wait_encrypted(alice: User, alice_client: Client) -> None:
