@@ -73,7 +73,7 @@ def require_no_website_user(connection: DirectoryConnection, addresses: Collecti
 
     A second account of theirs would be blocked when they leave, and the first one not.
     """
-    if connection.creates_azure_users:
+    if connection.creates_azure_users or not addresses:
         return
     keys = [compute_email_key(address) for address in addresses]
     found = list(_list_website_users(connection).filter(email_key__in=keys).values_list("email_key", flat=True))
@@ -169,15 +169,21 @@ def _iter_texts(value: Any) -> list[str]:
 
 
 def require_unique(connection: DirectoryConnection, rows: Sequence[DirectoryUser]) -> None:
-    """Raise ValidationError if two users that the directory can see would have one userName or id. Two queries."""
+    """Raise ValidationError if two users that the directory can see would have one userName or id.
+
+    Two queries; a third if the office has such a user, whom the directory may not see.
+    """
+    pks = [row.pk for row in rows]
     keys = [compute_username_key(row.user_name) for row in rows]
     external_ids = [row.external_id for row in rows if row.external_id]
-    own = list_directory_users(connection).exclude(pk__in=[row.pk for row in rows])
+    own = list_directory_users(connection).exclude(pk__in=pks)
     same = Q(user_name_key__in=[key[:MAX_ID_LENGTH] for key in keys]) | Q(external_id__in=external_ids)
-    others = list_other_users(connection).exclude(pk__in=[row.pk for row in rows])
     emails = [compute_email_key(row.user_name) for row in rows]
     held = Q(username_key__in=keys) | Q(username=None, email_key__in=emails)
     if connection.tenant_id is not None:
         held |= Q(external_user_id__in=filter(None, map(parse_uuid, external_ids)))
-    if len(set(keys)) < len(keys) or own.filter(same).exists() or others.filter(held).exists():
+    holders = User.objects.filter(held, provider=connection.provider_id).exclude(pk__in=pks)
+    holding = list(holders.values_list("pk", flat=True))
+    is_seen = bool(holding) and list_other_users(connection).filter(pk__in=holding).exists()
+    if len(set(keys)) < len(keys) or own.filter(same).exists() or is_seen:
         raise ValidationError(_("A user with this userName or externalId already exists."), code="taken")

@@ -155,13 +155,14 @@ def forget_lost_groups(connection: DirectoryConnection) -> None:
 
 
 def _save_and_apply(row: DirectoryUser, record: DirectoryRecord, by: Actor) -> DirectoryUser:
+    known = set() if row._state.adding else set(_list_addresses(row))
     row.user_name, row.external_id = record.user_name, record.external_id
     if row.attributes and row.attributes.get("active") and not record.attributes.get("active"):
         brake.reconsider(row)
     row.attributes = dict(record.attributes)
     require_unique(row.connection, [row])
-    if row._state.adding and row.user is None:
-        require_no_website_user(row.connection, _list_addresses(row))
+    if row.user is None:
+        require_no_website_user(row.connection, set(_list_addresses(row)) - known)
     was_pending, row.pending, row.refusal = row.pending, False, ""
     if row._state.adding and row.user is None and row.active and not row.connection.is_shadow:
         create_account(row, record.mobile_number, by)  # of whom nothing is held, and who is in no group yet

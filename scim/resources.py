@@ -133,13 +133,19 @@ def serialize_directory_user(row: DirectoryUser, *, as_wanted: bool = False, is_
     return resource
 
 
-def serialize_user(user: User, tenant_id: Any) -> dict[str, Any]:
-    """Return a user whom no directory manages yet; an Azure user of its own tenant has the object ID as externalId."""
+def serialize_user(user: User, tenant_id: Any, *, as_wanted: bool = False) -> dict[str, Any]:
+    """Return a user whom no directory manages yet; an Azure user of its own tenant has the object ID as externalId.
+
+    `as_wanted` as above: that the access has ended is of the office, and no wish of the directory.
+    """
     resource = _serialize_meta(str(user.pk), user.created_at, user.created_at, f"0-{user.version}")
     resource["userName"] = user.username or user.email
     if user.external_user_id is not None and user.external_tenant_id == tenant_id:
         resource["externalId"] = str(user.external_user_id)
-    return resource | build_attributes(user)
+    resource |= build_attributes(user)
+    if as_wanted:
+        resource["active"] = user.blocked_at is None
+    return resource
 
 
 def serialize_group(group: DirectoryGroup, members: Iterable[DirectoryUser] | None) -> dict[str, Any]:

@@ -173,7 +173,7 @@ class DirectoryStorage(ScimStorage):
     def _serialize(self, row: DirectoryUser | User, *, as_wanted: bool = False) -> dict[str, Any]:
         if isinstance(row, DirectoryUser):
             return serialize_directory_user(row, as_wanted=as_wanted, is_shadow=self._connection.is_shadow)
-        return serialize_user(row, self._connection.tenant_id)
+        return serialize_user(row, self._connection.tenant_id, as_wanted=as_wanted)
 
 
 def _is_group(resource_type: ResourceType) -> bool:

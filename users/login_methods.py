@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -206,15 +207,13 @@ def _require_unique(users: list[User]) -> None:
     """Raise ValidationError when a username or Microsoft account is in use by another user, or occurs twice."""
     own = {user.pk for user in users}
     keys = [compute_username_key(user.username or "") for user in users]
-    holders = User.objects.filter(username_key__in=keys).values_list("pk", flat=True)
-    if len(set(keys)) < len(keys) or not own.issuperset(holders):
-        raise build_username_taken_error()
     accounts = [(user.external_tenant.tenant_id, user.external_user_id) for user in users if user.external_tenant]
-    same_ids = User.objects.filter(external_user_id__in=[external_user_id for _tenant_id, external_user_id in accounts])
-    held = {
-        (tid, oid) for pk, tid, oid in same_ids.values_list("pk", "external_tid", "external_user_id") if pk not in own
-    }
-    if len(set(accounts)) < len(accounts) or not held.isdisjoint(accounts):
+    same = Q(username_key__in=keys) | Q(external_user_id__in=[object_id for _tenant_id, object_id in accounts])
+    found = User.objects.filter(same).exclude(pk__in=own)
+    held = list(found.values_list("username_key", "external_tid", "external_user_id"))
+    if len(set(keys)) < len(keys) or not set(keys).isdisjoint(key for key, _tenant_id, _object_id in held):
+        raise build_username_taken_error()
+    if len(set(accounts)) < len(accounts) or not set(accounts).isdisjoint((tid, oid) for _key, tid, oid in held):
         raise build_account_taken_error()
 
 

@@ -1,11 +1,13 @@
 """Users over SCIM: created, changed, blocked and found again through the actions of the office."""
 
 import json
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 import users.actions
 import users.change_login_method
@@ -186,6 +188,14 @@ def test_existing_colleague_is_taken_on_and_keeps_the_login_method(entra: Direct
     bob.refresh_from_db()
     assert (bob.login_method, bob.prefix, bob.last_name) == (LoginMethod.WEBSITE_SSO, "de", "Bakker")
     assert DirectoryUser.objects.get(pk=bob.pk).user == bob
+
+
+def test_changing_a_user_whose_access_has_ended_does_not_block_them(entra: Directory, bob: User) -> None:
+    User.objects.filter(pk=bob.pk).update(access_until=timezone.localdate() - timedelta(days=1))
+    assert entra.call("GET", f"/Users/{bob.pk}")["active"] is False
+    entra.patch(bob.pk, {"op": "Replace", "path": "name.familyName", "value": "de Bakker"}, status=200)
+    bob.refresh_from_db()
+    assert (bob.last_name, bob.blocked_at) == ("Bakker", None), "a later end date opens the account"
 
 
 def test_names_that_were_not_sent_stay(entra: Directory, alice: User) -> None:
@@ -398,6 +408,14 @@ def test_website_user_gets_no_second_account(okta: Directory, jan: User, names: 
     assert "Let the directory find that user by userName" in refused["detail"]
     assert User.objects.filter(email=jan.email).get() == jan
     assert not DirectoryUser.objects.exists()
+
+
+def test_waiting_user_does_not_become_a_second_account(okta: Directory, jan: User) -> None:
+    made = okta.call("POST", "/Users", entra_user(), 201)
+    address = {"op": "replace", "path": 'emails[type eq "work"].value', "value": jan.email}
+    assert okta.patch(made["id"], address, status=409)["scimType"] == "uniqueness"
+    okta.patch(made["id"], {"op": "replace", "path": "name.familyName", "value": "Vos"})
+    assert okta.call("GET", f"/Users/{made['id']}")["emails"][0]["value"] == "eva@devries.example"
 
 
 def test_shared_address_is_no_second_account(okta: Directory, alice: User, jan: User) -> None:
