@@ -210,6 +210,13 @@ def delete_connection(request: OfficeRequest, pk: UUID) -> HttpResponse:
             count,
         )
         consequences.append(text % {"count": count})
+    if count := connection.directory_users.filter(pending=True).count():
+        text = ngettext(
+            "What still has to be done for %(count)s user is dropped.",
+            "What still has to be done for %(count)s users is dropped.",
+            count,
+        )
+        consequences.append(text % {"count": count})
     title, heading = _("Remove directory"), _("Remove %(name)s?")
     return _ask_confirmation(request, connection, title, heading, _("Remove"), consequences)
 

@@ -21,7 +21,7 @@ from permissions.models import Team, TeamMember
 from scim.alerts import find_directory_alert
 from scim.jobs import apply_pending_users
 from scim.journal import remove_old_calls
-from scim.models import AccessLoss, DirectoryConnection
+from scim.models import AccessLoss, DirectoryConnection, DirectoryUser
 from tests.helpers.users import letter, make_user, signed_in
 from tests.scim.conftest import Directory, make_connection
 from tests.scim.test_groups import ADD, REMOVE, make_group, make_team, map_group, members_of, patch_group
@@ -345,7 +345,11 @@ def test_removing_the_connection_says_what_is_held(entra: Directory, alice_clien
     let_leave(entra, people[:5])
     assert "tegengehouden" not in alice_client.get(address).content.decode()
     let_leave(entra, people[5:8])
-    assert "3 tegengehouden wijzigingen vervallen" in alice_client.get(address).content.decode()
+    text = alice_client.get(address).content.decode()
+    assert "3 tegengehouden wijzigingen vervallen" in text
+    assert "gedaan moet worden" not in text
+    DirectoryUser.objects.filter(user=people[0]).update(pending=True)
+    assert "Wat nog voor 1 gebruiker gedaan moet worden, vervalt." in alice_client.get(address).content.decode()
 
 
 def test_page_says_how_many_more_are_held(
