@@ -41,7 +41,7 @@ class DepartureChoices:
 class Situation:
     """What depends on a user now: teams and employers where no other colleague works, and open ends."""
 
-    teams: list[Team]
+    teams: Sequence[Team]
     empty_teams: list[Team]
     uncovered_employers: list[Employer]
     own_invitation: Invitation | None
@@ -147,9 +147,12 @@ def examine_departure(user: User) -> Situation:
         Q(user=user) | Q(sent_by=user), provider=user.office, state=Invitation.State.OPEN, expires_at__gt=timezone.now()
     )
     invitations = list(open_invitations.select_related("user").order_by("sent_at", "pk"))
+    others = _list_other_members(user).filter(team=OuterRef("pk"))
+    memberships = Team.objects.filter(provider=user.office, members__user=user)
+    teams = list(memberships.annotate(has_others=Exists(others)).order_by("sort_name", "pk"))
     return Situation(
-        teams=list(Team.objects.filter(provider=user.office, members__user=user).order_by("sort_name", "pk")),
-        empty_teams=list(_filter_empty_teams(user)),
+        teams=teams,
+        empty_teams=[team for team in teams if not team.has_others],
         uncovered_employers=list(_filter_uncovered_employers(user)),
         own_invitation=next((row for row in invitations if row.user_id == user.pk), None),
         sent_invitations=[row for row in invitations if row.user_id != user.pk],
@@ -180,12 +183,6 @@ def _list_other_members(user: User) -> QuerySet[TeamMember]:
     """Return the memberships of colleagues who work, and have no end date."""
     working = User.objects.filter(provider=user.office, accepted_at__isnull=False, blocked_at=None, access_until=None)
     return TeamMember.objects.filter(provider=user.office, user__in=working).exclude(user=user)
-
-
-def _filter_empty_teams(user: User) -> QuerySet[Team]:
-    teams = Team.objects.filter(provider=user.office, members__user=user)
-    others = _list_other_members(user).filter(team=OuterRef("pk"))
-    return teams.filter(~Exists(others)).order_by("sort_name", "pk")
 
 
 def _filter_uncovered_employers(user: User) -> QuerySet[Employer]:

@@ -118,5 +118,5 @@ def _hold(connection: DirectoryConnection, rows: Sequence[DirectoryUser], team: 
         connection.warned_at = now
         connection.save(update_fields=["warned_at"])
         administrators = checks.list_active_administrators(connection.provider)
-        kind = "directory_held"
-        emails.send(kind, *administrators, kind=kind, directory=connection.name, connection=connection.pk)
+        name, pk = connection.name, connection.pk
+        emails.send("directory_held", *administrators, kind="directory_held", directory=name, connection=pk)

@@ -75,8 +75,8 @@ def _warn_of_stopped_connection(pk: UUID) -> bool:
         connection.save(update_fields=["stopped_at"])
         if connection.stopped_at is not None:
             administrators = checks.list_active_administrators(connection.provider)
-            kind = "directory_stopped"
-            emails.send(kind, *administrators, kind=kind, directory=connection.name, connection=connection.pk)
+            name, pk = connection.name, connection.pk
+            emails.send("directory_stopped", *administrators, kind="directory_stopped", directory=name, connection=pk)
     return connection.stopped_at is not None
 
 

@@ -139,7 +139,7 @@ def test_put_twenty_users_into_a_team(admin: Visitor, office: Office) -> None:
         job.click("#tick-all")
         job.follow("#selection-form button[value=join]")
         job.type("main #id_team", "koppel")
-        job.page.locator(".picker-hits mark").wait_for()
+        job.page.locator(".picker-hits mark", has_text="beheer beloningen").wait_for()
         job.follow("main button.primary")
         job.follow("main form button.primary")
     job.page.locator("h2", has_text="Wat is gedaan").wait_for()

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).parents[2]
 APPS = (
     "accounts", "api", "authentication", "history", "imports", "invitations", "notifications", "oauth", "outbox",
-    "permissions", "reviews", "senders", "support", "teams", "users",
+    "permissions", "reviews", "scim", "senders", "support", "teams", "users",
 )  # fmt: skip
 WRITERS = {"send", "queue_sms", "build_email"}
 

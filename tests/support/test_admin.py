@@ -197,7 +197,7 @@ FOR_PROGRAMS = {f"oauth:{name}" for name in (
 )}  # fmt: skip
 
 
-ELSEWHERE = ("admin:", "support:", "outbox:", "invitations:", "authentication:", "demo:", "v2:")
+ELSEWHERE = ("admin:", "support:", "outbox:", "invitations:", "authentication:", "demo:", "v2:", "scim_v2:")
 
 
 @pytest.mark.slow
