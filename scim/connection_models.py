@@ -194,7 +194,9 @@ class DirectoryUser(KeyedModel, OfficeModel):
         ]
         indexes = [
             models.Index(fields=["provider", "connection", "id"], name="directory_user_by_id"),
-            models.Index(fields=["provider", "connection", "external_id"], name="directory_user_external_id"),
+            models.Index(
+                fields=["provider", "connection"], condition=Q(ended_at__isnull=False), name="directory_user_former"
+            ),
             models.Index(fields=["id"], condition=Q(pending=True), name="directory_user_pending"),
         ]
 

@@ -236,7 +236,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='directoryuser',
-            index=models.Index(fields=['provider', 'connection', 'external_id'], name='directory_user_external_id'),
+            index=models.Index(condition=models.Q(('ended_at__isnull', False)), fields=['provider', 'connection'], name='directory_user_former'),
         ),
         migrations.AddIndex(
             model_name='directoryuser',
