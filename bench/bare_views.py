@@ -1,6 +1,7 @@
 """Bare views for comparison: one query, no middleware, no sign-in, no translation."""
 
 import json
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
@@ -14,7 +15,8 @@ from accounts.models import User
 from api.user_schemas import annotate_users
 from core.middleware import GetResponse
 from core.paging import PAGE_SIZE
-from scim.models import DirectoryUser
+from scim import directory_rows
+from scim.models import DirectoryConnection, DirectoryUser
 from users.status import annotate_statuses
 
 
@@ -57,9 +59,11 @@ def bare_user_json(request: HttpRequest, provider_id: str) -> HttpResponse:
 
 
 def bare_directory_list(request: HttpRequest, connection_id: UUID) -> HttpResponse:
-    """Dump the first 100 users of a directory, and their total."""
-    rows = DirectoryUser.objects.filter(connection=connection_id, ended_at=None).select_related("user")
-    found = [
+    """Dump the first 100 users that a directory sees, its own and others, and their total, with equal queries."""
+    connection = DirectoryConnection.objects.get(pk=connection_id)
+    rows, others = directory_rows.list_directory_users(connection), directory_rows.list_other_users(connection)
+    total, ids = directory_rows.find_page(rows, others, 0, 100)
+    found: list[dict[str, Any]] = [
         {
             "id": row.pk,
             "userName": row.user_name,
@@ -68,9 +72,13 @@ def bare_directory_list(request: HttpRequest, connection_id: UUID) -> HttpRespon
             "active": row.user is not None and row.user.blocked_at is None,
             "meta": {"created": row.created_at, "lastModified": row.changed_at, "version": row.version},
         }
-        for row in rows.order_by("pk")[:100]
+        for row in rows.filter(pk__in=ids)
     ]
-    return JsonResponse({"totalResults": rows.count(), "Resources": found})
+    found += [
+        {"id": user.pk, "userName": user.username, "active": user.blocked_at is None}
+        for user in others.filter(pk__in=ids)
+    ]
+    return JsonResponse({"totalResults": total, "Resources": found})
 
 
 def bare_directory_change(request: HttpRequest, connection_id: UUID, pk: UUID) -> HttpResponse:

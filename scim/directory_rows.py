@@ -1,10 +1,12 @@
 """What a directory says of users, as rows: which exist for it, and which it may have."""
 
+import sys
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
+from django.db import connection as db_connection
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
@@ -47,6 +49,28 @@ def list_other_users(connection: DirectoryConnection) -> QuerySet[User]:
 def list_directory_users(connection: DirectoryConnection) -> QuerySet[DirectoryUser]:
     rows = DirectoryUser.objects.filter(provider=connection.provider_id, connection=connection, ended_at=None)
     return rows.select_related("user")
+
+
+def find_page(
+    rows: QuerySet[DirectoryUser], others: QuerySet[User], start: int, count: int | None
+) -> tuple[int, list[UUID]]:
+    """Return how many users both are, and the ids of at most `count` of them from `start` on, oldest first.
+
+    One query, which looks for the others once: that reads every user of the office. One more beyond the end.
+    """
+    own_sql, own_values = rows.order_by().values_list("pk").query.sql_with_params()
+    others_sql, other_values = others.order_by().values_list("pk").query.sql_with_params()
+    statement = f"""
+WITH others (id) AS MATERIALIZED ({others_sql})
+SELECT id, (SELECT count(*) FROM others) + (SELECT count(*) FROM ({own_sql}) AS own)
+FROM ({own_sql} UNION ALL SELECT id FROM others) AS users (id) ORDER BY id LIMIT %s OFFSET %s
+"""  # noqa: S608
+    limits = [None if count is None else min(count, sys.maxsize), min(start, sys.maxsize)]  # PostgreSQL has no more
+    with db_connection.cursor() as cursor:
+        cursor.execute(statement, [*other_values, *own_values, *own_values, *limits])
+        found = cursor.fetchall()
+    total = found[0][1] if found else rows.count() + others.count()
+    return total, [pk for pk, _total in found]
 
 
 def find_resource(connection: DirectoryConnection, pk: UUID) -> DirectoryUser | User | None:

@@ -108,14 +108,12 @@ class DirectoryStorage(ScimStorage):
     def _paginate(
         self, rows: QuerySet[DirectoryUser], others: QuerySet[User], search_request: ScimSearch[Any]
     ) -> SearchPage:
-        total, start = rows.count() + others.count(), search_request.start_index_0 or 0
-        stop = total if search_request.count is None else min(total, start + search_request.count)
-        pks = rows.order_by().values_list("pk").union(others.order_by().values_list("pk"), all=True).order_by("id")
-        ids = [pk for (pk,) in pks[start:stop]] if start < stop else []
+        start = search_request.start_index_0 or 0
+        total, ids = directory_rows.find_page(rows, others, start, search_request.count)
         on_page = Q(pk__range=(ids[0], ids[-1])) if ids else Q(pk__in=[])
         found = {row.pk: self._serialize(row) for row in rows.filter(on_page).only(*_LISTED)}
-        if any(pk not in found for pk in ids):
-            found |= {user.pk: self._serialize(user) for user in others.filter(on_page)}
+        if missing := [pk for pk in ids if pk not in found]:
+            found |= {user.pk: self._serialize(user) for user in others.filter(pk__in=missing)}
         resources: list[Any] = [found[pk] for pk in ids if pk in found]
         if search_request.attributes or search_request.excluded_attributes:
             resources = [ScimUser.model_validate(resource) for resource in resources]
