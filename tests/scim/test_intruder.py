@@ -36,6 +36,9 @@ def test_connection_of_another_office(entra: Directory, charlie: User, bob: User
         ("DELETE", f"/Groups/{pk}", None),
     ):
         other.call(method, path, body, 404)
+    bob.refresh_from_db()
+    assert bob.blocked_at is None
+    assert [member["value"] for member in entra.call("GET", f"/Groups/{pk}")["members"]] == [str(bob.pk)]
     make_group(other, "Eigen")
     body = {"schemas": [], "displayName": "X", "members": [{"value": str(bob.pk)}]}
     body["schemas"] = ["urn:ietf:params:scim:schemas:core:2.0:Group"]
@@ -51,6 +54,9 @@ def test_token_of_a_removed_connection(entra: Directory, alice_client: Client, b
     entra.patch(bob.pk, replace("active", False), status=403)
     alice_client.post(reverse("scim:delete_connection", args=[entra.connection.pk]))
     entra.call("GET", "/Groups", status=401)
+    entra.patch(bob.pk, replace("active", False), status=401)
+    bob.refresh_from_db()
+    assert bob.blocked_at is None
 
 
 def test_external_id_of_another_user(entra: Directory, bob: User) -> None:

@@ -263,6 +263,7 @@ def test_owner_without_the_right_has_a_powerless_directory(entra: Directory, ali
     make_user(alice.office, Right.MANAGE_PROVIDER, username="second")
     IndividualRight.objects.filter(user=alice).delete()
     entra.call("POST", "/Users", entra_user(), 403)
+    assert not DirectoryUser.objects.exists()
     DirectoryConnection.objects.update(owner=None)
     entra.call("GET", "/Users", status=403)
 
